@@ -1,0 +1,125 @@
+"""The one prompt builder, for training, evaluation and classification alike.
+
+A classified tweet is laid out as token pieces, each tokenised by itself with special-token parsing off::
+
+    [begin-of-sequence, where the model adds one] + prefix + tweet (cut to `max_text_tokens`) + cue
+
+and the answer is read from the logits of the last position, restricted to the answer tokens. Tokenising
+the pieces apart makes three things simple: the prefix can be shared between tweets, a long tweet can be
+cut without touching the cue, and a special token's text inside a tweet stays plain text.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+NORMALISER_VERSION = 1
+PROMPT_VERSION = f"1.{NORMALISER_VERSION}"
+
+# Letters are single tokens after a space in every LLaMA-family vocabulary that we know of; training
+# verifies it in context for the base at hand and refuses where it does not hold.
+ANSWER_CANDIDATES = tuple(f" {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_HANDLE = re.compile(r"(?<![\w@])@\w+")
+_SPACE = re.compile(r"\s+")
+
+
+class PromptError(ValueError):
+    """The prompt does not fit the model: the message is a sentence for the user."""
+
+
+def normalise(text: str) -> str:
+    """Return the tweet as the model sees it; the study keeps the original.
+
+    Links become ``http`` and handles ``@user``: they say nothing about stance, differ in every tweet and
+    cost 10 to 20 tokens each. White space is folded, control characters and lone surrogates are dropped,
+    and the text is brought to Unicode NFC, so that equal-looking tweets are equal. Idempotent.
+    """
+    text = _LINK.sub(" http ", text)
+    text = _HANDLE.sub("@user", text)
+    text = "".join(c if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs") else " " for c in text)
+    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """How a tweet is shown to a model and which answers are compared.
+
+    `answers[i]` is the text of the single token that stands for leaf `i`.
+    """
+
+    answers: tuple[str, ...]
+    prefix: str = ""
+    cue: str = "\nClass:"
+    max_text_tokens: int = 512
+    version: str = PROMPT_VERSION
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the prompt as plain values for a spec or a model card."""
+        return asdict(self) | {"answers": list(self.answers)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Prompt":
+        """Read what `as_dict` wrote; raise `PromptError` for a version that this program cannot build."""
+        if values.get("version") != PROMPT_VERSION:
+            raise PromptError(
+                f"The model was trained with prompt version {values.get('version')}, this program builds "
+                f"version {PROMPT_VERSION}. Use the StanceDesk version that trained the model, or train it again."
+            )
+        return cls(**(values | {"answers": tuple(values["answers"])}))
+
+
+def fine_tuned_prompt(leaf_count: int, max_text_tokens: int = 512) -> Prompt:
+    """Return the short prompt of a fine-tuned model: the tweet and a cue, nothing else."""
+    if not 2 <= leaf_count <= len(ANSWER_CANDIDATES):
+        raise PromptError(f"A codebook has 2 to {len(ANSWER_CANDIDATES)} classes, this one has {leaf_count}.")
+    return Prompt(answers=ANSWER_CANDIDATES[:leaf_count], max_text_tokens=max_text_tokens)
+
+
+@dataclass(frozen=True)
+class EncodedPrompt:
+    """A prompt in one model's tokens: what goes before every tweet, after it, and which ids are compared."""
+
+    prompt: Prompt
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    leaf_tokens: tuple[int, ...]
+    tokenize: Callable[[str], Sequence[int]] = field(repr=False, compare=False)
+
+    def text_tokens(self, text: str) -> list[int]:
+        """Return the token ids of one raw tweet: normalised, tokenised, cut. Empty for an empty tweet."""
+        normalised = normalise(text)
+        return list(self.tokenize(normalised))[: self.prompt.max_text_tokens] if normalised else []
+
+    def ids(self, text: str) -> list[int]:
+        """Return the whole sequence for one tweet."""
+        return [*self.before, *self.text_tokens(text), *self.after]
+
+
+def encode_prompt(
+    prompt: Prompt, tokenize: Callable[[str], Sequence[int]], begin_of_sequence: int | None
+) -> EncodedPrompt:
+    """Put a prompt into a model's tokens and verify that each answer is one token of its own.
+
+    `tokenize` maps plain text to ids without adding or parsing special tokens. Raises `PromptError`
+    where an answer is not a single token after the cue, or two answers share one.
+    """
+    before = ([] if begin_of_sequence is None else [begin_of_sequence]) + (
+        list(tokenize(prompt.prefix)) if prompt.prefix else []
+    )
+    after = list(tokenize(prompt.cue))
+    leaf_tokens = []
+    for answer in prompt.answers:
+        in_context = list(tokenize(prompt.cue + answer))
+        if in_context[: len(after)] != after or len(in_context) != len(after) + 1:
+            raise PromptError(
+                f"The base model writes the answer “{answer.strip()}” as more than one token, so it cannot be used here. "
+                "Choose another base model."
+            )
+        leaf_tokens.append(in_context[-1])
+    if len(set(leaf_tokens)) != len(leaf_tokens):
+        raise PromptError("The base model cannot tell the answers apart. Choose another base model.")
+    return EncodedPrompt(prompt, tuple(before), tuple(after), tuple(leaf_tokens), tokenize)
