@@ -1,0 +1,178 @@
+"""Texts in, a probability for each leaf out."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from app.inference import calibration
+from app.inference.engine import BATCH_TOKENS, Engine, InferenceError, PackedContext
+from app.inference.model_file import ModelCard, ModelFile
+from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt, normalise
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+# Distinct texts tokenised at a time: enough to pack by length, little enough that stopping is quick.
+_WINDOW = 2048
+
+__all__ = ["ClassificationStopped", "Classifier", "ClassifierError", "InferenceError"]
+
+
+class ClassifierError(Exception):
+    """This model cannot classify; the message is a sentence for the user."""
+
+
+class ClassificationStopped(Exception):
+    """`stop()` asked to end before every text was classified. Raised, so that no caller takes part for whole.
+
+    `probabilities` has what `classify` would have returned, NaN where it was not reached; `done` tells per
+    text whether it was reached (texts that are empty after normalising count as reached).
+    """
+
+    def __init__(self, probabilities: "Floats", done: "np.ndarray[Any, np.dtype[np.bool_]]") -> None:
+        super().__init__("Stopped before all texts were classified.")
+        self.probabilities = probabilities
+        self.done = done
+
+
+class Classifier:
+    """A fine-tuned model, ready to classify. Use it from one thread at a time, and close it.
+
+    `card` replaces the card in the file: for a model whose card is not written yet. Raises `ClassifierError`
+    where the model was not fine-tuned by StanceDesk or does not fit its card, `InferenceError` where
+    llama.cpp cannot load it.
+    """
+
+    def __init__(
+        self, model: ModelFile, *, threads: int | None = None, card: ModelCard | None = None
+    ) -> None:
+        card = card or model.card
+        if card is None:
+            raise ClassifierError(
+                f"{model.trained.name} was not fine-tuned by StanceDesk, so it has no classes. "
+                "Fine-tune it on a study first."
+            )
+        self.card = card
+        self.leaves = tuple(card.leaves)
+        self._closing = ExitStack()
+        with ExitStack() as undo:
+            self.engine = undo.enter_context(Engine(model.gguf, model.adapter, threads=threads))
+            self.encoded = _encode(card, self.engine)
+            longest = self.encoded.prompt.max_text_tokens + len(self.encoded.after)
+            self._context = PackedContext(
+                self.engine, self.encoded.before, longest, batch_tokens=BATCH_TOKENS
+            )
+            undo.callback(self._context.close)
+            self._closing = undo.pop_all()
+
+    @property
+    def device(self) -> str:
+        """`CPU` or `GPU`: where the model runs."""
+        return self.engine.device
+
+    def classify(
+        self,
+        texts: Sequence[str],
+        progress: Callable[[int, int], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> "Floats":
+        """Return calibrated probabilities, float32 (texts, leaves), in the order of the texts.
+
+        Rows sum to 1; a text that is empty after normalising has a row of NaN. Each distinct normalised text
+        is computed once. Between batches `progress(done, total)` hears how many texts have their result, and
+        `stop()` is asked: where it says so, `ClassificationStopped` is raised with what there is.
+        """
+        try:
+            return calibration.apply(self.leaf_logits(texts, progress, stop), self.card.calibration)
+        except ClassificationStopped as stopped:
+            done = calibration.apply(stopped.probabilities, self.card.calibration)
+            raise ClassificationStopped(done, stopped.done) from None
+
+    def leaf_logits(
+        self,
+        texts: Sequence[str],
+        progress: Callable[[int, int], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> "Floats":
+        """Return the leaves' raw logits, float32 (texts, leaves); otherwise like `classify`.
+
+        `ClassificationStopped.probabilities` then holds logits.
+        """
+        import numpy as np
+
+        places: dict[str, int] = {}
+        index = np.empty(len(texts), dtype=np.intp)
+        for row, text in enumerate(texts):
+            normalised = normalise(text)
+            index[row] = places.setdefault(normalised, len(places)) if normalised else -1
+        distinct = list(places)
+        repeats = np.bincount(index[index >= 0], minlength=len(distinct))
+        logits = np.full((len(distinct) + 1, len(self.leaves)), np.nan, dtype=np.float32)
+        reached = np.zeros(len(distinct) + 1, dtype=np.bool_)
+        # The last row, which index -1 picks, stands for the empty texts: NaN, and there is nothing to reach.
+        reached[-1] = True
+        finished = int((index < 0).sum())
+        after = np.asarray(self.encoded.after, dtype=np.int32)
+        cut = self.encoded.prompt.max_text_tokens
+
+        for start in range(0, len(distinct), _WINDOW):
+            window = distinct[start : start + _WINDOW]
+            if stop is not None and stop():
+                raise ClassificationStopped(logits[index], reached[index])
+            sequences = [np.concatenate([self.engine.tokenize(text)[:cut], after]) for text in window]
+            shares = repeats[start : start + len(window)]
+            stopped = False
+
+            def on_batch(
+                rows: Sequence[int], offset: int = start, shares: Any = shares, last: int = len(window)
+            ) -> bool:
+                nonlocal finished, stopped
+                reached[[offset + row for row in rows]] = True
+                finished += int(shares[list(rows)].sum())
+                if progress is not None:
+                    progress(finished, len(texts))
+                if stop is not None and finished < len(texts):
+                    stopped = stop()
+                return not stopped
+
+            logits[start : start + len(window)] = self._context.evaluate(
+                sequences, self.encoded.leaf_tokens, on_batch
+            )
+            if stopped:
+                raise ClassificationStopped(logits[index], reached[index])
+        return logits[index]
+
+    def close(self) -> None:
+        """Free the model; a second call does nothing."""
+        self._closing.close()
+
+    def __enter__(self) -> "Classifier":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _encode(card: ModelCard, engine: Engine) -> EncodedPrompt:
+    """Put the card's prompt into the file's own tokens and check that the card means the same ones."""
+    try:
+        prompt = Prompt.from_dict(card.prompt)
+        encoded = encode_prompt(prompt, lambda text: engine.tokenize(text).tolist(), engine.begin_of_sequence)
+    except PromptError as error:
+        raise ClassifierError(str(error)) from error
+    except (KeyError, TypeError) as error:
+        raise ClassifierError(
+            "The model's card does not say how to ask the model. Train the model again."
+        ) from error
+    if len(encoded.leaf_tokens) != len(card.leaves):
+        raise ClassifierError(
+            "The model's card names other classes than its prompt has answers. Train the model again."
+        )
+    if list(encoded.leaf_tokens) != list(card.leaf_tokens):
+        raise ClassifierError(
+            "The model's card does not fit its vocabulary: the file was changed, or the base is another. "
+            "Fetch or train the model anew."
+        )
+    return encoded
