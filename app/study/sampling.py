@@ -1,0 +1,48 @@
+"""Drawing rows: training against validation, and test rows, by language and class."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+
+from training.contract.prompt import normalise
+from training.contract.spec import Row
+
+
+def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
+    """Divide rows into (the rest, the drawn share), stratified by language and class.
+
+    Rows whose normalised texts are equal stay together, so that no score of a drawn row leaks from the
+    rest. Each stratum gives the whole part of its share; what is then missing for the total goes to the
+    strata with the largest remainders (Hamilton's method), so that small languages are drawn from, too.
+    The result depends on the rows' ids and the seed, not on their order.
+    """
+    if not 0 <= share < 1:
+        raise ValueError("share must lie in [0, 1)")
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda r: r.id):
+        groups[normalise(row.text)].append(row)
+    strata: dict[tuple[str, str], list[list[Row]]] = defaultdict(list)
+    for group in groups.values():
+        strata[group[0].lang, group[0].label].append(group)
+
+    # Seeded by a text, not by a tuple: random.Random hashes tuples with a salt of the process.
+    order = sorted(strata)
+    exact = {key: share * len(strata[key]) for key in order}
+    quota = {key: int(exact[key]) for key in order}
+    missing = round(sum(exact.values())) - sum(quota.values())
+    by_remainder = sorted(
+        order, key=lambda key: (quota[key] - exact[key], random.Random(f"{seed}/{key}").random())
+    )
+    for key in by_remainder[:missing]:
+        # A stratum with one group keeps it for training: a class must be seen to be learned.
+        if len(strata[key]) > 1:
+            quota[key] += 1
+
+    rest: list[Row] = []
+    drawn: list[Row] = []
+    for key in order:
+        shuffled = list(strata[key])
+        random.Random(f"{seed}/{key}/order").shuffle(shuffled)
+        for position, group in enumerate(shuffled):
+            (drawn if position < quota[key] else rest).extend(group)
+    return rest, drawn

@@ -1,0 +1,130 @@
+"""From a finished run folder to a served model: parity of both 4-bit forms, calibration, card."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.errors import UserError
+from app.inference import calibration, parity
+from app.inference.classifier import Classifier, ClassifierError, InferenceError
+from app.inference.model_file import ModelCard, ModelFile, ModelFileError, write_card
+from app.study.codebook import Codebook
+from app.study.evaluation import score
+from app.study.shelf import BaseFile
+from training.contract.run_folder import RunFolder
+from training.contract.spec import Row, TrainingSpec, read_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMS = ("single", "adapter")
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The form that was chosen: its folder inside the run, its card, and the sentence that says why."""
+
+    folder: Path
+    card: ModelCard
+    reason: str
+
+
+def choose_served_model(
+    run: RunFolder, name: str, codebook: Codebook, base: BaseFile, on_progress: Callable[[str, int, int], None]
+) -> ServedModel:
+    """Send the validation rows through both 4-bit forms, compare, and make the better one ready to serve.
+
+    Writes the parity of both forms into `metrics.json` and the card, with it, the calibration and the
+    scores, into the chosen form's file. Raises `UserError` where a form cannot be loaded.
+    """
+    spec = TrainingSpec.read(run.spec)
+    rows = list(read_rows(run.validation))
+    gold = [row.label for row in rows]
+    metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
+    card = _unserved_card(run, spec, name, codebook, base, metrics)
+    trained = _trained_probabilities(run)
+
+    logits: dict[str, Any] = {}
+    reports: dict[str, parity.ParityReport] = {}
+    for form in FORMS:
+        logits[form] = _leaf_logits(run.model / form, card, rows, lambda d, t, f=form: on_progress(f, d, t))
+        reports[form] = parity.compare(
+            trained,
+            calibration.apply(logits[form], {}),
+            gold,
+            spec.leaves,
+            [row.lang for row in rows],
+        )
+    form, reason = parity.choose_form(reports["single"], reports["adapter"])
+
+    card.form = form
+    card.quantisation = metrics["forms"][form]["quantisation"] if "forms" in metrics else spec.single_type
+    card.calibration = calibration.fit(logits[form], [spec.leaves.index(label) for label in gold])
+    served = calibration.apply(logits[form], card.calibration)
+    predicted = [spec.leaves[i] for i in served.argmax(axis=1)]
+    card.parity = {"served": form, "reason": reason, "rows": len(rows)} | {
+        f: reports[f].as_dict() for f in FORMS
+    }
+    card.metrics = card.metrics | {"validation": score(gold, predicted, codebook)}
+    metrics["parity"] = card.parity
+    metrics["served"] = card.metrics
+    _write_json(run.metrics, metrics)
+    folder = run.model / form
+    try:
+        write_card(ModelFile.open(folder).trained, card)
+    except ModelFileError as error:
+        raise UserError(str(error), "Free some disk space, then train again.") from error
+    return ServedModel(folder, card, reason)
+
+
+def _unserved_card(
+    run: RunFolder,
+    spec: TrainingSpec,
+    name: str,
+    codebook: Codebook,
+    base: BaseFile,
+    metrics: dict[str, Any],
+) -> ModelCard:
+    languages = Counter(row.lang for row in read_rows(run.train))
+    return ModelCard(
+        name=name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        codebook=codebook.to_toml(),
+        leaves=list(spec.leaves),
+        leaf_tokens=list(metrics["leaf_tokens"]),
+        prompt=dict(spec.prompt),
+        base={
+            "name": base.name,
+            "sha256": base.sha256,
+            "licence": base.licence,
+            "licence_url": base.licence_url,
+        },
+        languages=dict(sorted(languages.items())),
+        metrics={"trained": {key: metrics.get(key) for key in ("accuracy", "macro_f1", "method", "precision")}},
+    )
+
+
+def _trained_probabilities(run: RunFolder) -> "np.ndarray[Any, np.dtype[Any]]":
+    import numpy as np
+
+    return np.asarray(json.loads(run.validation_probabilities.read_text(encoding="utf-8")), dtype=np.float64)
+
+
+def _leaf_logits(
+    folder: Path, card: ModelCard, rows: list[Row], progress: Callable[[int, int], None]
+) -> "np.ndarray[Any, np.dtype[Any]]":
+    try:
+        with Classifier(ModelFile.open(folder), card=card) as classifier:
+            return classifier.leaf_logits([row.text for row in rows], progress)
+    except (ModelFileError, ClassifierError, InferenceError) as error:
+        raise UserError(f"A 4-bit form of the model cannot be checked: {error}") from error
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    partial.replace(path)

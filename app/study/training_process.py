@@ -1,0 +1,163 @@
+"""The training process: `python -m training`, started, listened to and stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app.errors import UserError
+from training.contract.events import LAST_EVENTS, parse_event
+from training.contract.run_folder import RunFolder
+
+# Training looks for the stop file at each step; a step of a large model may take this long.
+_GRACE_SECONDS = 60.0
+
+_NEEDS = (
+    "Training needs PyTorch and its companions, which are not part of this installation.",
+    'Install StanceDesk with its training extra (pip install "stancedesk[training]"), or export the study '
+    "and train on a machine that has it.",
+)
+
+
+def probe() -> dict[str, Any]:
+    """Ask a training process what this machine can do: PyTorch, GPU, precision, memory, what is missing."""
+    if getattr(sys, "frozen", False):
+        return {"torch": None, "missing": ["torch"], "message": " ".join(_NEEDS)}
+    answer = subprocess.run(
+        [sys.executable, "-m", "training", "--probe"], capture_output=True, text=True, check=False
+    )
+    try:
+        return dict(json.loads(answer.stdout.strip().splitlines()[-1]))
+    except (ValueError, IndexError):
+        return {"torch": None, "missing": ["training"], "message": " ".join(_NEEDS)}
+
+
+def is_alive(run: RunFolder) -> bool:
+    """Tell whether the process that holds the run's lock still runs (and is not another with its number)."""
+    owner = run.lock_owner()
+    if owner is None:
+        return False
+    try:
+        return abs(psutil.Process(owner[0]).create_time() - owner[1]) < 2.0
+    except psutil.Error:
+        return False
+
+
+def run_training(run: RunFolder, on_event: Callable[[dict[str, Any]], None], stop: Callable[[], bool]) -> str:
+    """Train in a child process; return finished, cancelled, failed or interrupted.
+
+    Each event of the child goes to `on_event` but the last, which is returned in a word: what comes after
+    training decides how the whole job ends. A failure that the user can mend raises `UserError`; a bug
+    raises `TrainingBug`; a child that died without a word is "interrupted".
+    """
+    if getattr(sys, "frozen", False):
+        raise UserError(*_NEEDS)
+    with open(run.log, "ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "training", str(run.path)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+            # A group of its own: Ctrl+C reaches this process alone, which then stops the child in good order.
+            start_new_session=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+    last: dict[str, Any] | None = None
+    try:
+        last = _listen(child, run, on_event, stop)
+    except BaseException:
+        run.stop.touch()
+        _end(child)
+        raise
+    child.wait()
+    if last is None:
+        return "interrupted"
+    if last["event"] == "failed":
+        if last.get("kind") == "user":
+            raise UserError(str(last["message"]))
+        raise TrainingBug(str(last.get("message", "Training failed.")), str(last.get("detail", "")), run.log)
+    return str(last["event"])
+
+
+class TrainingBug(Exception):
+    """Training failed in a way that is not the user's to mend. `detail` is the report, `log` the rest of it."""
+
+    def __init__(self, message: str, detail: str, log: Path) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+        self.log = log
+
+
+def _listen(
+    child: "subprocess.Popen[str]",
+    run: RunFolder,
+    on_event: Callable[[dict[str, Any]], None],
+    stop: Callable[[], bool],
+) -> dict[str, Any] | None:
+    """Pass events on until the child's output ends; ask it to stop when told to."""
+    import threading
+
+    asked_at: list[float] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        # Beside the reading, which blocks between two events.
+        while not ended.wait(0.3):
+            if not asked_at and stop():
+                run.stop.touch()
+                asked_at.append(time.monotonic())
+            elif asked_at and time.monotonic() - asked_at[0] > _GRACE_SECONDS:
+                _end(child)
+                return
+
+    watcher = threading.Thread(target=watch, name="stop-watcher", daemon=True)
+    watcher.start()
+    last = None
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            event = parse_event(line)
+            if event is None:
+                continue
+            if event["event"] in LAST_EVENTS:
+                last = event
+            else:
+                on_event(event)
+    finally:
+        ended.set()
+        watcher.join()
+    # Asked to stop and gone without a word: it was stopped by force, which is a cancellation all the same.
+    return last or ({"event": "cancelled"} if asked_at else None)
+
+
+def _end(child: "subprocess.Popen[str]") -> None:
+    """Terminate a child and what it started; kill what stays."""
+    try:
+        family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
+    except psutil.Error:
+        return
+    for process in family:
+        _signal(process, getattr(signal, "SIGTERM", signal.SIGINT))
+    _, alive = psutil.wait_procs(family, timeout=5)
+    for process in alive:
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.Error:
+        return

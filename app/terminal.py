@@ -1,0 +1,123 @@
+"""What commands show: events as progress on a terminal or as JSON lines, tables, and durations in words."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from training.contract.events import EventLog, make_event
+
+_QUIET_SECONDS = 10.0
+
+
+class TerminalProgress:
+    """Shows events to a person, on standard error so that standard output stays clean.
+
+    On a terminal one line is rewritten; elsewhere a line is printed every ten seconds.
+    """
+
+    def __init__(self) -> None:
+        self._rewrites = sys.stderr.isatty()
+        self._last = 0.0
+        self._open_line = False
+
+    def append(self, event: dict[str, Any]) -> None:
+        """Show one event."""
+        kind = event["event"]
+        if kind == "progress":
+            self._show_progress(event)
+            return
+        line = _line_of(event)
+        if line:
+            self._end_line()
+            print(line, file=sys.stderr, flush=True)
+
+    def _show_progress(self, event: dict[str, Any]) -> None:
+        now = time.monotonic()
+        finished = event.get("done") == event.get("total")
+        if now - self._last < (0.1 if self._rewrites else _QUIET_SECONDS) and not finished:
+            return
+        self._last = now
+        done, total, unit = event.get("done", 0), event.get("total", 0), event.get("unit", "")
+        parts = [f"  {done:,} of {total:,} {unit}"]
+        if event.get("loss") is not None:
+            parts.append(f"loss {event['loss']:.3f}")
+        if event.get("rate"):
+            parts.append(f"{event['rate']:.1f} a second")
+        if event.get("seconds_left") is not None and not finished:
+            parts.append(f"{duration(event['seconds_left'])} left")
+        line = " · ".join(parts)
+        if self._rewrites:
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+            self._open_line = True
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def _end_line(self) -> None:
+        if self._open_line:
+            print(file=sys.stderr)
+            self._open_line = False
+
+
+class JobEvents:
+    """Where a long command's events go: JSON lines for a program that listens, or a person's terminal."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._sink: EventLog | TerminalProgress = EventLog(None, sys.stdout) if as_json else TerminalProgress()
+
+    def append(self, event: dict[str, Any]) -> None:
+        """Pass on an event that was made elsewhere."""
+        self._sink.append(event)
+
+    def write(self, kind: str, **fields: Any) -> None:
+        """Make an event and pass it on."""
+        self.append(make_event(kind, **fields))
+
+
+def _line_of(event: dict[str, Any]) -> str:
+    match event["event"]:
+        case "stage":
+            return str(event.get("message", ""))
+        case "evaluated":
+            return f"  epoch {event['epoch']}: macro-F1 {event['macro_f1']:.3f} on the validation rows"
+        case "warning":
+            return f"Note: {event['message']}"
+        case _:
+            return ""
+
+
+def print_json(values: Any) -> None:
+    """Print one JSON object on standard output."""
+    print(json.dumps(values, ensure_ascii=False, indent=2, default=str))
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words, to two units: ``1 h 5 min``, ``3 min 20 s``, ``12 s``."""
+    whole = max(0, round(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    if minutes:
+        return f"{minutes} min {rest} s"
+    return f"{rest} s"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], left: int = 1) -> str:
+    """Return rows as an aligned table; the first `left` columns are set left, the others right."""
+    cells = [list(header)] + [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = []
+    for row in cells:
+        columns = [
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(columns).rstrip())
+    return "\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
