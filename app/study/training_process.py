@@ -14,7 +14,7 @@ import psutil
 
 from app.errors import UserError
 from training.contract.events import LAST_EVENTS, parse_event
-from training.contract.run_folder import RunFolder
+from training.contract.run_folder import RunFolder, lock_owner
 
 # Training looks for the stop file at each step; a step of a large model may take this long.
 _GRACE_SECONDS = 60.0
@@ -40,12 +40,17 @@ def probe() -> dict[str, Any]:
 
 
 def is_alive(run: RunFolder) -> bool:
-    """Tell whether the process that holds the run's lock still runs (and is not another with its number)."""
-    owner = run.lock_owner()
+    """Tell whether a process of the run still lives (the one that began then, not another of its number)."""
+    return any(_owner_lives(lock) for lock in (run.lock, run.conductor_lock))
+
+
+def _owner_lives(lock: Path) -> bool:
+    owner = lock_owner(lock)
     if owner is None:
         return False
     try:
-        return abs(psutil.Process(owner[0]).create_time() - owner[1]) < 2.0
+        process = psutil.Process(owner[0])
+        return abs(process.create_time() - owner[1]) < 2.0 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 

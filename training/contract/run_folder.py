@@ -79,23 +79,26 @@ class RunFolder:
         """The trained model's probabilities on the validation rows: JSON, one list of floats a row."""
         return self.path / "validation_probabilities.json"
 
-    def take_lock(self, started: float) -> None:
-        """Write the lock of this process; `started` is its start time in seconds since the epoch."""
-        self.lock.write_text(json.dumps({"pid": os.getpid(), "started": started}), encoding="utf-8")
-
-    def release_lock(self) -> None:
-        """Remove the lock, if there is one."""
-        self.lock.unlink(missing_ok=True)
-
-    def lock_owner(self) -> tuple[int, float] | None:
-        """Return (process id, start time) from the lock, or None where there is none that can be read."""
-        try:
-            lock = json.loads(self.lock.read_text(encoding="utf-8"))
-            return int(lock["pid"]), float(lock["started"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+    @property
+    def conductor_lock(self) -> Path:
+        """The same for the program that started the run and that checks and serves its result."""
+        return self.path / "conductor.json"
 
     def outcome(self) -> str:
         """Return finished, cancelled or failed from the last such event, or "" where the run never ended."""
         ended = [e["event"] for e in read_events(self.events) if e["event"] in ("finished", "cancelled", "failed")]
         return ended[-1] if ended else ""
+
+
+def take_lock(path: Path, started: float) -> None:
+    """Write this process into a lock file; `started` is its start time in seconds since the epoch."""
+    path.write_text(json.dumps({"pid": os.getpid(), "started": started}), encoding="utf-8")
+
+
+def lock_owner(path: Path) -> tuple[int, float] | None:
+    """Return (process id, start time) from a lock file, or None where there is none that can be read."""
+    try:
+        lock = json.loads(path.read_text(encoding="utf-8"))
+        return int(lock["pid"]), float(lock["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,271 @@
+"""Training runs of a study: from labels to a model on the shelf. This is what `stancedesk train` conducts."""
+
+import json
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app import paths
+from app.errors import UserError
+from app.study import records
+from app.study.sampling import split
+from app.study.served_model import choose_served_model
+from app.study.shelf import BaseFile, ModelEntry, Shelf
+from app.study.study import Study
+from app.study.training_process import is_alive, run_training
+from training.contract.events import EventLog, make_event
+from training.contract.prompt import PromptError, fine_tuned_prompt
+from training.contract.run_folder import RunFolder, take_lock
+from training.contract.spec import Row, SpecError, TrainingSpec, write_rows
+
+VALIDATION_SHARE = 0.1
+LEAST_ROWS_A_CLASS = 5
+# What the conductor decides by itself; everything else of `TrainingSpec` may stand in a settings file.
+_OWN = {"base", "base_path", "base_sha256", "leaves", "prompt"}
+
+Events = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The end of a training run: the model on the shelf and how it came about."""
+
+    model: str
+    folder: str
+    run_folder: str
+    form: str
+    reason: str
+    metrics: dict[str, Any]
+    parity: dict[str, Any]
+    rows: dict[str, int]
+    minutes: float
+    training: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether the labels are enough to train on: what is missing, one sentence each (empty: ready)."""
+
+    rows: int
+    per_language: dict[str, dict[str, int]]
+    missing: tuple[str, ...]
+
+
+def readiness(study: Study, languages: Sequence[str] = ()) -> Readiness:
+    """Count the labelled rows that may be trained on, by language and class, and say what is missing."""
+    rows = training_rows(study, languages)
+    per_language: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts = per_language.setdefault(row.lang, {leaf.code: 0 for leaf in study.codebook.leaves})
+        counts[row.label] += 1
+    classes = Counter(row.label for row in rows)
+    enough = [leaf for leaf in study.codebook.leaves if classes[leaf.code] >= LEAST_ROWS_A_CLASS]
+    missing = []
+    if len(enough) < 2:
+        have = ", ".join(f"{leaf.name}: {classes[leaf.code]}" for leaf in study.codebook.leaves)
+        where = f" in {', '.join(languages)}" if languages else ""
+        missing.append(
+            f"Training needs at least two classes with {LEAST_ROWS_A_CLASS} labelled tweets each{where}; "
+            f"there are {have}."
+        )
+    return Readiness(len(rows), per_language, tuple(missing))
+
+
+def training_rows(study: Study, languages: Sequence[str] = ()) -> list[Row]:
+    """Return the tweets whose coders agree on a label, without test rows and texts equal to one of them."""
+    return [row for _, row in _keyed_rows(study, languages)]
+
+
+def _keyed_rows(study: Study, languages: Sequence[str]) -> list[tuple[int, Row]]:
+    from training.contract.prompt import normalise
+
+    test = records.test_tweets(study)
+    tested = {normalise(text) for text in records.texts(study, test).values()}
+    wanted = set(languages)
+    return [
+        (key, row)
+        for key, row in records.labelled_rows(study)
+        if key not in test
+        and (not wanted or row.lang in wanted)
+        and (text := normalise(row.text))
+        and text not in tested
+    ]
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read settings of a run from TOML; raise `UserError` for what is no setting."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"The settings in {path.name} cannot be read: {error}.") from error
+    allowed = {f.name for f in fields(TrainingSpec)} - _OWN
+    unknown = sorted(set(values) - allowed)
+    if unknown:
+        raise UserError(
+            f"Unknown settings in {path.name}: {', '.join(unknown)}.", f"Known: {', '.join(sorted(allowed))}."
+        )
+    return values
+
+
+def train(
+    study: Study,
+    base: str,
+    languages: Sequence[str],
+    name: str,
+    settings: dict[str, Any],
+    on_event: Events,
+    stop: Callable[[], bool],
+    shelf: Shelf | None = None,
+) -> TrainedModel | None:
+    """Train on the study's labels, check both 4-bit forms and put the better one on the shelf.
+
+    Returns None where it was stopped. Raises `UserError` for what the user can mend: too few labels, a base
+    that is not there, a training process that was killed.
+    """
+    started = time.monotonic()
+    shelf = shelf or Shelf()
+    ready = readiness(study, languages)
+    if ready.missing:
+        raise UserError(ready.missing[0], "Label more tweets, or choose more languages.")
+    for language in set(languages) - set(ready.per_language):
+        raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
+    base_file = shelf.base_file(base)
+    model_name = shelf.free_name(name or f"{study.name}-{base_file.name}")
+    run, run_id = _prepare(study, base_file, languages, model_name, settings)
+    log = EventLog(run.events)
+
+    def tell(kind: str, **fields: Any) -> None:
+        event = make_event(kind, **fields)
+        log.append(event)
+        on_event(event)
+
+    try:
+        if base_file.licence_url:
+            tell("stage", stage="prepare", message=f"Base {base_file.name}: {base_file.licence}, {base_file.licence_url}")
+        tell("stage", stage="train", message=f"Training on {ready.rows} labelled tweets. Run folder: {run.path}")
+        outcome = run_training(run, on_event, stop)
+        if outcome == "interrupted":
+            raise UserError(
+                "Training was interrupted: its process ended without a word (killed, or out of memory).",
+                f"Start it again; its log is {run.log}.",
+            )
+        if outcome == "cancelled":
+            records.update_run(study, run_id, status="cancelled")
+            return None
+        tell("stage", stage="parity", message="Comparing both 4-bit forms with the trained model.")
+        served = choose_served_model(
+            run,
+            model_name,
+            study.codebook,
+            base_file,
+            lambda form, done, total: on_event(
+                make_event("progress", stage="parity", done=done, total=total, unit=f"rows ({form} form)")
+            ),
+        )
+        tell("stage", stage="shelve", message=served.reason)
+        entry = shelf.place(served.folder, model_name)
+    except BaseException as error:
+        records.update_run(study, run_id, status="failed" if isinstance(error, Exception) else "interrupted")
+        if isinstance(error, Exception):
+            log.write("failed", message=str(error), kind="user" if isinstance(error, UserError) else "bug")
+        raise
+    finally:
+        run.conductor_lock.unlink(missing_ok=True)
+    metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
+    records.update_run(study, run_id, status="finished", metrics=metrics)
+    records.register_model(study, entry, run_id)
+    result = _result(entry, run, served.reason, (time.monotonic() - started) / 60, metrics)
+    log.write("finished", **result.as_dict())
+    return result
+
+
+def _result(
+    entry: ModelEntry, run: RunFolder, reason: str, minutes: float, metrics: dict[str, Any]
+) -> TrainedModel:
+    return TrainedModel(
+        model=entry.name,
+        folder=str(entry.folder),
+        run_folder=str(run.path),
+        form=entry.form,
+        reason=reason,
+        metrics=entry.metrics,
+        parity=entry.parity,
+        rows={part: sum(1 for _ in path.open("rb")) for part, path in (("train", run.train), ("validation", run.validation))},
+        minutes=minutes,
+        training={k: v for k, v in metrics.items() if k not in ("parity", "served")},
+    )
+
+
+def _prepare(
+    study: Study, base: BaseFile, languages: Sequence[str], name: str, settings: dict[str, Any]
+) -> tuple[RunFolder, str]:
+    """Write the run folder and the run's record; the split is kept in the study, too."""
+    leaves = [leaf.code for leaf in study.codebook.leaves]
+    try:
+        spec = TrainingSpec.from_dict(
+            {
+                "base": base.name,
+                "base_path": str(base.path),
+                "base_sha256": base.sha256,
+                "leaves": leaves,
+                "prompt": fine_tuned_prompt(len(leaves)).as_dict(),
+            }
+            | settings
+        )
+    except (SpecError, PromptError) as error:
+        raise UserError(str(error)) from error
+    keyed = _keyed_rows(study, languages)
+    train_rows, validation_rows = split([row for _, row in keyed], VALIDATION_SHARE, spec.seed)
+    if not validation_rows:
+        raise UserError(
+            f"{len(keyed)} labelled tweets are too few to keep some apart for validation.",
+            f"Label at least {round(1 / VALIDATION_SHARE)}.",
+        )
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    run = RunFolder(paths.data_folder() / "runs" / f"{name}-{stamp}-{spec.seed}")
+    try:
+        run.path.mkdir(parents=True)
+        take_lock(run.conductor_lock, psutil.Process().create_time())
+        spec.write(run.spec)
+        write_rows(run.train, train_rows)
+        write_rows(run.validation, validation_rows)
+    except OSError as error:
+        raise UserError(
+            f"The run's folder could not be written: {error.strerror or error}.", "Free some disk space, then try again."
+        ) from error
+    keys = {row.id: key for key, row in keyed}
+    run_id = records.create_run(
+        study,
+        name=name,
+        folder=str(run.path),
+        base=base.name,
+        languages=sorted({row.lang for row in train_rows}),
+        spec=asdict(spec),
+        train=[keys[row.id] for row in train_rows],
+        validation=[keys[row.id] for row in validation_rows],
+    )
+    return run, run_id
+
+
+def list_runs(study: Study) -> list[dict[str, Any]]:
+    """Return the study's runs, the newest first.
+
+    A run that says it is running although none of its processes lives is "interrupted", and is kept so.
+    """
+    runs = records.runs(study)
+    for run in runs:
+        if run["status"] == "running" and not is_alive(RunFolder(Path(run["folder"]))):
+            run["status"] = "interrupted"
+            records.update_run(study, run["id"], status="interrupted")
+    return runs
