@@ -1,0 +1,339 @@
+"""Giving labels: the queue of a coder, undo and redo, progress."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from app.errors import UserError
+from app.study.study import Coder, Study, now
+from app.study.tweets import TweetRow, get
+from db import labels
+from db import tweets as queries
+
+# Tweets of earlier sessions that "back" leads to.
+REMEMBERED = 50
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far labelling is, in the languages asked for.
+
+    `labelled` and `per_language` count tweets with a label of any coder, `mine` those that this coder
+    labelled since the study exists, `per_leaf` tweets whose labels agree.
+    """
+
+    labelled: int
+    total: int
+    per_leaf: dict[str, int]
+    per_language: dict[str, tuple[int, int]]
+    mine: int = 0
+
+
+@dataclass(frozen=True)
+class Act:
+    """One event as undo sees it."""
+
+    seq: int
+    id: str
+    tweet: int
+    undoes: str | None
+
+
+@dataclass
+class LabelHistory:
+    """What a coder can undo and redo, derived from the events alone and so the same after a restart.
+
+    A new label empties what can be redone. An event whose `undoes` names the top of `done` is an undo, one
+    that names the top of `undone` is a redo; what was redone can be undone again.
+    """
+
+    last_seq: int = 0
+    done: list[Act] = field(default_factory=list)
+    undone: list[tuple[Act, Act]] = field(default_factory=list)
+
+    def follow(self, acts: Iterable[Act]) -> None:
+        """Take in further events, in their order."""
+        for act in acts:
+            self.last_seq = act.seq
+            if act.undoes is None:
+                self.done.append(act)
+                self.undone.clear()
+            elif self.done and self.done[-1].id == act.undoes:
+                self.undone.append((self.done.pop(), act))
+            elif self.undone and self.undone[-1][1].id == act.undoes:
+                self.undone.pop()
+                self.done.append(act)
+
+
+class Labelling:
+    """A coder at work. Each label is committed before the next tweet is returned.
+
+    Tweets come in a random order that is the same after a restart and does not follow the file; each coder
+    starts at another place in it. A tweet that is skipped comes again after all others. With `double`, tweets
+    that other coders have labelled come too.
+    """
+
+    def __init__(self, study: Study, coder: Coder | str, language: str = "", double: bool = False) -> None:
+        self.study = study
+        self.coder = study.coder(coder) if isinstance(coder, str) else coder
+        self.language = language
+        self._language = language or None
+        self._double = double
+        self._history = LabelHistory()
+        self._progress: Progress | None = None
+        self._seen = (0, 0)
+        digest = hashlib.blake2b(self.coder.id.encode(), digest_size=8).digest()
+        self._place = (int.from_bytes(digest, "big", signed=True), 0)
+        with study.reading() as session:
+            self._catch_up(session)
+        earlier = dict.fromkeys(act.tweet for act in reversed(self._history.done[-4 * REMEMBERED :]))
+        self._trail = list(earlier)[:REMEMBERED][::-1]
+        # Position in the trail of the tweet that is shown; its length: the next of the queue.
+        self._position = len(self._trail)
+
+    def current(self) -> TweetRow | None:
+        """Return the tweet to label now, None where there is none left."""
+        tweet = self._current_id()
+        return None if tweet is None else get(self.study, [tweet])[0]
+
+    def label(
+        self,
+        leaf: str,
+        seconds: float | None = None,
+        note: str = "",
+        flag: bool = False,
+        suggestion_shown: str = "",
+    ) -> TweetRow | None:
+        """Give the current tweet a label, commit it, and return the next tweet."""
+        if leaf not in self.study.codebook.leaf_codes:
+            raise UserError(f"The codebook has no class “{leaf}”.", "Choose one of its classes.")
+        tweet = self._current_id()
+        if tweet is None:
+            raise UserError("There is no tweet left to label.", "Import more tweets.")
+        with self.study.writing() as session:
+            self._catch_up(session)
+            given = self._add(
+                session, tweet, leaf, seconds=seconds, note=note, flag=flag, suggestion_shown=suggestion_shown
+            )
+        self._committed(given)
+        self._move_on()
+        return self.current()
+
+    def clear(self) -> TweetRow | None:
+        """Take this coder's label off the current tweet and show it again."""
+        tweet = self._current_id()
+        if tweet is None:
+            return None
+        with self.study.writing() as session:
+            self._catch_up(session)
+            if labels.touched(session, self.coder.id, [tweet]).get(tweet) is None:
+                return self.current()
+            given = self._add(session, tweet, None)
+        self._committed(given)
+        return self.current()
+
+    def skip(self) -> TweetRow | None:
+        """Leave the current tweet as it is and return the next."""
+        if self._current_id() is not None:
+            self._move_on()
+        return self.current()
+
+    def back(self) -> TweetRow | None:
+        """Return to the tweet before, also one of an earlier session; at the first one stay there."""
+        self._current_id()
+        self._position = max(self._position - 1, 0)
+        return self.current()
+
+    def show(self, tweet: int) -> TweetRow | None:
+        """Make a chosen tweet the current one; after it the queue goes on."""
+        self._trail.insert(self._position, tweet)
+        return self.current()
+
+    def undo(self) -> TweetRow | None:
+        """Take back this coder's last label and return its tweet, now the current one; None for nothing."""
+        with self.study.writing() as session:
+            self._catch_up(session)
+            if not self._history.done:
+                return None
+            act = self._history.done[-1]
+            before = labels.leaf_before(session, self.coder.id, act.tweet, act.seq)
+            given = self._add(session, act.tweet, before, undoes=act.id)
+        self._committed(given)
+        self._go_to(act.tweet)
+        return self.current()
+
+    def redo(self) -> TweetRow | None:
+        """Give again the label that was undone last and return its tweet; None for nothing.
+
+        The tweet after it is the current one.
+        """
+        with self.study.writing() as session:
+            self._catch_up(session)
+            if not self._history.undone:
+                return None
+            undone, undo = self._history.undone[-1]
+            leaf = labels.leaf_before(session, self.coder.id, undone.tweet, undo.seq)
+            given = self._add(session, undone.tweet, leaf, undoes=undo.id)
+        self._committed(given)
+        self._go_to(undone.tweet)
+        row = self.current()
+        self._move_on()
+        return row
+
+    @property
+    def can_undo(self) -> bool:
+        """Say whether there is a label to take back."""
+        return bool(self._history.done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Say whether there is an undone label to give again."""
+        return bool(self._history.undone)
+
+    def progress(self) -> Progress:
+        """Return how far labelling is; counted once, then kept up with each label."""
+        with self.study.reading() as session:
+            self._catch_up(session)
+            if self._progress is None:
+                self._progress = self._count(session)
+        return self._progress
+
+    def _count(self, session: Session) -> Progress:
+        per_language = queries.languages(session)
+        if self._language is not None:
+            per_language = {k: v for k, v in per_language.items() if k == self._language}
+        found = queries.leaves(session, self._language)
+        return Progress(
+            labelled=sum(labelled for labelled, _ in per_language.values()),
+            total=sum(total for _, total in per_language.values()),
+            per_leaf={code: found.get(code, 0) for code in self.study.codebook.leaf_codes},
+            per_language=per_language,
+            mine=labels.count_of_coder(session, self.coder.id, self._language),
+        )
+
+    def _catch_up(self, session: Session) -> None:
+        """Take in what this coder did elsewhere, in another window or process."""
+        seen = (labels.last_seq(session), queries.last_id(session))
+        if seen != self._seen:
+            events = labels.own_events(session, self.coder.id, self._history.last_seq)
+            self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes) for e in events)
+            self._progress = None
+            self._seen = seen
+
+    def _add(
+        self,
+        session: Session,
+        tweet: int,
+        leaf: str | None,
+        *,
+        seconds: float | None = None,
+        note: str = "",
+        flag: bool = False,
+        suggestion_shown: str = "",
+        undoes: str | None = None,
+    ) -> "_Given":
+        had = labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
+        old_labelled, old_leaf = labels.state(session, tweet)
+        seq, key = labels.add_event(
+            session,
+            {
+                "coder_id": self.coder.id,
+                "tweet_id": tweet,
+                "codebook_version_id": self.study.codebook_version,
+                "kind": "clear" if leaf is None else "label",
+                "leaf": leaf,
+                "given": now(),
+                "seconds": seconds,
+                "suggestion_shown": suggestion_shown,
+                "note": note,
+                "flag": flag,
+                "undoes": undoes,
+                "import_id": None,
+            },
+        )
+        labelled, new_leaf = labels.state(session, tweet)
+        return _Given(
+            act=Act(seq, key, tweet, undoes),
+            language=labels.language_of(session, tweet),
+            old_leaf=old_leaf,
+            new_leaf=new_leaf,
+            labelled=int(labelled) - int(old_labelled),
+            mine=int(leaf is not None) - int(had),
+        )
+
+    def _committed(self, given: "_Given") -> None:
+        self._history.follow([given.act])
+        self._seen = (given.act.seq, self._seen[1])
+        if self._progress is not None:
+            self._progress = _moved(self._progress, given)
+
+    def _current_id(self) -> int | None:
+        if self._position < len(self._trail):
+            return self._trail[self._position]
+        with self.study.reading() as session:
+            found = labels.next_unlabelled(
+                session, self._place, self._language, self.coder.id if self._double else None
+            )
+        if found is None:
+            return None
+        self._place = found
+        self._trail.append(found[1])
+        return found[1]
+
+    def _move_on(self) -> None:
+        self._position += 1
+        if len(self._trail) > 20 * REMEMBERED:
+            del self._trail[: 10 * REMEMBERED]
+            self._position -= 10 * REMEMBERED
+
+    def _go_to(self, tweet: int) -> None:
+        upto = self._trail[: self._position + 1]
+        if tweet in upto:
+            self._position = len(upto) - 1 - upto[::-1].index(tweet)
+        else:
+            self._trail.insert(self._position, tweet)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What one event changed; the counts are differences."""
+
+    act: Act
+    language: str
+    old_leaf: str | None
+    new_leaf: str | None
+    labelled: int
+    mine: int
+
+
+def _moved(progress: Progress, given: _Given) -> Progress:
+    if progress.per_language.get(given.language) is None:
+        return progress
+    per_leaf = dict(progress.per_leaf)
+    if given.old_leaf in per_leaf:
+        per_leaf[given.old_leaf] -= 1
+    if given.new_leaf in per_leaf:
+        per_leaf[given.new_leaf] += 1
+    labelled, total = progress.per_language[given.language]
+    return Progress(
+        labelled=progress.labelled + given.labelled,
+        total=progress.total,
+        per_leaf=per_leaf,
+        per_language=progress.per_language | {given.language: (labelled + given.labelled, total)},
+        mine=progress.mine + given.mine,
+    )
+
+
+def current_labels(study: Study) -> dict[int, str]:
+    """Return {tweet: leaf} for tweets whose coders agree."""
+    with study.reading() as session:
+        return labels.agreed(session)
+
+
+def disagreements(study: Study) -> list[TweetRow]:
+    """Return the tweets whose coders gave different labels; `labels` of each says which."""
+    with study.reading() as session:
+        ids = labels.disputed(session)
+    return get(study, ids)

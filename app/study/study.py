@@ -1,0 +1,207 @@
+"""An open study: one file, its codebook, its coders."""
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+import app
+from app.errors import UserError
+from app.study.codebook import Codebook
+from db import errors, labels, predictions, tweets
+from db.engine import StudyFile, create_study, open_study
+from db.tables import CodebookVersion, Model, StudyInfo, TrainingRun
+from db.tables import Coder as CoderRow
+
+SUFFIX = ".stancedesk"
+
+_NEXT_STEPS: dict[type[errors.StudyFileError], str] = {
+    errors.NotAStudy: "Choose a file that StanceDesk made; tweets in a table are brought in with “import”.",
+    errors.StudyTooNew: "Install the newest StanceDesk and open the study with it.",
+    errors.StudyMissing: "Check the name and the folder, or create the study first.",
+    errors.StudyExists: "Choose another name, or open the study that is there.",
+    errors.StudyDiskFull: "Make room on the disk and try again; everything saved before is safe.",
+    errors.StudyReadOnly: "Allow writing, or copy the study to a folder of your own.",
+    errors.StudyBusy: "Wait until the other program is done, or close it, and try again.",
+    errors.StudyDamaged: "Open a backup or a copy of the study.",
+}
+
+
+def now() -> str:
+    """Return the time as text: UTC, ISO 8601, with microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+@contextlib.contextmanager
+def told_kindly() -> Iterator[None]:
+    """Turn what can go wrong with a study file into a `UserError`."""
+    try:
+        yield
+    except errors.StudyFileError as error:
+        raise UserError(str(error), _NEXT_STEPS.get(type(error), "")) from error
+
+
+@dataclass(frozen=True)
+class Coder:
+    """Who labels."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class StudyCounts:
+    """How far a study is. `per_leaf` counts tweets whose labels agree; `predicted` is the latest model's."""
+
+    tweets: int
+    labelled: int
+    per_leaf: dict[str, int]
+    per_language: dict[str, tuple[int, int]]
+    predicted: int
+    models: int
+    runs: int
+
+
+class Study:
+    """An open study. Thread-safe: each call has its own session."""
+
+    def __init__(self, file: StudyFile) -> None:
+        self._file = file
+        self.path = file.path
+        with self.reading() as session:
+            info = session.get_one(StudyInfo, 1)
+            self.name = info.name
+            self.uuid = info.uuid
+            self.codebook, self.codebook_version = _newest_codebook(session)
+
+    @classmethod
+    def create(cls, path: Path | str, codebook: Codebook | None = None, name: str = "") -> "Study":
+        """Create a study file, with the default codebook where none is given, and open it."""
+        path = Path(path)
+        codebook = codebook or Codebook.default()
+
+        def fill(session: Session) -> None:
+            session.add(
+                StudyInfo(id=1, name=name or path.stem, created=now(), program_version=app.__version__)
+            )
+            _add_codebook(session, codebook)
+
+        if not path.absolute().parent.is_dir():
+            raise UserError(
+                f"There is no folder “{path.absolute().parent}” to put the study in.",
+                "Create the folder first.",
+            )
+        with told_kindly():
+            return cls(create_study(path, fill))
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Study":
+        """Open a study file; raise `UserError` where it is none or cannot be written."""
+        with told_kindly():
+            return cls(open_study(Path(path)))
+
+    def close(self) -> None:
+        """Let go of the file, in one piece."""
+        self._file.close()
+
+    def __enter__(self) -> "Study":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session to read one consistent state."""
+        with told_kindly(), self._file.reading() as session:
+            yield session
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Give a session that holds the write lock and is committed at the end of the block."""
+        with told_kindly(), self._file.writing() as session:
+            yield session
+
+    def save_copy(self, path: Path | str) -> None:
+        """Write a copy that stands alone; labelling may go on meanwhile."""
+        path = Path(path)
+        if path.exists() and path.samefile(self.path):
+            raise UserError("The copy would replace the study itself.", "Choose another name.")
+        with told_kindly():
+            self._file.copy_to(path)
+
+    def set_codebook(self, codebook: Codebook) -> None:
+        """Make another codebook the current version; labels keep the version that they were given under.
+
+        Raises `UserError` where labels would be left without their class.
+        """
+        with self.writing() as session:
+            used = set(labels.used_leaves(session))
+            missing = sorted(used - set(codebook.leaf_codes))
+            if missing:
+                raise UserError(
+                    f"Tweets are labelled “{missing[0]}”, which the new codebook does not have.",
+                    "Keep this class in the codebook.",
+                )
+            _add_codebook(session, codebook)
+            session.flush()
+            self.codebook, self.codebook_version = _newest_codebook(session)
+
+    def coders(self) -> list[Coder]:
+        """Return all coders, in the order of their names."""
+        with self.reading() as session:
+            rows = session.scalars(select(CoderRow).order_by(func.lower(CoderRow.name)))
+            return [Coder(row.id, row.name) for row in rows]
+
+    def coder(self, name: str) -> Coder:
+        """Return the coder of this name; it is created where there is none."""
+        name = " ".join(name.split())
+        if not name:
+            raise UserError("A coder needs a name.", "Type the name of the person who labels.")
+        with self.reading() as session:
+            row = session.scalar(select(CoderRow).where(CoderRow.name == name))
+            if row is not None:
+                return Coder(row.id, row.name)
+        with self.writing() as session:
+            row = session.scalar(select(CoderRow).where(CoderRow.name == name))
+            if row is None:
+                row = CoderRow(name=name, created=now())
+                session.add(row)
+                session.flush()
+            return Coder(row.id, row.name)
+
+    def counts(self) -> StudyCounts:
+        """Count tweets, labels, predictions, models and runs."""
+        with self.reading() as session:
+            per_language = tweets.languages(session)
+            model = predictions.latest_model(session)
+            return StudyCounts(
+                tweets=sum(total for _, total in per_language.values()),
+                labelled=sum(labelled for labelled, _ in per_language.values()),
+                per_leaf=dict.fromkeys(self.codebook.leaf_codes, 0) | tweets.leaves(session),
+                per_language=per_language,
+                predicted=predictions.count(session, model) if model is not None else 0,
+                models=session.scalar(select(func.count()).select_from(Model)) or 0,
+                runs=session.scalar(select(func.count()).select_from(TrainingRun)) or 0,
+            )
+
+
+def _add_codebook(session: Session, codebook: Codebook) -> None:
+    toml = codebook.to_toml()
+    digest = hashlib.sha256(toml.encode()).hexdigest()
+    newest = session.scalar(select(CodebookVersion).order_by(CodebookVersion.id.desc()).limit(1))
+    if newest is None or newest.sha256 != digest:
+        session.add(CodebookVersion(created=now(), toml=toml, sha256=digest))
+
+
+def _newest_codebook(session: Session) -> tuple[Codebook, int]:
+    row = session.scalars(select(CodebookVersion).order_by(CodebookVersion.id.desc()).limit(1)).one()
+    return Codebook.from_toml(row.toml), row.id

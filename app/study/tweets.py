@@ -1,0 +1,239 @@
+"""The tweets of a study, page by page."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import UserError
+from app.study.study import Study
+from db import labels, predictions
+from db import tweets as queries
+from db.tables import Model
+
+STATUSES = ("", "labelled", "unlabelled", "disputed", "predicted", "unpredicted", "failed")
+ORDERS = queries.ORDERS
+
+
+@dataclass(frozen=True)
+class TweetFilter:
+    """Which tweets to show; empty fields ask for nothing.
+
+    `search` is looked for in text and author, and is compared with the id. `leaf` is compared with the
+    prediction where `status` is "predicted", else with the label. `language` "" is any; `NO_LANGUAGE` those
+    without one. `model` is a model's name or id; the latest with predictions where empty.
+    """
+
+    search: str = ""
+    language: str = ""
+    leaf: str = ""
+    status: str = ""
+    model: str | int = ""
+
+
+NO_LANGUAGE = "none"
+
+
+@dataclass(frozen=True)
+class TweetRow:
+    """A tweet with what is known about it.
+
+    `label` is the leaf that all coders' labels agree on; where they differ it is None and `disputed` is true.
+    `labels` are all of them: (coder's name, leaf). `prediction_status` is "", "predicted" or "failed".
+    """
+
+    id: int
+    tweet_id: str
+    text: str
+    lang: str
+    author: str
+    created_at: str
+    extra: dict[str, str]
+    label: str | None
+    label_coder: str
+    predicted: str | None = None
+    confidence: float | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    disputed: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    prediction_status: str = ""
+    prediction_reason: str = ""
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One thing that a coder did to a tweet. `leaf` is the label after it, None for none."""
+
+    id: str
+    given: str
+    coder: str
+    leaf: str | None
+    codebook_version: int
+    seconds: float | None
+    suggestion_shown: str
+    note: str
+    flag: bool
+    undoes: str | None
+    imported: bool
+
+
+def count(study: Study, filter: TweetFilter | None = None) -> int:
+    """Return how many tweets pass the filter."""
+    with study.reading() as session:
+        query, _ = _query(session, filter)
+        return 0 if query is None else queries.count(session, query)
+
+
+def page(
+    study: Study, filter: TweetFilter | None = None, offset: int = 0, limit: int = 100, order: str = "file"
+) -> list[TweetRow]:
+    """Return one page. Orders: file, -file (last first), uncertain, certain (by the model's confidence)."""
+    with study.reading() as session:
+        query, model = _query(session, filter)
+        if query is None or (model is None and order in ("uncertain", "certain")):
+            return []
+        return _rows(session, queries.page_ids(session, query, offset, limit, order), model)
+
+
+def get(study: Study, ids: Sequence[int], model: str | int = "") -> list[TweetRow]:
+    """Return tweets by primary key, in the order asked for."""
+    with study.reading() as session:
+        _, found = _query(session, TweetFilter(model=model))
+        return _rows(session, ids, found)
+
+
+def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) -> Iterator[list[TweetRow]]:
+    """Yield all tweets that pass the filter, in file order, in chunks.
+
+    Each chunk is read in a transaction of its own, so that a long walk does not hold up writers or let the
+    log grow; tweets that come to pass the filter behind the walk are not seen.
+    """
+    after = 0
+    while True:
+        with study.reading() as session:
+            query, model = _query(session, filter)
+            ids = [] if query is None else queries.ids_after(session, query, after, chunk)
+            found = _rows(session, ids, model)
+        if not found:
+            return
+        yield found
+        after = ids[-1]
+
+
+def history(study: Study, tweet: int) -> list[HistoryEntry]:
+    """Return everything that was done to a tweet's labels, oldest first."""
+    with study.reading() as session:
+        return [
+            HistoryEntry(
+                id=row.id,
+                given=row.given,
+                coder=row.coder,
+                leaf=row.leaf,
+                codebook_version=row.codebook_version,
+                seconds=row.seconds,
+                suggestion_shown=row.suggestion_shown,
+                note=row.note,
+                flag=row.flag,
+                undoes=row.undoes,
+                imported=row.import_id is not None,
+            )
+            for row in labels.history(session, tweet)
+        ]
+
+
+def languages(study: Study) -> dict[str, tuple[int, int]]:
+    """Return {language: (labelled, total)}, most frequent first; "" stands for none."""
+    with study.reading() as session:
+        return queries.languages(session)
+
+
+@dataclass(frozen=True)
+class _ModelChoice:
+    id: int
+    leaves: tuple[str, ...]
+
+
+def _query(
+    session: Session, filter: TweetFilter | None
+) -> tuple[queries.TweetQuery | None, _ModelChoice | None]:
+    filter = filter or TweetFilter()
+    if filter.status not in STATUSES:
+        raise ValueError(f"unknown status {filter.status!r}")
+    model = _model(session, filter.model)
+    if model is None and filter.status in ("predicted", "failed"):
+        return None, None
+    language: str | None = filter.language or None
+    if language == NO_LANGUAGE:
+        language = ""
+    return (
+        queries.TweetQuery(
+            search=filter.search.strip(),
+            language=language,
+            leaf=filter.leaf,
+            status=filter.status,
+            model_id=model.id if model else None,
+        ),
+        model,
+    )
+
+
+def _model(session: Session, wanted: str | int) -> _ModelChoice | None:
+    if wanted == "":
+        key = predictions.latest_model(session)
+        if key is None:
+            return None
+        condition = Model.id == key
+    else:
+        condition = Model.name == wanted if isinstance(wanted, str) else Model.id == wanted
+    row = session.execute(select(Model.id, Model.leaves).where(condition)).first()
+    if row is None:
+        raise UserError(f"This study has no model “{wanted}”.", "Choose one of the models that it has.")
+    return _ModelChoice(row.id, tuple(row.leaves))
+
+
+def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> list[TweetRow]:
+    given = queries.labels_of(session, ids)
+    predicted = predictions.of(session, model.id, ids) if model else {}
+    return [
+        _row(row, tuple(given.get(row.id, ())), predicted.get(row.id), model)
+        for row in queries.rows(session, ids)
+    ]
+
+
+def _row(
+    row: Any, given: tuple[tuple[str, str], ...], prediction: Any, model: _ModelChoice | None
+) -> TweetRow:
+    probabilities: dict[str, float] = {}
+    if prediction is not None and prediction.probabilities is not None and model is not None:
+        probabilities = dict(zip(model.leaves, unpack(prediction.probabilities), strict=True))
+    return TweetRow(
+        id=row.id,
+        tweet_id=row.tweet_id,
+        text=row.text,
+        lang=row.lang,
+        author=row.author,
+        created_at=row.created_at,
+        extra=row.extra,
+        label=row.agreed_leaf,
+        label_coder=", ".join(coder for coder, _ in given),
+        predicted=prediction.leaf if prediction is not None else None,
+        confidence=prediction.confidence if prediction is not None else None,
+        probabilities=probabilities,
+        disputed=bool(row.labelled) and row.agreed_leaf is None,
+        labels=given,
+        prediction_status=prediction.status if prediction is not None else "",
+        prediction_reason=prediction.reason if prediction is not None else "",
+    )
+
+
+def unpack(blob: bytes) -> "array[float]":
+    """Return the probabilities that `predictions.save` packed."""
+    import sys
+
+    found = array("f", blob)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found

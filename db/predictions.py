@@ -1,0 +1,73 @@
+"""Queries on models and their predictions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.orm import Session
+
+from db.tables import Model, Prediction, Tweet
+from db.tweets import batches
+
+_PREDICTIONS: Any = Prediction.__table__
+
+
+def latest_model(session: Session) -> int | None:
+    """Return the newest model that has predictions here."""
+    has = select(Prediction.tweet_id).where(Prediction.model_id == Model.id).exists()
+    return session.scalar(select(Model.id).where(has).order_by(Model.id.desc()).limit(1))
+
+
+def put(session: Session, values: list[dict[str, Any]]) -> None:
+    """Write predictions; a newer one of the same model replaces the older."""
+    if not values:
+        return
+    statement = upsert(_PREDICTIONS)
+    replaced = ("leaf", "confidence", "probabilities", "status", "reason", "created")
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["model_id", "tweet_id"], set_={c: statement.excluded[c] for c in replaced}
+        ),
+        values,
+    )
+
+
+def of(session: Session, model_id: int, ids: Sequence[int]) -> dict[int, Any]:
+    """Return the predictions of a model on tweets, by tweet."""
+    columns = _PREDICTIONS.c
+    found = {}
+    for batch in batches(ids):
+        statement = select(
+            columns.tweet_id,
+            columns.leaf,
+            columns.confidence,
+            columns.probabilities,
+            columns.status,
+            columns.reason,
+        ).where(columns.model_id == model_id, columns.tweet_id.in_(batch))
+        for row in session.execute(statement):
+            found[row.tweet_id] = row
+    return found
+
+
+def count(session: Session, model_id: int, status: str = "predicted") -> int:
+    """Return how many predictions of a model have a status: predicted, failed."""
+    statement = select(func.count()).where(
+        _PREDICTIONS.c.model_id == model_id, _PREDICTIONS.c.status == status
+    )
+    return session.scalar(statement) or 0
+
+
+def leaves(session: Session, model_id: int) -> dict[str, dict[str, int]]:
+    """Return {language: {leaf: number of predictions}}."""
+    statement = (
+        select(Tweet.lang, Prediction.leaf, func.count())
+        .join(Tweet, Tweet.id == Prediction.tweet_id)
+        .where(Prediction.model_id == model_id, Prediction.status == "predicted")
+        .group_by(Tweet.lang, Prediction.leaf)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for lang, leaf, number in session.execute(statement):
+        found.setdefault(lang, {})[str(leaf)] = number
+    return found

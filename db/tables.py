@@ -1,0 +1,259 @@
+"""The tables of a study. `migrations/` creates them; a test compares the two."""
+
+import uuid
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    Uuid,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def new_uuid() -> str:
+    """Return a random UUID as text."""
+    return str(uuid.uuid4())
+
+
+class Base(DeclarativeBase):
+    """Common base: constraint names follow one convention, so that migrations can name them."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {str: Text()}
+
+
+class StudyInfo(Base):
+    """The one row that says what the file is."""
+
+    __tablename__ = "study"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    uuid: Mapped[str] = mapped_column(Uuid(as_uuid=False), default=new_uuid)
+    name: Mapped[str]
+    created: Mapped[str]
+    program_version: Mapped[str]
+
+
+class CodebookVersion(Base):
+    """One version of the codebook. A label event names the version that it was given under."""
+
+    __tablename__ = "codebook_versions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created: Mapped[str]
+    toml: Mapped[str]
+    sha256: Mapped[str]
+
+
+class Import(Base):
+    """One file that was read in. `status` is running, complete, stopped; running after a crash."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_name: Mapped[str]
+    sha256: Mapped[str]
+    started: Mapped[str]
+    ended: Mapped[str | None]
+    status: Mapped[str]
+    accepted: Mapped[int] = mapped_column(default=0)
+    duplicates: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    labels: Mapped[int] = mapped_column(default=0)
+    report: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+class Tweet(Base):
+    """A tweet as it came.
+
+    `labelled` and `agreed_leaf` are derived from `current_labels` by the transaction that writes it: any
+    coder gave a label; the leaf that all labels agree on (NULL where there is none or they differ). They
+    stand here and not in a view because pages of a million tweets are filtered by them, in file order,
+    from an index. `shuffle` is a hash of the tweet id: the random but stable order of labelling.
+    """
+
+    __tablename__ = "tweets"
+    __table_args__ = (
+        Index("ix_tweets_lang_id_labelled", "lang", "id", "labelled"),
+        Index("ix_tweets_labelled_shuffle", "labelled", "shuffle"),
+        Index("ix_tweets_lang_labelled_shuffle", "lang", "labelled", "shuffle"),
+        Index("ix_tweets_labelled", "labelled"),
+        Index("ix_tweets_agreed_leaf", "agreed_leaf"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tweet_id: Mapped[str] = mapped_column(unique=True)
+    text: Mapped[str]
+    lang: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[str]
+    extra: Mapped[dict[str, str]] = mapped_column(JSON(none_as_null=True))
+    import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"))
+    source_row: Mapped[int]
+    text_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    shuffle: Mapped[int] = mapped_column(BigInteger)
+    labelled: Mapped[bool] = mapped_column(default=False)
+    agreed_leaf: Mapped[str | None]
+
+
+class Coder(Base):
+    """Who gives labels: a person, or the column of a file."""
+
+    __tablename__ = "coders"
+
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_uuid)
+    name: Mapped[str] = mapped_column(unique=True)
+    created: Mapped[str]
+
+
+class LabelEvent(Base):
+    """What a coder did to the label of a tweet. Rows are only ever added: triggers refuse anything else.
+
+    `leaf` is the coder's label on the tweet after the event, NULL for none (`kind` "clear"). An undo is an
+    event whose `undoes` names the event that it takes back; a redo is an event whose `undoes` names the undo.
+    `seq` is the order in this file; `id` is what copies of a study merge by. Labels taken in with a file name
+    their import.
+    """
+
+    __tablename__ = "label_events"
+    __table_args__ = (
+        CheckConstraint("kind IN ('label', 'clear')", name="kind"),
+        CheckConstraint("(kind = 'clear') = (leaf IS NULL)", name="leaf_fits_kind"),
+        Index("ix_label_events_tweet_id_coder_id", "tweet_id", "coder_id"),
+        Index("ix_label_events_coder_id_import_id", "coder_id", "import_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), unique=True, default=new_uuid)
+    coder_id: Mapped[str] = mapped_column(ForeignKey("coders.id"))
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweets.id"))
+    codebook_version_id: Mapped[int] = mapped_column(ForeignKey("codebook_versions.id"))
+    kind: Mapped[str]
+    leaf: Mapped[str | None]
+    given: Mapped[str]
+    seconds: Mapped[float | None]
+    suggestion_shown: Mapped[str] = mapped_column(default="")
+    note: Mapped[str] = mapped_column(default="")
+    flag: Mapped[bool] = mapped_column(default=False)
+    undoes: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    import_id: Mapped[int | None] = mapped_column(ForeignKey("imports.id"))
+
+
+class CurrentLabel(Base):
+    """Each coder's present label on a tweet: derived from `label_events` in the same transaction."""
+
+    __tablename__ = "current_labels"
+    __table_args__ = (
+        Index("ix_current_labels_coder_id_leaf", "coder_id", "leaf"),
+        {"sqlite_with_rowid": False},
+    )
+
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweets.id"), primary_key=True)
+    coder_id: Mapped[str] = mapped_column(ForeignKey("coders.id"), primary_key=True)
+    leaf: Mapped[str]
+    seq: Mapped[int] = mapped_column(ForeignKey("label_events.seq"))
+
+
+class Split(Base):
+    """A division of labelled tweets into train, validation and test rows."""
+
+    __tablename__ = "splits"
+
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_uuid)
+    name: Mapped[str]
+    created: Mapped[str]
+    seed: Mapped[int | None]
+    spec: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+class SplitTweet(Base):
+    """The part of a split that a tweet is in."""
+
+    __tablename__ = "split_tweets"
+    __table_args__ = (
+        CheckConstraint("part IN ('train', 'validation', 'test')", name="part"),
+        Index("ix_split_tweets_tweet_id", "tweet_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    split_id: Mapped[str] = mapped_column(ForeignKey("splits.id", ondelete="CASCADE"), primary_key=True)
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweets.id"), primary_key=True)
+    part: Mapped[str]
+
+
+class TrainingRun(Base):
+    """A training run; its folder holds the truth about it."""
+
+    __tablename__ = "training_runs"
+
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_uuid)
+    name: Mapped[str]
+    folder: Mapped[str]
+    base: Mapped[str]
+    languages: Mapped[list[str]] = mapped_column(JSON)
+    status: Mapped[str]
+    created: Mapped[str]
+    split_id: Mapped[str | None] = mapped_column(ForeignKey("splits.id"))
+    spec: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    metrics: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+class Model(Base):
+    """A model whose predictions are, or will be, here. `leaves` is the order of their probabilities."""
+
+    __tablename__ = "models"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    path: Mapped[str]
+    sha256: Mapped[str]
+    created: Mapped[str]
+    leaves: Mapped[list[str]] = mapped_column(JSON)
+    run_id: Mapped[str | None] = mapped_column(ForeignKey("training_runs.id"))
+    card: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+class Prediction(Base):
+    """What a model says about a tweet.
+
+    `probabilities`: little-endian float32, one a leaf, in the order of the model's `leaves`.
+    """
+
+    __tablename__ = "predictions"
+    __table_args__ = (
+        CheckConstraint("status IN ('predicted', 'failed')", name="status"),
+        CheckConstraint(
+            "(status = 'predicted') = "
+            "(leaf IS NOT NULL AND confidence IS NOT NULL AND probabilities IS NOT NULL)",
+            name="complete",
+        ),
+        Index("ix_predictions_model_id_status_tweet_id", "model_id", "status", "tweet_id"),
+        Index("ix_predictions_model_id_leaf_tweet_id", "model_id", "leaf", "tweet_id"),
+        Index("ix_predictions_model_id_confidence", "model_id", "confidence"),
+        {"sqlite_with_rowid": False},
+    )
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweets.id"), primary_key=True)
+    leaf: Mapped[str | None]
+    confidence: Mapped[float | None]
+    probabilities: Mapped[bytes | None] = mapped_column(LargeBinary)
+    status: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    created: Mapped[str]

@@ -1,0 +1,199 @@
+"""Queries on tweets: pages, counts, what an import needs to know."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, insert, or_, select
+from sqlalchemy.orm import Session
+
+from db.tables import Coder, CurrentLabel, Prediction, Tweet
+
+# SQLite takes 32,766 values in one statement; small batches keep each statement's plan in its cache.
+BATCH = 500
+ORDERS = ("file", "-file", "uncertain", "certain")
+
+
+@dataclass(frozen=True)
+class TweetQuery:
+    """Which tweets. Empty fields ask for nothing.
+
+    `status`: labelled, unlabelled, disputed, predicted, unpredicted, failed. `leaf` is compared with the
+    prediction where the status is "predicted", with the agreed label otherwise.
+    """
+
+    search: str = ""
+    language: str | None = None
+    leaf: str = ""
+    status: str = ""
+    model_id: int | None = None
+
+
+def count(session: Session, query: TweetQuery) -> int:
+    """Return how many tweets there are."""
+    if query == TweetQuery(model_id=query.model_id):
+        # No tweet is ever removed and ids are given without a gap (`insert_tweets`).
+        return last_id(session)
+    return session.scalar(select(func.count()).select_from(_matching(query).subquery())) or 0
+
+
+def page_ids(session: Session, query: TweetQuery, offset: int, limit: int, order: str = "file") -> list[int]:
+    """Return the ids of one page, in order: file, -file (newest first), uncertain, certain."""
+    if order not in ORDERS:
+        raise ValueError(f"unknown order {order!r}")
+    if query == TweetQuery(model_id=query.model_id) and order in ("file", "-file"):
+        last = last_id(session)
+        if order == "file":
+            return list(range(offset + 1, min(offset + limit, last) + 1))
+        return list(range(last - offset, max(last - offset - limit, 0), -1))
+    statement = _matching(query, with_prediction=order in ("uncertain", "certain"))
+    by_prediction = query.status == "predicted" or order in ("uncertain", "certain")
+    key: Any = Prediction.tweet_id if by_prediction else Tweet.id
+    if order == "file":
+        statement = statement.order_by(key)
+    elif order == "-file":
+        statement = statement.order_by(key.desc())
+    elif order == "uncertain":
+        statement = statement.order_by(Prediction.confidence, Prediction.tweet_id)
+    else:
+        statement = statement.order_by(Prediction.confidence.desc(), Prediction.tweet_id.desc())
+    return list(session.scalars(statement.offset(offset).limit(limit)))
+
+
+def ids_after(session: Session, query: TweetQuery, after: int, limit: int) -> list[int]:
+    """Return the next ids greater than `after`, in file order: to walk through all without an offset."""
+    key: Any = Prediction.tweet_id if query.status == "predicted" else Tweet.id
+    statement = _matching(query).where(key > after).order_by(key).limit(limit)
+    return list(session.scalars(statement))
+
+
+def _matching(query: TweetQuery, with_prediction: bool = False) -> Select[int]:
+    conditions: list[ColumnElement[bool]] = []
+    on_tweets = True
+    if query.status == "predicted" or with_prediction:
+        statement = select(Prediction.tweet_id)
+        conditions += [Prediction.model_id == query.model_id, Prediction.status == "predicted"]
+        on_tweets = bool(query.search or query.language is not None or query.status != "predicted")
+        if query.leaf and query.status == "predicted":
+            conditions.append(Prediction.leaf == query.leaf)
+        if on_tweets:
+            statement = statement.join(Tweet, Tweet.id == Prediction.tweet_id)
+    else:
+        statement = select(Tweet.id)
+    if query.status in ("unpredicted", "failed") and not with_prediction:
+        found = select(Prediction.tweet_id).where(
+            Prediction.model_id == query.model_id, Prediction.tweet_id == Tweet.id
+        )
+        if query.status == "failed":
+            conditions.append(found.where(Prediction.status == "failed").exists())
+        else:
+            conditions.append(~found.exists())
+    if on_tweets:
+        conditions += _on_tweets(query)
+    return statement.where(*conditions)
+
+
+def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
+    if query.language is not None:
+        yield Tweet.lang == query.language
+    if query.status in ("labelled", "disputed"):
+        yield Tweet.labelled.is_(True)
+    if query.status == "unlabelled":
+        yield Tweet.labelled.is_(False)
+    if query.status == "disputed":
+        yield Tweet.agreed_leaf.is_(None)
+    if query.leaf and query.status != "predicted":
+        yield Tweet.agreed_leaf == query.leaf
+    if query.search:
+        yield or_(
+            Tweet.tweet_id == query.search,
+            _contains(Tweet.text, query.search),
+            _contains(Tweet.author, query.search),
+        )
+
+
+def _contains(column: Any, needle: str) -> ColumnElement[bool]:
+    # SQLite's LIKE folds the case of ASCII letters only; a needle with other cased letters takes the slower
+    # function, one in Arabic or Korean needs no folding at all.
+    if needle.isascii() or needle.casefold() == needle.upper():
+        escaped = needle.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        contains: ColumnElement[bool] = column.like(f"%{escaped}%", escape="\\")
+    else:
+        contains = func.contains_folded(column, needle.casefold()) == 1
+    return contains
+
+
+def rows(session: Session, ids: Sequence[int]) -> list[Any]:
+    """Return the tweets' columns, in the order of `ids`; unknown ids are left out."""
+    columns = Tweet.__table__.c
+    wanted = (
+        columns.id, columns.tweet_id, columns.text, columns.lang, columns.author, columns.created_at,
+        columns.extra, columns.agreed_leaf, columns.labelled, columns.source_row, columns.import_id,
+    )  # fmt: skip
+    found = {}
+    for batch in batches(ids):
+        for row in session.execute(select(*wanted).where(columns.id.in_(batch))):
+            found[row.id] = row
+    return [found[i] for i in ids if i in found]
+
+
+def labels_of(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+    """Return the current labels (coder's name, leaf) of each tweet that has any."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for batch in batches(ids):
+        statement = (
+            select(CurrentLabel.tweet_id, Coder.name, CurrentLabel.leaf)
+            .join(Coder, Coder.id == CurrentLabel.coder_id)
+            .where(CurrentLabel.tweet_id.in_(batch))
+            .order_by(CurrentLabel.tweet_id, CurrentLabel.seq)
+        )
+        for tweet, coder, leaf in session.execute(statement):
+            found.setdefault(tweet, []).append((coder, leaf))
+    return found
+
+
+def known(session: Session, tweet_ids: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+    """Return primary key and text hash of each tweet id that the study has."""
+    found = {}
+    for batch in batches(tweet_ids):
+        statement = select(Tweet.tweet_id, Tweet.id, Tweet.text_hash).where(Tweet.tweet_id.in_(batch))
+        for tweet_id, key, text_hash in session.execute(statement):
+            found[tweet_id] = (key, text_hash)
+    return found
+
+
+def last_id(session: Session) -> int:
+    """Return the highest primary key, which is also the number of tweets."""
+    return session.scalar(select(func.max(Tweet.id))) or 0
+
+
+def insert_tweets(session: Session, values: list[dict[str, Any]]) -> None:
+    """Insert tweets whose `id` continue those that are there, without a gap; needs the write lock."""
+    if values:
+        assert values[0]["id"] == last_id(session) + 1
+        session.execute(insert(Tweet.__table__), values)  # type: ignore[arg-type]
+
+
+def languages(session: Session) -> dict[str, tuple[int, int]]:
+    """Return {language: (labelled, total)}, most frequent first."""
+    statement = select(Tweet.lang, func.sum(Tweet.labelled), func.count()).group_by(Tweet.lang)
+    found = [(lang, int(labelled), total) for lang, labelled, total in session.execute(statement)]
+    return {lang: (labelled, total) for lang, labelled, total in sorted(found, key=lambda r: (-r[2], r[0]))}
+
+
+def leaves(session: Session, language: str | None = None) -> dict[str, int]:
+    """Return {leaf: number of tweets whose labels agree on it}."""
+    statement = (
+        select(Tweet.agreed_leaf, func.count())
+        .where(Tweet.agreed_leaf.is_not(None))
+        .group_by(Tweet.agreed_leaf)
+    )
+    if language is not None:
+        statement = statement.where(Tweet.lang == language)
+    return {leaf: number for leaf, number in session.execute(statement) if leaf is not None}
+
+
+def batches(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Yield slices small enough for one statement."""
+    for start in range(0, len(values), BATCH):
+        yield values[start : start + BATCH]
