@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, insert, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, func, insert, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from db.tables import Coder, CurrentLabel, Prediction, Tweet
@@ -176,7 +176,9 @@ def insert_tweets(session: Session, values: list[dict[str, Any]]) -> None:
 
 def languages(session: Session) -> dict[str, tuple[int, int]]:
     """Return {language: (labelled, total)}, most frequent first."""
-    statement = select(Tweet.lang, func.sum(Tweet.labelled), func.count()).group_by(Tweet.lang)
+    statement = select(Tweet.lang, func.sum(type_coerce(Tweet.labelled, Integer)), func.count()).group_by(
+        Tweet.lang
+    )
     found = [(lang, int(labelled), total) for lang, labelled, total in session.execute(statement)]
     return {lang: (labelled, total) for lang, labelled, total in sorted(found, key=lambda r: (-r[2], r[0]))}
 
