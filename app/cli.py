@@ -75,23 +75,35 @@ def parser() -> argparse.ArgumentParser:
 
     new = _add(commands, "new", _new, "create a study")
     new.add_argument("study", type=Path, metavar="STUDY")
-    new.add_argument("--codebook", type=Path, help="a codebook in TOML (default: immigration topic and stance)")
+    new.add_argument(
+        "--codebook", type=Path, help="a codebook in TOML (default: immigration topic and stance)"
+    )
 
     imports = _add(commands, "import", _import, "import tweets from CSV files")
     imports.add_argument("study", type=Path, metavar="STUDY")
     imports.add_argument("files", type=Path, nargs="+", metavar="FILE")
     imports.add_argument(
-        "--columns", type=_columns, default={}, metavar="text=NAME,id=NAME,…", help=f"which column is what: {', '.join(COLUMNS)}"
+        "--columns",
+        type=_columns,
+        default={},
+        metavar="text=NAME,id=NAME,…",
+        help=f"which column is what: {', '.join(COLUMNS)}",
     )
-    imports.add_argument("--coder", default="imported", help="whose labels the file holds (default: imported)")
+    imports.add_argument(
+        "--coder", default="imported", help="whose labels the file holds (default: imported)"
+    )
     imports.add_argument("--test", action="store_true", help="these are test rows: never trained on")
 
     train = _add(commands, "train", _train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
     train.add_argument("--base", default="smollm2-135m", help="base model by name, or a GGUF file")
-    train.add_argument("--languages", type=_words, default=[], metavar="en,es", help="train on these only (default: all)")
+    train.add_argument(
+        "--languages", type=_words, default=[], metavar="en,es", help="train on these only (default: all)"
+    )
     train.add_argument("--name", default="", help="name of the model on the shelf")
-    train.add_argument("--spec", type=Path, help="settings of the run in TOML (epochs, seed, learning_rate, …)")
+    train.add_argument(
+        "--spec", type=Path, help="settings of the run in TOML (epochs, seed, learning_rate, …)"
+    )
     train.add_argument("--epochs", type=int, help="how often each training row is seen")
     train.add_argument("--seed", type=int, help="seed of the split and the run")
 
@@ -101,9 +113,13 @@ def parser() -> argparse.ArgumentParser:
     classify.add_argument("--language", default="", help="only tweets in this language")
     classify.add_argument("--only", choices=("all", "unlabelled"), default="all", help="which tweets")
     classify.add_argument("--limit", type=int, help="at most so many tweets")
-    classify.add_argument("--again", action="store_true", help="also those that the model has classified before")
+    classify.add_argument(
+        "--again", action="store_true", help="also those that the model has classified before"
+    )
 
-    files = _add(commands, "classify-file", _classify_file, "classify a CSV, JSONL or Parquet file", long=True)
+    files = _add(
+        commands, "classify-file", _classify_file, "classify a CSV, JSONL or Parquet file", long=True
+    )
     files.add_argument("source", type=Path, metavar="IN")
     files.add_argument("target", type=Path, metavar="OUT")
     files.add_argument("--model", required=True, help="a model's name on the shelf, its folder or file")
@@ -114,7 +130,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("study", type=Path, metavar="STUDY")
     evaluate.add_argument("--model", required=True, help="a model's name on the shelf, its folder or file")
 
-    export = _add(commands, "export", _export, "write the study as .csv .xlsx .parquet .jsonl .dta .sav", long=True)
+    export = _add(
+        commands, "export", _export, "write the study as .csv .xlsx .parquet .jsonl .dta .sav", long=True
+    )
     export.add_argument("study", type=Path, metavar="STUDY")
     export.add_argument("target", type=Path, metavar="OUT")
 
@@ -131,9 +149,17 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add(
-    commands: Any, name: str, function: Callable[[argparse.Namespace], int | None], help: str, *, long: bool = False, json: bool = True
+    commands: Any,
+    name: str,
+    function: Callable[[argparse.Namespace], int | None],
+    help: str,
+    *,
+    long: bool = False,
+    json: bool = True,
 ) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=help, allow_abbrev=False
+    )
     command.set_defaults(run=function, long=long)
     if json:
         told = "events as JSON lines, the last with the results" if long else "the report as JSON"
@@ -185,9 +211,10 @@ def _tell_bug(error: Exception, as_json: bool) -> int:
     try:
         where.parent.mkdir(parents=True, exist_ok=True)
         where.write_text(f"StanceDesk {__version__}\n{detail}\n", encoding="utf-8")
-        told = f"This is a fault of StanceDesk, not yours: {type(error).__name__}: {error}. The report to send is in {where}"
+        report_at = f". The report to send is in {where}"
     except OSError:
-        told = f"This is a fault of StanceDesk, not yours: {type(error).__name__}: {error}\n{detail}"
+        report_at = f"\n{detail}"
+    told = f"This is a fault of StanceDesk, not yours: {type(error).__name__}: {error}{report_at}"
     _tell_failure(told, as_json, "bug", detail=detail)
     return 1
 
@@ -220,7 +247,9 @@ def _new(arguments: argparse.Namespace) -> None:
         try:
             codebook = Codebook.from_toml(arguments.codebook.read_text(encoding="utf-8-sig"))
         except UnicodeDecodeError as error:
-            raise UserError(f"{arguments.codebook.name} is not a text file in UTF-8.", "Save it as UTF-8.") from error
+            raise UserError(
+                f"{arguments.codebook.name} is not a text file in UTF-8.", "Save it as UTF-8."
+            ) from error
     with Study.create(arguments.study, codebook) as study:
         leaves = [leaf.code for leaf in study.codebook.leaves]
         if arguments.json:
@@ -258,10 +287,18 @@ def _train(arguments: argparse.Namespace) -> int:
 
     events = JobEvents(arguments.json)
     settings = training_runs.read_settings(arguments.spec) if arguments.spec is not None else {}
-    settings |= {name: getattr(arguments, name) for name in ("epochs", "seed") if getattr(arguments, name) is not None}
+    settings |= {
+        name: getattr(arguments, name) for name in ("epochs", "seed") if getattr(arguments, name) is not None
+    }
     with Study.open(arguments.study) as study:
         result = training_runs.train(
-            study, arguments.base, arguments.languages, arguments.name, settings, events.append, _stopper(arguments)
+            study,
+            arguments.base,
+            arguments.languages,
+            arguments.name,
+            settings,
+            events.append,
+            _stopper(arguments),
         )
     if result is None:
         _tell_failure("Stopped before the model was ready.", arguments.json, "cancelled")
@@ -407,7 +444,11 @@ def _models(arguments: argparse.Namespace) -> None:
     rows = [
         [m.name, f"{m.size / 1e6:.0f} MB", m.form or m.problem, m.base, m.created] for m in shelf.models()
     ]
-    print(table(["name", "size", "form", "base", "created"], rows) if rows else "None yet: stancedesk train STUDY")
+    print(
+        table(["name", "size", "form", "base", "created"], rows)
+        if rows
+        else "None yet: stancedesk train STUDY"
+    )
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

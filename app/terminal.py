@@ -64,13 +64,15 @@ class JobEvents:
     """Where a long command's events go: JSON lines for a program that listens, or a person's terminal."""
 
     def __init__(self, as_json: bool) -> None:
-        self._sink: EventLog | TerminalProgress = EventLog(None, sys.stdout) if as_json else TerminalProgress()
+        self._sink: EventLog | TerminalProgress = (
+            EventLog(None, sys.stdout) if as_json else TerminalProgress()
+        )
 
     def append(self, event: dict[str, Any]) -> None:
         """Pass on an event that was made elsewhere."""
         self._sink.append(event)
 
-    def write(self, kind: str, **fields: Any) -> None:
+    def write(self, kind: str, /, **fields: Any) -> None:
         """Make an event and pass it on."""
         self.append(make_event(kind, **fields))
 
@@ -120,4 +122,29 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], left: int = 1
 def _cell(value: object) -> str:
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return (
+        f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    )
+
+
+def evaluation_table(report: dict[str, Any], questions: Sequence[str]) -> str:
+    """Return an evaluation as text: overall, seen and unseen languages, then each language."""
+    scores = ["accuracy", "macro_f1", *(f"{question}_macro_f1" for question in questions)]
+    header = ["", "n", "accuracy", "macro-F1", *(f"{question} macro-F1" for question in questions)]
+    rows: list[list[object]] = [
+        ["all languages", report["overall"]["n"], *(report["overall"][s] for s in scores)]
+    ]
+    for name in ("seen", "unseen"):
+        if report[name]["n"] and report["unseen"]["n"]:
+            rows.append(
+                [f"languages {name} in training", report[name]["n"], *(report[name][s] for s in scores)]
+            )
+    few = False
+    for language, one in report["languages"].items():
+        few = few or one["few"]
+        name = language or "no language"
+        rows.append([f"{name}{' *' if one['few'] else ''}", one["n"], *(one[s] for s in scores)])
+    lines = [f"Model “{report['model']}”. {report['note']}", "", table(header, rows)]
+    if few:
+        lines.append("* few rows: this language's scores are anecdotes; compare the pooled ones.")
+    return "\n".join(lines)

@@ -27,7 +27,9 @@ class SystemPackage(NamedTuple):
 
 def read_list() -> list[SystemPackage]:
     """Return the packages of the list."""
-    lines = [line for line in LIST.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    lines = [
+        line for line in LIST.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    ]
     return [SystemPackage(*(part.strip() for part in line.split("|"))) for line in lines]
 
 
@@ -70,7 +72,9 @@ def main(words: list[str]) -> int:
     print("StanceDesk needs a few packages of your system that are not here yet:\n", file=sys.stderr)
     for package in missing:
         print(f"  {package.name:24} {package.purpose}", file=sys.stderr)
-    print(f"\nInstall them, then run make again:\n\n  sudo apt-get install {' '.join(names)}\n", file=sys.stderr)
+    print(
+        f"\nInstall them, then run make again:\n\n  sudo apt-get install {' '.join(names)}\n", file=sys.stderr
+    )
     return 1
 
 

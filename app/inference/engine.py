@@ -50,7 +50,7 @@ class Engine:
         llama_cpp.llama_backend_init()
         self._llama: Any = llama_cpp
         self.threads = threads or physical_cores()
-        self.device = "GPU" if llama_cpp.llama_supports_gpu_offload() else "CPU"
+        self.device = device()
         self.decoded_tokens = 0
         self._freeing = ExitStack()
         # Runs before the interpreter tears modules down, where a forgotten close() would crash.
@@ -279,6 +279,13 @@ class _Batch:
             self._answer[ends - 1] = 1
         self.struct.n_tokens = total
         return (ends - 1).astype(np.int32)
+
+
+def device() -> str:
+    """Return `GPU` where llama.cpp was built for one that is here, else `CPU`."""
+    import llama_cpp
+
+    return "GPU" if llama_cpp.llama_supports_gpu_offload() else "CPU"
 
 
 def physical_cores() -> int:

@@ -1,6 +1,5 @@
 """How good a model is: scores per question and language, on rows that it was not trained on."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +31,8 @@ def score(gold: Sequence[str], predicted: Sequence[str], codebook: Codebook) -> 
     paths = {leaf.code: leaf.path for leaf in codebook.leaves}
     for question in codebook.questions:
         pairs = [
-            (paths[g][question.code], paths[p].get(question.code, "")) for g, p in zip(gold, predicted, strict=True)
+            (paths[g][question.code], paths.get(p, {}).get(question.code, ""))
+            for g, p in zip(gold, predicted, strict=True)
             if question.code in paths[g]
         ]
         result[f"{question.code}_macro_f1"] = (
@@ -41,7 +41,9 @@ def score(gold: Sequence[str], predicted: Sequence[str], codebook: Codebook) -> 
     result["per_class"] = {
         leaf.code: {
             "n": sum(g == leaf.code for g in gold),
-            "f1": float(f1_score(list(gold), list(predicted), labels=[leaf.code], average="macro", zero_division=0)),
+            "f1": float(
+                f1_score(list(gold), list(predicted), labels=[leaf.code], average="macro", zero_division=0)
+            ),
         }
         for leaf in codebook.leaves
     }

@@ -4,6 +4,10 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 
+from app.study import splits
+from app.study.study import Study
+from db import labels
+from db import tweets as queries
 from training.contract.prompt import normalise
 from training.contract.spec import Row
 
@@ -46,3 +50,32 @@ def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list
         for position, group in enumerate(shuffled):
             (drawn if position < quota[key] else rest).extend(group)
     return rest, drawn
+
+
+def labelled_rows(study: Study) -> list[tuple[int, Row]]:
+    """Return (key, row) of each tweet whose coders agree on a label, in file order."""
+    with study.reading() as session:
+        agreed = labels.agreed(session)
+        return [
+            (row.id, Row(row.tweet_id, row.text, row.lang, agreed[row.id]))
+            for row in queries.rows(session, list(agreed))
+        ]
+
+
+def trainable_rows(study: Study, languages: Sequence[str] = ()) -> list[tuple[int, Row]]:
+    """Return (key, row) of the labelled tweets that a model may learn from, in these languages (none: all).
+
+    Left out are test rows, tweets whose normalised text equals a test row's, and tweets without text.
+    """
+    test = splits.test_tweets(study)
+    with study.reading() as session:
+        tested = {normalise(row.text) for row in queries.rows(session, list(test))}
+    wanted = set(languages)
+    return [
+        (key, row)
+        for key, row in labelled_rows(study)
+        if key not in test
+        and (not wanted or row.lang in wanted)
+        and (text := normalise(row.text))
+        and text not in tested
+    ]

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,11 @@ class ServedModel:
 
 
 def choose_served_model(
-    run: RunFolder, name: str, codebook: Codebook, base: BaseFile, on_progress: Callable[[str, int, int], None]
+    run: RunFolder,
+    name: str,
+    codebook: Codebook,
+    base: BaseFile,
+    on_progress: Callable[[str, int, int], None],
 ) -> ServedModel:
     """Send the validation rows through both 4-bit forms, compare, and make the better one ready to serve.
 
@@ -51,7 +56,7 @@ def choose_served_model(
     logits: dict[str, Any] = {}
     reports: dict[str, parity.ParityReport] = {}
     for form in FORMS:
-        logits[form] = _leaf_logits(run.model / form, card, rows, lambda d, t, f=form: on_progress(f, d, t))
+        logits[form] = _leaf_logits(run.model / form, card, rows, partial(on_progress, form))
         reports[form] = parity.compare(
             trained,
             calibration.apply(logits[form], {}),
@@ -104,7 +109,9 @@ def _unserved_card(
             "licence_url": base.licence_url,
         },
         languages=dict(sorted(languages.items())),
-        metrics={"trained": {key: metrics.get(key) for key in ("accuracy", "macro_f1", "method", "precision")}},
+        metrics={
+            "trained": {key: metrics.get(key) for key in ("accuracy", "macro_f1", "method", "precision")}
+        },
     )
 
 

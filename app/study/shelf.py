@@ -10,7 +10,8 @@ import os
 import re
 import shutil
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,35 @@ class Shelf:
             path = parts[0]
             if sha256(path) != entry["sha256"]:
                 raise UserError(
-                    f"The file of the base model {name_or_path} is not the one it should be (its hash differs).",
+                    f"The file of the base model {name_or_path} is not the right one (its hash differs).",
                     f"Reinstall it: {_how_to_get(entry)}",
                 )
         else:
             path = _assemble(name_or_path, parts, entry["sha256"])
         return BaseFile(name_or_path, path, entry["sha256"], entry["licence"], entry.get("licence_url", ""))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all that is on the shelf as plain values."""
+        entries = [
+            {
+                field: getattr(model, field)
+                for field in (
+                    "name",
+                    "size",
+                    "created",
+                    "form",
+                    "quantisation",
+                    "base",
+                    "languages",
+                    "metrics",
+                    "parity",
+                    "problem",
+                )
+            }
+            | {"folder": str(model.folder)}
+            for model in self.models()
+        ]
+        return {"bases": [asdict(base) for base in self.bases()], "models": entries}
 
     # Fine-tuned models
 
@@ -110,11 +134,14 @@ class Shelf:
         folders = [f for f in self.folder.iterdir() if f.is_dir() and not f.name.startswith(".")]
         return sorted((_entry(folder) for folder in folders), key=lambda m: (m.created, m.name), reverse=True)
 
+    def has(self, name: str) -> bool:
+        """Tell whether a fine-tuned model of this name is on the shelf."""
+        return is_model_name(name) and (self.folder / name).is_dir()
+
     def model(self, name_or_path: str) -> ModelFile:
-        """Open a model by its name on the shelf, its folder or its file; raise `UserError` where there is none."""
-        on_shelf = self.folder / name_or_path if is_model_name(name_or_path) else None
-        if on_shelf is not None and on_shelf.is_dir():
-            path = on_shelf
+        """Open a model by its name on the shelf, its folder or its file; `UserError` where there is none."""
+        if self.has(name_or_path):
+            path = self.folder / name_or_path
         elif Path(name_or_path).exists():
             path = Path(name_or_path)
         else:
@@ -127,11 +154,11 @@ class Shelf:
         except ModelFileError as error:
             raise UserError(str(error)) from error
 
-    def free_name(self, wanted: str) -> str:
-        """Return the wanted name made fit for a folder, with a number behind it where it is taken."""
+    def free_name(self, wanted: str, taken: Collection[str] = ()) -> str:
+        """Return the wanted name made fit for a folder, with a number where it is on the shelf or `taken`."""
         stem = _NAME.sub("-", wanted).strip("-.") or "model"
         name, number = stem, 2
-        while (self.folder / name).exists():
+        while (self.folder / name).exists() or name in taken:
             name, number = f"{stem}-{number}", number + 1
         return name
 
@@ -139,7 +166,7 @@ class Shelf:
         """Copy a model's folder or file to the shelf under a name; a half copy is never seen as a model."""
         if (self.folder / name).exists() or not is_model_name(name):
             raise UserError(
-                f"The shelf cannot take a model under the name “{name}”: it is taken or not fit for a folder.",
+                f"The shelf cannot take a model as “{name}”: the name is taken or not fit for a folder.",
                 "Choose another name.",
             )
         opened = self.model(str(source))
@@ -169,10 +196,9 @@ class Shelf:
 
     def remove(self, name: str) -> None:
         """Delete a model from the shelf; raise `UserError` where there is none of that name."""
-        folder = self.folder / name
-        if not is_model_name(name) or not folder.is_dir():
+        if not self.has(name):
             raise UserError(f"There is no model “{name}” on the shelf.")
-        shutil.rmtree(folder)
+        shutil.rmtree(self.folder / name)
 
 
 def is_model_name(name: str) -> bool:
@@ -210,7 +236,8 @@ def _base(name: str, entry: dict[str, Any]) -> Base:
 
 
 def _how_to_get(entry: dict[str, Any]) -> str:
-    return f"Install its package “{entry['package']}” into StanceDesk's environment (pip install {entry['package']})."
+    package = entry["package"]
+    return f"Install its package into StanceDesk's environment: pip install {package}"
 
 
 def _package_files(entry: dict[str, Any]) -> list[Path] | None:
@@ -266,7 +293,9 @@ def _base_from_path(text: str) -> BaseFile:
     path = Path(text).expanduser()
     if not path.exists():
         known = ", ".join(_catalogue())
-        raise UserError(f"There is no base model “{text}”.", f"Give one of {known}, or the path of a GGUF file.")
+        raise UserError(
+            f"There is no base model “{text}”.", f"Give one of {known}, or the path of a GGUF file."
+        )
     if path.is_dir():
         raise UserError(f"{path.name} is a folder.", "Give the path of a GGUF file.")
     try:
@@ -284,7 +313,7 @@ def _entry(folder: Path) -> ModelEntry:
     except ModelFileError as error:
         card, problem = None, str(error)
     if card is None:
-        return ModelEntry(folder.name, folder, size, "", "", "", "", {}, {}, {}, None, problem)
+        return ModelEntry(folder.name, folder, size, "", "", "", "", {}, {}, {}, problem=problem)
     return ModelEntry(
         name=folder.name,
         folder=folder,

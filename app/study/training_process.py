@@ -94,7 +94,7 @@ def run_training(run: RunFolder, on_event: Callable[[dict[str, Any]], None], sto
 
 
 class TrainingBug(Exception):
-    """Training failed in a way that is not the user's to mend. `detail` is the report, `log` the rest of it."""
+    """Training failed in a way that is not the user's to mend. `detail` is the report, `log` the rest."""
 
     def __init__(self, message: str, detail: str, log: Path) -> None:
         super().__init__(message)

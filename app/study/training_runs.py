@@ -14,8 +14,9 @@ import psutil
 
 from app import paths
 from app.errors import UserError
-from app.study import records
-from app.study.sampling import split
+from app.inference.model_file import sha256
+from app.study import models, runs, splits
+from app.study.sampling import split, trainable_rows
 from app.study.served_model import choose_served_model
 from app.study.shelf import BaseFile, ModelEntry, Shelf
 from app.study.study import Study
@@ -23,7 +24,7 @@ from app.study.training_process import is_alive, run_training
 from training.contract.events import EventLog, make_event
 from training.contract.prompt import PromptError, fine_tuned_prompt
 from training.contract.run_folder import RunFolder, take_lock
-from training.contract.spec import Row, SpecError, TrainingSpec, write_rows
+from training.contract.spec import SpecError, TrainingSpec, write_rows
 
 VALIDATION_SHARE = 0.1
 LEAST_ROWS_A_CLASS = 5
@@ -64,7 +65,7 @@ class Readiness:
 
 def readiness(study: Study, languages: Sequence[str] = ()) -> Readiness:
     """Count the labelled rows that may be trained on, by language and class, and say what is missing."""
-    rows = training_rows(study, languages)
+    rows = [row for _, row in trainable_rows(study, languages)]
     per_language: dict[str, dict[str, int]] = {}
     for row in rows:
         counts = per_language.setdefault(row.lang, {leaf.code: 0 for leaf in study.codebook.leaves})
@@ -80,27 +81,6 @@ def readiness(study: Study, languages: Sequence[str] = ()) -> Readiness:
             f"there are {have}."
         )
     return Readiness(len(rows), per_language, tuple(missing))
-
-
-def training_rows(study: Study, languages: Sequence[str] = ()) -> list[Row]:
-    """Return the tweets whose coders agree on a label, without test rows and texts equal to one of them."""
-    return [row for _, row in _keyed_rows(study, languages)]
-
-
-def _keyed_rows(study: Study, languages: Sequence[str]) -> list[tuple[int, Row]]:
-    from training.contract.prompt import normalise
-
-    test = records.test_tweets(study)
-    tested = {normalise(text) for text in records.texts(study, test).values()}
-    wanted = set(languages)
-    return [
-        (key, row)
-        for key, row in records.labelled_rows(study)
-        if key not in test
-        and (not wanted or row.lang in wanted)
-        and (text := normalise(row.text))
-        and text not in tested
-    ]
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -141,7 +121,8 @@ def train(
     for language in set(languages) - set(ready.per_language):
         raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
     base_file = shelf.base_file(base)
-    model_name = shelf.free_name(name or f"{study.name}-{base_file.name}")
+    taken = {model.name for model in models.list_models(study)}
+    model_name = shelf.free_name(name or f"{study.name}-{base_file.name}", taken)
     run, run_id = _prepare(study, base_file, languages, model_name, settings)
     log = EventLog(run.events)
 
@@ -152,8 +133,16 @@ def train(
 
     try:
         if base_file.licence_url:
-            tell("stage", stage="prepare", message=f"Base {base_file.name}: {base_file.licence}, {base_file.licence_url}")
-        tell("stage", stage="train", message=f"Training on {ready.rows} labelled tweets. Run folder: {run.path}")
+            tell(
+                "stage",
+                stage="prepare",
+                message=f"Base {base_file.name}: {base_file.licence}, {base_file.licence_url}",
+            )
+        tell(
+            "stage",
+            stage="train",
+            message=f"Training on {ready.rows} labelled tweets. Run folder: {run.path}",
+        )
         outcome = run_training(run, on_event, stop)
         if outcome == "interrupted":
             raise UserError(
@@ -161,7 +150,7 @@ def train(
                 f"Start it again; its log is {run.log}.",
             )
         if outcome == "cancelled":
-            records.update_run(study, run_id, status="cancelled")
+            runs.update(study, run_id, status="cancelled")
             return None
         tell("stage", stage="parity", message="Comparing both 4-bit forms with the trained model.")
         served = choose_served_model(
@@ -176,15 +165,20 @@ def train(
         tell("stage", stage="shelve", message=served.reason)
         entry = shelf.place(served.folder, model_name)
     except BaseException as error:
-        records.update_run(study, run_id, status="failed" if isinstance(error, Exception) else "interrupted")
+        runs.update(study, run_id, status="failed" if isinstance(error, Exception) else "interrupted")
         if isinstance(error, Exception):
             log.write("failed", message=str(error), kind="user" if isinstance(error, UserError) else "bug")
         raise
     finally:
         run.conductor_lock.unlink(missing_ok=True)
     metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
-    records.update_run(study, run_id, status="finished", metrics=metrics)
-    records.register_model(study, entry, run_id)
+    runs.update(study, run_id, status="finished", metrics=metrics)
+    trained = shelf.model(entry.name).trained
+    card = entry.card
+    assert card is not None
+    models.register(
+        study, entry.name, str(entry.folder), sha256(trained), card.leaves, run_id, card.as_dict()
+    )
     result = _result(entry, run, served.reason, (time.monotonic() - started) / 60, metrics)
     log.write("finished", **result.as_dict())
     return result
@@ -201,7 +195,10 @@ def _result(
         reason=reason,
         metrics=entry.metrics,
         parity=entry.parity,
-        rows={part: sum(1 for _ in path.open("rb")) for part, path in (("train", run.train), ("validation", run.validation))},
+        rows={
+            part: sum(1 for _ in path.open("rb"))
+            for part, path in (("train", run.train), ("validation", run.validation))
+        },
         minutes=minutes,
         training={k: v for k, v in metrics.items() if k not in ("parity", "served")},
     )
@@ -225,7 +222,7 @@ def _prepare(
         )
     except (SpecError, PromptError) as error:
         raise UserError(str(error)) from error
-    keyed = _keyed_rows(study, languages)
+    keyed = trainable_rows(study, languages)
     train_rows, validation_rows = split([row for _, row in keyed], VALIDATION_SHARE, spec.seed)
     if not validation_rows:
         raise UserError(
@@ -242,30 +239,31 @@ def _prepare(
         write_rows(run.validation, validation_rows)
     except OSError as error:
         raise UserError(
-            f"The run's folder could not be written: {error.strerror or error}.", "Free some disk space, then try again."
+            f"The run's folder could not be written: {error.strerror or error}.",
+            "Free some disk space, then try again.",
         ) from error
     keys = {row.id: key for key, row in keyed}
-    run_id = records.create_run(
+    split_id = splits.save(
         study,
-        name=name,
-        folder=str(run.path),
-        base=base.name,
-        languages=sorted({row.lang for row in train_rows}),
-        spec=asdict(spec),
-        train=[keys[row.id] for row in train_rows],
-        validation=[keys[row.id] for row in validation_rows],
+        name,
+        {
+            "train": [keys[row.id] for row in train_rows],
+            "validation": [keys[row.id] for row in validation_rows],
+        },
+        spec.seed,
     )
-    return run, run_id
+    languages = sorted({row.lang for row in train_rows})
+    return run, runs.create(study, name, str(run.path), base.name, languages, asdict(spec), split_id).id
 
 
-def list_runs(study: Study) -> list[dict[str, Any]]:
+def list_runs(study: Study) -> list[runs.Run]:
     """Return the study's runs, the newest first.
 
     A run that says it is running although none of its processes lives is "interrupted", and is kept so.
     """
-    runs = records.runs(study)
-    for run in runs:
-        if run["status"] == "running" and not is_alive(RunFolder(Path(run["folder"]))):
-            run["status"] = "interrupted"
-            records.update_run(study, run["id"], status="interrupted")
-    return runs
+    return [
+        runs.update(study, run.id, status="interrupted")
+        if run.status == "running" and not is_alive(RunFolder(Path(run.folder)))
+        else run
+        for run in runs.list_runs(study)
+    ]

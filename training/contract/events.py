@@ -22,7 +22,7 @@ from typing import Any, TextIO
 LAST_EVENTS = ("finished", "cancelled", "failed")
 
 
-def make_event(kind: str, **fields: Any) -> dict[str, Any]:
+def make_event(kind: str, /, **fields: Any) -> dict[str, Any]:
     """Return an event with its time."""
     return {"event": kind, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **fields}
 
@@ -34,7 +34,7 @@ class EventLog:
         self.path = path
         self.stream = stream
 
-    def write(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def write(self, kind: str, /, **fields: Any) -> dict[str, Any]:
         """Append one event and return it."""
         event = make_event(kind, **fields)
         self.append(event)

@@ -1,0 +1,121 @@
+"""What this machine can do, and what is missing."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from typing import Any
+
+import psutil
+
+from app import __version__, paths
+
+_SHOWN = (
+    "PySide6-Essentials",
+    "sqlalchemy",
+    "pandas",
+    "llama-cpp-python",
+    "torch",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+)
+
+
+def examine() -> dict[str, Any]:
+    """Return facts about the machine and the installation, and `missing`: what to do, a sentence each."""
+    from app.study.shelf import Shelf
+    from app.study.training_process import probe
+
+    training = probe()
+    inference = _inference()
+    data = paths.data_folder()
+    report: dict[str, Any] = {
+        "stancedesk": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} ({platform.machine()})",
+        "cores": psutil.cpu_count(logical=False) or os.cpu_count() or 1,
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "free_disk_gb": round(shutil.disk_usage(_existing(data)).free / 1e9, 1),
+        "data_folder": str(data),
+        "packages": {name: _version(name) for name in _SHOWN},
+        "inference": inference,
+        "training": training,
+        "bases": {base.name: base.available for base in Shelf().bases()},
+        "display": bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        or sys.platform in ("win32", "darwin"),
+    }
+    report["missing"] = _missing(report)
+    return report
+
+
+def in_words(report: dict[str, Any]) -> str:
+    """Return the examination as text for people."""
+    training = report["training"]
+    if training.get("cuda"):
+        trains = f"yes, QLoRA on the GPU {training.get('device', '')}".rstrip()
+    elif training.get("torch"):
+        trains = f"yes, LoRA on the processor ({training.get('precision', 'fp32')})"
+    else:
+        trains = "no"
+    inference = report["inference"]
+    classifies = f"yes, on the {inference['device']}" if inference["available"] else "no"
+    lines = [
+        f"StanceDesk {report['stancedesk']}, Python {report['python']}, {report['system']}",
+        f"{report['cores']} cores, {report['memory_gb']} GB memory, {report['free_disk_gb']} GB disk free",
+        f"Models, runs and reports: {report['data_folder']}",
+        "",
+        f"Labelling:       {'yes' if report['display'] else 'no display here; commands only'}",
+        f"Classification:  {classifies}",
+        f"Training:        {trains}",
+        "Base models:     "
+        + ", ".join(f"{name} ({'ready' if ready else 'missing'})" for name, ready in report["bases"].items()),
+    ]
+    if report["missing"]:
+        lines += ["", "To mend:", *(f"  - {sentence}" for sentence in report["missing"])]
+    else:
+        lines += ["", "Nothing is missing."]
+    return "\n".join(lines)
+
+
+def _inference() -> dict[str, Any]:
+    version = _version("llama-cpp-python")
+    if version is None:
+        return {"available": False, "device": None}
+    from app.inference.engine import device
+
+    return {"available": True, "device": device()}
+
+
+def _missing(report: dict[str, Any]) -> list[str]:
+    from app.study.shelf import Shelf
+
+    missing = []
+    if not report["inference"]["available"]:
+        missing.append('Classification needs llama.cpp: pip install "stancedesk[inference]".')
+    if not report["training"].get("torch"):
+        missing.append('Training needs PyTorch: pip install "stancedesk[training]".')
+    elif report["training"].get("cuda") and report["inference"]["device"] == "CPU":
+        missing.append(
+            "There is a GPU, but llama.cpp was built without it: classification runs on the processor. "
+            'Rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir '
+            "llama-cpp-python."
+        )
+    missing += [f"Base model {base.name}: {base.missing}" for base in Shelf().bases() if not base.available]
+    if report["free_disk_gb"] < 5:
+        missing.append("Less than 5 GB of disk are free; training a model needs about that much.")
+    return missing
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _existing(folder: Any) -> Any:
+    while not folder.exists():
+        folder = folder.parent
+    return folder

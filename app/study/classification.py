@@ -1,0 +1,267 @@
+"""Classifying the tweets of a study: every selected tweet ends as predicted or as failed with a reason."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from app.errors import UserError
+from app.inference.model_file import sha256
+from app.study import models, predictions, tweets
+from app.study.shelf import Shelf
+from app.study.study import Study
+from training.contract.events import make_event
+
+if TYPE_CHECKING:
+    from app.inference.classifier import Classifier
+    from app.inference.model_file import ModelFile
+
+# Tweets whose predictions are written in one short transaction: a kill loses at most so many.
+CHUNK = 1024
+EMPTY = "no text is left after links and white space are normalised"
+
+Events = Callable[[dict[str, Any]], None]
+
+
+@dataclass
+class ClassificationReport:
+    """What a classification did. `selected` = `predicted` + `failed`, unless it was stopped."""
+
+    model: str
+    selected: int = 0
+    predicted: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    per_leaf: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    device: str = ""
+    output: str = ""
+    stopped: bool = False
+
+    @property
+    def per_second(self) -> float:
+        """Tweets a second from the first tweet to the last; loading the model is not counted."""
+        return (self.predicted + self.failed) / self.seconds if self.seconds > 0 else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return asdict(self) | {"per_second": self.per_second}
+
+    def summary(self) -> str:
+        """Return the counts in a sentence."""
+        done = f"{self.predicted:,} of {self.selected:,} tweets classified with “{self.model}”"
+        if self.stopped:
+            return f"Stopped: {done}. What is done is kept; start again to go on."
+        shares = ", ".join(f"{leaf} {n:,}" for leaf, n in self.per_leaf.items())
+        failed = "".join(f" {n:,} failed: {why}." for why, n in self.failures.items())
+        where = f" Written to {self.output}." if self.output else ""
+        return f"{done} ({shares}).{failed}{where}"
+
+
+def open_classifier(model: "ModelFile") -> "Classifier":
+    """Load a model for classification; raise `UserError` where it cannot be."""
+    from app.inference.classifier import Classifier, ClassifierError, InferenceError
+
+    try:
+        return Classifier(model)
+    except (ClassifierError, InferenceError) as error:
+        raise UserError(str(error)) from error
+    except ImportError as error:
+        raise UserError(
+            "Classification needs llama.cpp, which is not part of this installation.",
+            'Install StanceDesk with its inference extra (pip install "stancedesk[inference]").',
+        ) from error
+
+
+def count_selected(
+    study: Study, model: str, *, language: str = "", only_unlabelled: bool = False, again: bool = False
+) -> int:
+    """Return how many tweets `classify_study` would select."""
+    known = next((m.id for m in models.list_models(study) if m.name == model), None)
+    return len(
+        predictions.select_tweets(
+            study, None if again else known, language=language, only_unlabelled=only_unlabelled
+        )
+    )
+
+
+def classify_study(
+    study: Study,
+    model: str,
+    *,
+    language: str = "",
+    only_unlabelled: bool = False,
+    limit: int | None = None,
+    again: bool = False,
+    keys: Sequence[int] | None = None,
+    on_event: Events = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    shelf: Shelf | None = None,
+) -> ClassificationReport:
+    """Classify tweets and write the predictions to the study, a chunk at a time.
+
+    Selected are the tweets that this model has not predicted yet (with `again`, all), or those of `keys`.
+    What was written stays when it is stopped or killed, and is not done twice.
+    """
+    shelf = shelf or Shelf()
+    file = shelf.model(model)
+    if file.card is not None and set(file.card.leaves) != set(study.codebook.leaf_codes):
+        raise UserError(
+            f"The model “{model}” knows the classes {', '.join(file.card.leaves)}, the study has "
+            f"{', '.join(study.codebook.leaf_codes)}.",
+            "Choose a model that was trained with this study's codebook.",
+        )
+    on_event(make_event("stage", stage="load", message=f"Loading the model “{model}”."))
+    with open_classifier(file) as classifier:
+        model_id = register(study, model, file, shelf).id
+        if keys is None:
+            keys = predictions.select_tweets(
+                study,
+                None if again else model_id,
+                language=language,
+                only_unlabelled=only_unlabelled,
+                limit=limit,
+            )
+        report = ClassificationReport(classifier.card.name, len(keys), device=classifier.device)
+        report.per_leaf = dict.fromkeys(classifier.leaves, 0)
+        on_event(
+            make_event(
+                "stage",
+                stage="classify",
+                message=f"Classifying {len(keys):,} tweets on the {classifier.device}.",
+            )
+        )
+        _classify_keys(study, classifier, model_id, keys, report, on_event, stop)
+    return report
+
+
+def register(study: Study, model: str, file: "ModelFile", shelf: Shelf) -> models.StudyModel:
+    """Make a model known to the study under its name on the shelf, or its card's where it is elsewhere."""
+    if file.card is None:
+        raise UserError(
+            f"{file.trained.name} was not fine-tuned by StanceDesk, so it has no classes.",
+            "Fine-tune it on a study first.",
+        )
+    name = model if shelf.has(model) else file.card.name
+    return models.register(
+        study,
+        name,
+        str(file.trained.parent),
+        sha256(file.trained),
+        file.card.leaves,
+        card=file.card.as_dict(),
+    )
+
+
+def _classify_keys(
+    study: Study,
+    classifier: "Classifier",
+    model_id: int,
+    keys: Sequence[int],
+    report: ClassificationReport,
+    on_event: Events,
+    stop: Callable[[], bool],
+) -> None:
+    from app.inference.classifier import ClassificationStopped
+
+    begin = time.monotonic()
+    seen = DistinctTexts(classifier)
+    for start in range(0, len(keys), CHUNK):
+        chunk = keys[start : start + CHUNK]
+        texts = {row.id: row.text for row in tweets.get(study, chunk)}
+
+        def progress(done: int, _total: int, before: int = start) -> None:
+            report.seconds = time.monotonic() - begin
+            on_event(progress_event(before + done, len(keys), report))
+
+        try:
+            probabilities = seen.classify([texts[key] for key in chunk], progress, stop)
+        except ClassificationStopped:
+            report.stopped = True
+            return
+        predictions.save(
+            study,
+            model_id,
+            classifier.leaves,
+            chunk,
+            probabilities,
+            EMPTY,
+        )
+        count_predictions(report, classifier.leaves, probabilities)
+        report.seconds = time.monotonic() - begin
+        on_event(progress_event(start + len(chunk), len(keys), report))
+
+
+def progress_event(done: int, total: int, report: ClassificationReport) -> dict[str, Any]:
+    """Return the progress of a classification as an event."""
+    rate = done / report.seconds if report.seconds > 0 else 0.0
+    return make_event(
+        "progress",
+        stage="classify",
+        done=done,
+        total=total,
+        unit="tweets",
+        rate=rate,
+        seconds_left=(total - done) / rate if rate and total else None,
+        per_leaf=report.per_leaf,
+    )
+
+
+def count_predictions(report: ClassificationReport, leaves: Sequence[str], probabilities: Any) -> None:
+    """Add a chunk's outcomes to a report."""
+    import numpy as np
+
+    empty = np.isnan(probabilities[:, 0])
+    counts = Counter(probabilities[~empty].argmax(axis=1).tolist())
+    for index, leaf in enumerate(leaves):
+        report.per_leaf[leaf] = report.per_leaf.get(leaf, 0) + counts[index]
+    report.predicted += int((~empty).sum())
+    if empty.any():
+        report.failed += int(empty.sum())
+        report.failures[EMPTY] = report.failures.get(EMPTY, 0) + int(empty.sum())
+
+
+class DistinctTexts:
+    """Remembers what a classifier said of each normalised text, so that no text is computed twice in a job.
+
+    `most` bounds the memory (about 150 bytes a text); beyond it, further texts are computed as they come.
+    """
+
+    def __init__(self, classifier: "Classifier", most: int = 1_000_000) -> None:
+        self._classifier = classifier
+        self._most = most
+        self._known: dict[bytes, Any] = {}
+
+    def classify(
+        self,
+        texts: Sequence[str],
+        progress: Callable[[int, int], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> Any:
+        """Return probabilities, float32 (texts, leaves), as the classifier's `classify` does."""
+        import hashlib
+
+        import numpy as np
+
+        from training.contract.prompt import normalise
+
+        digests = [hashlib.blake2b(normalise(t).encode(), digest_size=16).digest() for t in texts]
+        fresh = [i for i, digest in enumerate(digests) if digest not in self._known]
+        result = np.empty((len(texts), len(self._classifier.leaves)), dtype=np.float32)
+        if fresh:
+            known = len(texts) - len(fresh)
+            computed = self._classifier.classify(
+                [texts[i] for i in fresh],
+                None if progress is None else lambda done, _: progress(known + done, len(texts)),
+                stop,
+            )
+            result[fresh] = computed
+        fresh_digests = {digests[i]: i for i in fresh}
+        for i, digest in enumerate(digests):
+            if digest in self._known:
+                result[i] = self._known[digest]
+        for digest, i in fresh_digests.items():
+            if len(self._known) < self._most:
+                self._known[digest] = result[i].copy()
+        return result

@@ -1,0 +1,93 @@
+"""A model's scores on a study's labelled rows, per language, seen and unseen languages told apart."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from app.errors import UserError
+from app.study import predictions, splits
+from app.study.classification import classify_study, register
+from app.study.evaluation import FEW_ROWS, score
+from app.study.sampling import labelled_rows
+from app.study.shelf import Shelf
+from app.study.study import Study
+
+Events = Callable[[dict[str, Any]], None]
+
+_NOTES = {
+    "test": "Scored on test rows, on which no model is trained.",
+    "unseen": "Scored on labelled rows that had no part in this training. None are marked as test rows.",
+    "validation": "Scored on validation rows, which also chose the epoch and the calibration: "
+    "expect less on new tweets.",
+    "trained": "Scored on rows that the model was trained on: this says nothing about new tweets.",
+}
+
+
+def evaluate(
+    study: Study,
+    model: str,
+    on_event: Events = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    shelf: Shelf | None = None,
+) -> dict[str, Any] | None:
+    """Score a model on the best rows that there are: test, else unseen, else validation, else trained.
+
+    Rows without a prediction are classified first. Returns None where that was stopped; otherwise
+    {model, rows, note, overall, seen, unseen, languages: {lang: scores + seen, few}, confusion}.
+    """
+    shelf = shelf or Shelf()
+    file = shelf.model(model)
+    model_id = register(study, model, file, shelf).id
+    roles = dict.fromkeys(splits.test_tweets(study), "test") | splits.seen_by(study, model_id)
+    labelled = labelled_rows(study)
+    by_role: dict[str, list[int]] = defaultdict(list)
+    for key, _ in labelled:
+        by_role[roles.get(key, "unseen")].append(key)
+    kind = next((role for role in ("test", "unseen", "validation", "train") if by_role[role]), None)
+    if kind is None:
+        raise UserError(
+            "No tweet of this study is labelled, so there is nothing to compare with.", "Label some first."
+        )
+    chosen = set(by_role[kind])
+    rows = [(key, row) for key, row in labelled if key in chosen]
+    keys = [key for key, _ in rows]
+    done = predictions.of(study, model_id, keys)
+    missing = [key for key in keys if key not in done]
+    if missing:
+        report = classify_study(study, model, keys=missing, on_event=on_event, stop=stop, shelf=shelf)
+        if report.stopped:
+            return None
+    predicted = predictions.of(study, model_id, keys)
+    seen_languages = set(file.card.languages) if file.card is not None else set()
+    return _report(study, model, "trained" if kind == "train" else kind, rows, predicted, seen_languages)
+
+
+def _report(
+    study: Study, model: str, kind: str, rows: list[Any], predicted: dict[int, str | None], seen: set[str]
+) -> dict[str, Any]:
+    # A row that could not be classified has no prediction and counts as wrong.
+    triples = [(row.lang, row.label, predicted.get(key) or "") for key, row in rows]
+
+    def scores(languages: set[str]) -> dict[str, Any]:
+        kept = [(g, p) for lang, g, p in triples if lang in languages]
+        return score([g for g, _ in kept], [p for _, p in kept], study.codebook)
+
+    languages = sorted({lang for lang, _, _ in triples})
+    per_language = {lang: scores({lang}) for lang in languages}
+    leaves = [leaf.code for leaf in study.codebook.leaves]
+    return {
+        "model": model,
+        "rows": kind,
+        "note": _NOTES[kind],
+        "overall": scores(set(languages)),
+        "seen": scores(set(languages) & seen),
+        "unseen": scores(set(languages) - seen),
+        "languages": {
+            lang: one | {"seen": lang in seen, "few": one["n"] < FEW_ROWS}
+            for lang, one in per_language.items()
+        },
+        "confusion": {
+            gold: {p: sum(1 for _, g, q in triples if g == gold and q == p) for p in [*leaves, ""]}
+            for gold in leaves
+        },
+    }

@@ -1,0 +1,80 @@
+"""What models say about a study's tweets."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from app.study import models
+from app.study.study import Study, now
+from db import predictions as queries
+from db.tables import Prediction, Tweet
+
+
+def save(
+    study: Study, model: int, leaves: Sequence[str], tweets: Sequence[int], probabilities: Any, reason: str
+) -> None:
+    """Write the predictions of a chunk of tweets in one transaction; a newer one replaces the older.
+
+    `probabilities` is float32 (tweets, leaves); a row with NaN is written as failed, with `reason`.
+    """
+    import numpy as np
+
+    when = now()
+    rows = np.ascontiguousarray(probabilities, dtype="<f4")
+    failed = np.isnan(rows).any(axis=1)
+    best = np.nan_to_num(rows).argmax(axis=1)
+    values = [
+        {
+            "model_id": model,
+            "tweet_id": tweet,
+            "leaf": None if failed[i] else leaves[best[i]],
+            "confidence": None if failed[i] else float(rows[i, best[i]]),
+            "probabilities": None if failed[i] else rows[i].tobytes(),
+            "status": "failed" if failed[i] else "predicted",
+            "reason": reason if failed[i] else "",
+            "created": when,
+        }
+        for i, tweet in enumerate(tweets)
+    ]
+    with study.writing() as session:
+        queries.put(session, values)
+
+
+def select_tweets(
+    study: Study,
+    model: int | None,
+    *,
+    language: str = "",
+    only_unlabelled: bool = False,
+    limit: int | None = None,
+) -> list[int]:
+    """Return the keys of the tweets that a model (None: any) has not predicted yet, in file order."""
+    columns = Tweet.__table__.c
+    statement = select(columns.id).order_by(columns.id).limit(limit)
+    if language:
+        statement = statement.where(columns.lang == language)
+    if only_unlabelled:
+        statement = statement.where(columns.labelled.is_(False))
+    if model is not None:
+        done = select(Prediction.tweet_id).where(
+            Prediction.model_id == model,
+            Prediction.tweet_id == columns.id,
+            Prediction.status == "predicted",
+        )
+        statement = statement.where(~done.exists())
+    with study.reading() as session:
+        return list(session.scalars(statement))
+
+
+def of(study: Study, model: int, tweets: Sequence[int]) -> dict[int, str | None]:
+    """Return {tweet: leaf} for the tweets that a model was tried on, None where it failed."""
+    with study.reading() as session:
+        return {key: row.leaf for key, row in queries.of(session, model, tweets).items()}
+
+
+def per_language(study: Study, model: int | str) -> dict[str, dict[str, int]]:
+    """Return {language: {leaf: number of predictions}} of a model."""
+    key = models.get(study, model).id
+    with study.reading() as session:
+        return queries.leaves(session, key)
