@@ -1,0 +1,29 @@
+"""What every test has: folders of its own instead of the user's, and the places of the data."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+# Before anything of Qt is imported: the tests' windows follow no desktop's theme.
+os.environ.setdefault("QT_QPA_PLATFORMTHEME", "")
+
+
+@pytest.fixture(autouse=True)
+def stancedesk_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give each test a home of its own, so that no test sees or changes the user's models and settings."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("STANCEDESK_HOME", str(home))
+    yield home
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real tweets; the test is skipped where it is not there."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the real tweets in ../shared/data, which are not part of the repository")
+    return SHARED_DATA
