@@ -143,9 +143,9 @@ def import_file(
 
     `columns`: {role: column} for the roles text, id, lang, label, author, date; roles that are not named are
     guessed, a role with "" is not used. Without an id column the id is made from the text. Labels become
-    those of `coder`. `test` marks the file's tweets as test rows. `progress` is told (bytes read, bytes in all). An
-    import that was stopped or killed is completed by importing the file again. Raises `UserError` where the
-    file is no table.
+    those of `coder`. `test` marks the file's tweets as test rows. `progress` is told (bytes read, bytes in
+    all). An import that was stopped or killed is completed by importing the file again. Raises `UserError`
+    where the file is no table.
     """
     path = Path(path)
     table = _table(path, encoding, delimiter, has_header)

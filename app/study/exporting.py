@@ -1,0 +1,218 @@
+"""Writing a study's tweets, labels and predictions to a file for other programs."""
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from app.errors import UserError
+from app.study import tweets
+from app.study.codebook import Codebook
+from app.study.export_formats import FORMATS, FormatLimit, Values
+from app.study.study import Study
+from db import predictions
+from db.tables import Model, Tweet
+
+Progress = Callable[[int, int], None]
+Stop = Callable[[], bool]
+CHUNK = 2000
+
+
+@dataclass
+class ExportReport:
+    """What was written. `renamed`: {own name: name in the file} of columns that could not keep theirs.
+
+    A stopped export leaves no file, and a file that was there before as it was.
+    """
+
+    rows: int
+    path: Path
+    columns: list[str] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
+    model: str = ""
+    stopped: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return asdict(self) | {"path": str(self.path)}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the export: how its value is read off a tweet. Numbers are floats, all else is text."""
+
+    name: str
+    value: Callable[[tweets.TweetRow], str | float | None]
+    number: bool = False
+
+
+def export(
+    study: Study,
+    out_path: Path | str,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+    *,
+    filter: tweets.TweetFilter | None = None,
+) -> ExportReport:
+    """Write all tweets, or those that pass a filter, to .csv .xlsx .parquet .jsonl .dta or .sav.
+
+    Columns: id, text, lang, author, date; the file's own other columns; label, one label_<question> each,
+    coders, disagreement; and where a model has predicted: predicted_label, one predicted_<question> each,
+    confidence, one p_<leaf> each, model, prediction_status. The file appears whole or not at all. Raises
+    `UserError` where the format cannot hold the study or the disk refuses.
+    """
+    path = Path(out_path)
+    write = FORMATS.get(path.suffix.lower())
+    if write is None:
+        raise UserError(
+            f"StanceDesk cannot write “{path.suffix or path.name}” files.",
+            f"End the file's name with one of {' '.join(FORMATS)}.",
+        )
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"There is no folder “{path.absolute().parent}”.", "Create the folder first.")
+    if path.is_dir():
+        raise UserError(f"“{path.name}” is a folder.", "Choose a name for the file.")
+    filter = filter or tweets.TweetFilter()
+    total = tweets.count(study, filter)
+    model = _model(study, filter)
+    columns, renamed = _columns(study, model)
+    values = Values([c.name for c in columns], [c.number for c in columns], total)
+    report = ExportReport(0, path, values.names, renamed, model[0] if model else "")
+    rows = _rows(study, filter, columns, report, total, progress, stop)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        report.renamed |= write(temporary, values, rows)
+        if not report.stopped:
+            temporary.replace(path)
+    except FormatLimit as error:
+        raise UserError(str(error), "Export to .csv or .parquet, which have no such limit.") from error
+    except PermissionError as error:
+        raise UserError(
+            f"“{path.name}” cannot be written.", "Close it where it is open, or choose another folder."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"“{path.name}” could not be written: {error.strerror or error}.",
+            "Make room on the disk, or choose another folder.",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return report
+
+
+def _rows(
+    study: Study,
+    filter: tweets.TweetFilter,
+    columns: Sequence[Column],
+    report: ExportReport,
+    total: int,
+    progress: Progress | None,
+    stop: Stop | None,
+) -> Iterator[list[str | float | None]]:
+    for chunk in tweets.iterate(study, filter, CHUNK):
+        if stop is not None and stop():
+            report.stopped = True
+            return
+        for row in chunk:
+            yield [column.value(row) for column in columns]
+        report.rows += len(chunk)
+        if progress is not None:
+            progress(report.rows, max(total, report.rows))
+
+
+def _model(study: Study, filter: tweets.TweetFilter) -> tuple[str, tuple[str, ...]] | None:
+    with study.reading() as session:
+        if filter.model == "":
+            condition = Model.id == predictions.latest_model(session)
+        elif isinstance(filter.model, str):
+            condition = Model.name == filter.model
+        else:
+            condition = Model.id == filter.model
+        row = session.execute(select(Model.name, Model.leaves).where(condition)).first()
+        return None if row is None else (row.name, tuple(row.leaves))
+
+
+def _columns(study: Study, model: tuple[str, tuple[str, ...]] | None) -> tuple[list[Column], dict[str, str]]:
+    before = [
+        Column("id", lambda row: row.tweet_id),
+        Column("text", lambda row: row.text),
+        Column("lang", lambda row: row.lang),
+        Column("author", lambda row: row.author),
+        Column("date", lambda row: row.created_at),
+    ]
+    after = _label_columns(study.codebook) + (_prediction_columns(study.codebook, *model) if model else [])
+    taken = {column.name.casefold() for column in before + after}
+    originals = []
+    renamed = {}
+    for name in _original_columns(study):
+        free, number = name, 1
+        while free.casefold() in taken:
+            free = f"original_{name}" if number == 1 else f"original_{name}_{number}"
+            number += 1
+        taken.add(free.casefold())
+        if free != name:
+            renamed[name] = free
+        originals.append(Column(free, _extra(name)))
+    return [*before, *originals, *after], renamed
+
+
+def _extra(name: str) -> Callable[[tweets.TweetRow], str | None]:
+    return lambda row: row.extra.get(name)
+
+
+def _label_columns(codebook: Codebook) -> list[Column]:
+    return [
+        Column("label", lambda row: row.label),
+        *_question_columns(codebook, "label", lambda row: row.label),
+        Column("coders", lambda row: "; ".join(dict.fromkeys(coder for coder, _ in row.labels)) or None),
+        Column(
+            "disagreement",
+            lambda row: "; ".join(f"{coder}: {leaf}" for coder, leaf in row.labels) if row.disputed else None,
+        ),
+    ]
+
+
+def _prediction_columns(codebook: Codebook, model: str, leaves: Sequence[str]) -> list[Column]:
+    return [
+        Column("predicted_label", lambda row: row.predicted),
+        *_question_columns(codebook, "predicted", lambda row: row.predicted),
+        Column("confidence", lambda row: row.confidence, number=True),
+        *(Column(f"p_{leaf}", _probability(leaf), number=True) for leaf in leaves),
+        Column("model", lambda row: model if row.prediction_status else None),
+        Column("prediction_status", _status),
+    ]
+
+
+def _question_columns(
+    codebook: Codebook, prefix: str, leaf: Callable[[tweets.TweetRow], str | None]
+) -> list[Column]:
+    paths = {known.code: known.path for known in codebook.leaves}
+
+    def column(question: str) -> Column:
+        return Column(f"{prefix}_{question}", lambda row: paths.get(leaf(row) or "", {}).get(question))
+
+    return [column(question.code) for question in codebook.questions]
+
+
+def _probability(leaf: str) -> Callable[[tweets.TweetRow], float | None]:
+    return lambda row: row.probabilities.get(leaf)
+
+
+def _status(row: tweets.TweetRow) -> str | None:
+    if row.prediction_status == "failed":
+        return f"failed: {row.prediction_reason}"
+    return row.prediction_status or None
+
+
+def _original_columns(study: Study) -> list[str]:
+    """Return the names of the columns that imports brought beside ours, in the order of the files."""
+    with study.reading() as session:
+        # All tweets of one import have the same ones.
+        first = select(func.min(Tweet.id)).group_by(Tweet.import_id)
+        extras = session.scalars(select(Tweet.extra).where(Tweet.id.in_(first)).order_by(Tweet.id))
+        return list(dict.fromkeys(name for extra in extras for name in extra))
