@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Floats = np.ndarray[Any, np.dtype[Any]]
 
-_SPREAD_SLOPE = 0.5
+_SPREAD_SLOPE = 0.3
 _SPREAD_BIAS = 0.25
 _LEAST_SLOPE = 0.05
 

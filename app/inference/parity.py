@@ -38,7 +38,7 @@ class ParityReport:
     """How one 4-bit form compares with the trained model on the validation rows.
 
     Scores and shares run from 0 to 1. `difference` is served minus trained macro-F1, so a loss is negative.
-    `languages` has n, flips and both macro-F1 for each language, `left_out` counts rows without probabilities.
+    `languages` has n, flips and both macro-F1 for each, `left_out` counts rows without probabilities.
     """
 
     n: int

@@ -1,0 +1,85 @@
+"""Calibration learns what is wrong with the probabilities and no more than the rows prove."""
+
+import numpy as np
+import pytest
+
+from app.inference import calibration
+
+
+def _sample(rows: int, *, slope: float, bias: list[float], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels drawn from softmax(logits · slope + bias): logits that need exactly that calibration."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 2, (rows, len(bias)))
+    scores = np.exp(logits * slope + bias)
+    p = scores / scores.sum(axis=1, keepdims=True)
+    return logits, (p.cumsum(axis=1) > random.random((rows, 1))).argmax(axis=1)
+
+
+def test_many_rows_reveal_temperature_and_bias() -> None:
+    bias = [0.6, -0.2, -0.4, 0.0]
+    logits, gold = _sample(20_000, slope=0.4, bias=bias)
+    found = calibration.fit(logits, gold)
+    assert found["temperature"] == pytest.approx(1 / 0.4, rel=0.05)
+    np.testing.assert_allclose(found["bias"], bias, atol=0.08)
+
+
+def test_few_rows_change_little() -> None:
+    logits, gold = _sample(8, slope=0.4, bias=[2.0, 0.0, 0.0, -2.0])
+    found = calibration.fit(logits, gold)
+    assert 0.6 < found["temperature"] < 3
+    assert max(map(abs, found["bias"])) < 0.4
+
+
+def test_no_rows_change_nothing() -> None:
+    found = calibration.fit(np.zeros((0, 3)), [])
+    assert found == {"temperature": 1.0, "bias": [0.0, 0.0, 0.0]}
+    logits = np.array([[1.0, 2.0, 3.0]])
+    np.testing.assert_allclose(calibration.apply(logits, found), calibration.apply(logits, {}), atol=1e-7)
+
+
+def test_calibration_lowers_the_error_on_other_rows() -> None:
+    logits, gold = _sample(600, slope=0.35, bias=[0.3, -0.3, 0.0])
+    other, truth = _sample(5000, slope=0.35, bias=[0.3, -0.3, 0.0], seed=1)
+    before, after = calibration.apply(other, {}), calibration.apply(other, calibration.fit(logits, gold))
+    assert calibration.expected_calibration_error(before, truth) > 0.15
+    assert calibration.expected_calibration_error(after, truth) < 0.05
+
+
+def test_logarithms_of_probabilities_do_as_logits_and_nan_rows_are_passed_over() -> None:
+    logits, gold = _sample(300, slope=0.5, bias=[0.0, 0.2, -0.2])
+    found = calibration.fit(logits, gold)
+    shifted = calibration.fit(np.log(calibration.apply(logits, {}).astype(np.float64)), gold)
+    np.testing.assert_allclose(
+        [found["temperature"], *found["bias"]], [shifted["temperature"], *shifted["bias"]], atol=1e-4
+    )
+    logits_with = np.concatenate([logits, np.full((5, 3), np.nan)])
+    assert calibration.fit(logits_with, [*gold, 0, 0, 0, 0, 0]) == found
+    assert np.isnan(calibration.apply(logits_with, found)[-5:]).all()
+
+
+def test_logits_against_the_labels_flatten_but_never_turn_round() -> None:
+    logits, gold = _sample(2000, slope=-2.0, bias=[0.0, 0.0])
+    assert 1 < calibration.fit(logits, gold)["temperature"] <= 20
+
+
+def test_separable_rows_do_not_run_away() -> None:
+    gold = np.arange(200) % 4
+    found = calibration.fit(np.eye(4)[gold] * 10, gold)
+    assert 0.2 < found["temperature"] <= 1
+
+
+def test_rows_sum_to_one_for_extreme_logits() -> None:
+    p = calibration.apply(np.array([[1e4, -1e4], [0.0, 0.0]]), {"temperature": 0.5, "bias": [0.0, 1.0]})
+    np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-6)
+
+
+def test_rows_and_labels_must_match() -> None:
+    with pytest.raises(ValueError, match="one row of logits"):
+        calibration.fit(np.zeros((3, 2)), [0])
+
+
+def test_expected_calibration_error_by_hand() -> None:
+    p = np.array([[0.9, 0.1]] * 10 + [[0.6, 0.4]] * 10)
+    gold = [0] * 8 + [1] * 2 + [0] * 5 + [1] * 5
+    assert calibration.expected_calibration_error(p, gold, bins=2) == pytest.approx(0.1)
+    assert np.isnan(calibration.expected_calibration_error(np.zeros((0, 2)), []))
