@@ -1,0 +1,156 @@
+"""`python -m training RUN_DIR`: fine-tune as a run folder says. `--probe`: what this machine can train with.
+
+Events go to the run's `events.jsonl` and to standard output; everything that libraries print goes to its
+`log.txt`. Exit status: 0 for a finished and for a cancelled run (the last event tells which), 1 for a failed
+one, 2 for wrong usage.
+"""
+
+import argparse
+import errno
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from training.contract.events import EventLog
+from training.contract.run_folder import RunFolder, lock_owner, take_lock
+from training.errors import Cancelled, TrainingError
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Watch:
+    """Notices that the run shall stop: its stop file appeared or the system asked it to end."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._file = folder.stop
+        self._signalled = False
+        signal.signal(signal.SIGTERM, self._note)
+        signal.signal(signal.SIGINT, self._note)
+
+    def __call__(self) -> None:
+        """Raise `Cancelled` if the run shall stop."""
+        if self._signalled:
+            raise Cancelled("The run was stopped.")
+        if self._file.exists():
+            raise Cancelled(f"The run was stopped. Start it again without {self._file.name} to continue.")
+
+    def _note(self, *_: object) -> None:
+        self._signalled = True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training", description="Fine-tune as a run folder says.")
+    parser.add_argument(
+        "run_dir", nargs="?", type=Path, help="folder with spec.json, train.jsonl, validation.jsonl"
+    )
+    parser.add_argument("--base", type=Path, help="the base model's file, where it is not at the spec's path")
+    parser.add_argument(
+        "--probe", action="store_true", help="print what this machine can train with, as JSON"
+    )
+    options = parser.parse_args(arguments)
+    if options.probe:
+        return _probe()
+    if options.run_dir is None:
+        parser.error("a run folder is needed")
+    if not options.run_dir.is_dir():
+        print(f"There is no run folder at {options.run_dir}.", file=sys.stderr)
+        return 1
+    return _work(RunFolder(options.run_dir), options.base)
+
+
+def _probe() -> int:
+    from training import machine
+
+    # A library that prints while it is imported must not break the one JSON object.
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    found = machine.probe()
+    with os.fdopen(answer, "w", encoding="utf-8") as stream:
+        stream.write(json.dumps(found, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _work(folder: RunFolder, base: Path | None) -> int:
+    running = owner_alive(folder)
+    if running is not None:
+        message = f"This run is already being worked on by process {running}."
+        EventLog(None, sys.stdout).write("failed", message=message, kind="user", detail="")
+        return 1
+    events = EventLog(folder.events, _redirect_output(folder.log))
+    try:
+        take_lock(folder.lock, _start_time())
+        watch = Watch(folder)
+        events.write("started", what="training", run=folder.path.name, pid=os.getpid())
+        watch()
+        from training.run import run
+
+        results = run(folder, base, events, watch)
+        events.write("finished", **results)
+        return 0
+    except Cancelled as reason:
+        return _end(events, 0, "cancelled", message=str(reason))
+    except TrainingError as error:
+        return _end(events, 1, "failed", message=str(error), kind="user", detail="")
+    except Exception as error:
+        detail = traceback.format_exc()
+        sys.stderr.write(detail)
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            message = (
+                "The disk is full. Free some space and start the run again: it goes on where it stopped."
+            )
+            return _end(events, 1, "failed", message=message, kind="user", detail="")
+        if isinstance(error, MemoryError):
+            message = "There is too little memory for this base model. Close other programs or choose a smaller one."
+            return _end(events, 1, "failed", message=message, kind="user", detail="")
+        message = f"Training failed through an error in the program ({type(error).__name__})."
+        return _end(events, 1, "failed", message=message, kind="bug", detail=detail)
+    finally:
+        folder.lock.unlink(missing_ok=True)
+
+
+def _end(events: EventLog, status: int, kind: str, **fields: Any) -> int:
+    try:
+        events.write(kind, **fields)
+    except OSError:
+        # Not even a line fits on the disk: whoever listens shall hear it all the same.
+        EventLog(None, events.stream).write(kind, **fields)
+    return status
+
+
+def _redirect_output(log: Path) -> Any:
+    """Send what this process and its libraries print to the log; return what was standard output."""
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    os.close(target)
+    return answer
+
+
+def _start_time() -> float:
+    import psutil
+
+    return float(psutil.Process().create_time())
+
+
+def owner_alive(folder: RunFolder) -> int | None:
+    """Return the process id of whoever works on the run now, or None: a lock left by a killed run is no lock."""
+    owner = lock_owner(folder.lock)
+    if owner is None:
+        return None
+    import psutil
+
+    try:
+        alive = abs(psutil.Process(owner[0]).create_time() - owner[1]) < 1.0
+    except psutil.Error:
+        return None
+    return owner[0] if alive else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

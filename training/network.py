@@ -1,0 +1,109 @@
+"""The model that is trained: a tweet's tokens in, one logit a class out."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from training import adapter, bases
+from training.batches import Batch, Example, by_length, collate
+from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from training.machine import Plan
+
+
+class LeafNetwork:
+    """A frozen base with its adapter, answering with the leaf tokens' logits at the last position alone.
+
+    A vocabulary of 128,000 to 262,000 would make full logits the largest cost of a step; a few rows of the
+    output matrix are enough.
+    """
+
+    def __init__(
+        self,
+        base: bases.Base,
+        leaf_tokens: Sequence[int],
+        plan: "Plan",
+        *,
+        rank: int,
+        alpha: int,
+        dropout: float,
+        seed: int,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.plan = plan
+        torch.set_num_threads(plan.threads)
+        dtype = torch.bfloat16 if plan.precision == "bf16" else torch.float32
+        self.body: Any = bases.build(
+            base,
+            linear_dtype=dtype,
+            attention=plan.attention,
+            device=plan.device,
+            nf4=plan.method == "qlora",
+            check=check,
+        )
+        self.adapted = adapter.put_on(self.body, rank=rank, alpha=alpha, dropout=dropout, seed=seed)
+        self.rows = torch.from_numpy(base.leaf_rows(list(leaf_tokens))).to(plan.device)
+        self.softcap = base.softcap
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """Return what is trained: the adapter's matrices."""
+        return [getattr(layer, part) for layer in self.adapted.values() for part in "ab"]
+
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """Return float32 logits (examples, leaves)."""
+        with self._autocast():
+            hidden = self.body(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+        at = torch.arange(len(batch.last), device=hidden.device)
+        logits = hidden[at, batch.last].float() @ self.rows.T
+        return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
+
+    def probabilities(
+        self, examples: Sequence[Example], batch: int, check: Callable[[], None] = lambda: None
+    ) -> "np.ndarray[Any, Any]":
+        """Return float64 probabilities (examples, leaves), in the examples' order."""
+        import numpy as np
+
+        place = {example.row: index for index, example in enumerate(examples)}
+        out = np.zeros((len(examples), len(self.rows)))
+        self.body.eval()
+        with torch.no_grad():
+            for part in by_length(examples, batch):
+                check()
+                logits = self.in_pieces(part, batch, lambda piece: self.logits(piece).double().cpu())
+                out[[place[example.row] for example in part]] = torch.cat(logits).softmax(dim=1).numpy()
+        return out
+
+    def in_pieces(self, examples: Sequence[Example], size: int, compute: Callable[[Batch], Any]) -> list[Any]:
+        """Compute on pieces of at most `size` examples, halving the size for as long as memory does not suffice."""
+        while True:
+            try:
+                return [
+                    compute(collate(examples[start : start + size], self.plan.device))
+                    for start in range(0, len(examples), size)
+                ]
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise TrainingError(
+                        "There is too little memory to train with even one tweet at a time. Choose a smaller base "
+                        "model, or a machine with more memory."
+                    ) from error
+                size //= 2
+                for parameter in self.parameters():
+                    parameter.grad = None
+            torch.cuda.empty_cache()
+
+    def _autocast(self) -> Any:
+        if self.plan.precision == "bf16":
+            return torch.autocast(self.plan.device, torch.bfloat16)
+        return contextlib.nullcontext()
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

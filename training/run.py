@@ -1,0 +1,228 @@
+"""One run from its folder to its model: read, train, score, export, write down."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training import machine
+from training.contract.events import EventLog
+from training.contract.prompt import Prompt, PromptError, encode_prompt
+from training.contract.run_folder import RunFolder
+from training.contract.spec import Row, SpecError, TrainingSpec, read_rows
+from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from training.batches import Example
+
+
+def run(
+    folder: RunFolder, base_path: Path | None, events: EventLog, check: Callable[[], None]
+) -> dict[str, Any]:
+    """Do the whole run and return its results. `check` is called often and raises to end it.
+
+    Raises `TrainingError` for what a user can mend. A second call on the same folder continues from the
+    checkpoint that the first one left.
+    """
+    started = time.monotonic()
+    missing = machine.missing_packages()
+    if missing:
+        raise TrainingError(
+            f"Training needs packages that are not installed: {', '.join(missing)}. "
+            "Install StanceDesk with its “training” extra."
+        )
+    events.write("stage", stage="prepare", message="Reading the rows and the base model")
+    try:
+        spec = TrainingSpec.read(folder.spec)
+        train_rows, validation_rows = list(read_rows(folder.train)), list(read_rows(folder.validation))
+    except SpecError as error:
+        raise TrainingError(str(error)) from error
+    except FileNotFoundError as error:
+        raise TrainingError(f"The run folder has no {Path(error.filename).name}.") from error
+    path = Path(base_path or spec.base_path)
+    if len(spec.leaves) != len(set(spec.leaves)):
+        raise TrainingError("Two classes have the same code. Give each class its own.")
+
+    from training.bases import Base
+    from training.export import check_single_type
+    from training.gguf_file import GGUFFile
+
+    base = Base.open(GGUFFile(path))
+    check_base_hash(path, spec.base_sha256)
+    check_single_type(base, spec.single_type)
+    check()
+    train, validation, leaf_tokens = _encode(spec, path, train_rows, validation_rows, events)
+    check()
+
+    import torch
+
+    from training.finetune import Finetuning
+    from training.network import LeafNetwork
+    from training.scoring import score
+
+    plan = machine.plan(spec.method, spec.precision)
+    events.write(
+        "stage",
+        stage="prepare",
+        message=f"Loading the base model ({plan.method}, {plan.precision}, {plan.device})",
+        **asdict(plan),
+    )
+    _write(folder.environment, machine.environment() | {"plan": asdict(plan)})
+    network = LeafNetwork(
+        base,
+        leaf_tokens,
+        plan,
+        rank=spec.rank,
+        alpha=spec.alpha,
+        dropout=spec.dropout,
+        seed=spec.seed,
+        check=check,
+    )
+    events.write("stage", stage="train", message=f"Training on {len(train)} rows")
+    standing = Finetuning(
+        spec=spec,
+        network=network,
+        train=train,
+        validation=validation,
+        events=events,
+        checkpoints=folder.checkpoints,
+        fingerprint=fingerprint(spec, folder),
+        check=check,
+    ).run()
+
+    events.write("stage", stage="validate", message=f"Scoring {len(validation)} validation rows")
+    probabilities = network.probabilities(validation, spec.micro_batch, check)
+    by_row: list[list[float] | None] = [None] * len(validation_rows)
+    for example, values in zip(validation, probabilities, strict=True):
+        by_row[example.row] = [float(value) for value in values]
+    _write(folder.validation_probabilities, by_row)
+    scores = score(probabilities, [e.leaf for e in validation], [e.lang for e in validation], spec.leaves)
+    results: dict[str, Any] = {
+        "validation": scores,
+        "epochs": standing.epochs,
+        "best_epoch": standing.best_epoch,
+        "leaf_tokens": list(leaf_tokens),
+        "train_rows": len(train),
+        "classes": {
+            "train": _count([spec.leaves[e.leaf] for e in train]),
+            "validation": _count([spec.leaves[e.leaf] for e in validation]),
+        },
+        "languages": {
+            "train": _count([e.lang for e in train]),
+            "validation": _count([e.lang for e in validation]),
+        },
+        "method": plan.method,
+        "precision": plan.precision,
+        "device": plan.device,
+        "steps": standing.step,
+        "training_seconds": round(standing.seconds, 2),
+        "tokens_per_second": round(standing.tokens / max(standing.seconds, 1e-9), 1),
+    }
+
+    from training import adapter
+    from training.export import export
+
+    trained = adapter.state(network.adapted)
+    adapter.save(
+        folder.adapter, trained, rank=spec.rank, alpha=spec.alpha, dropout=spec.dropout, base=spec.base
+    )
+    del network
+    if plan.device == "cuda":
+        torch.cuda.empty_cache()
+    events.write("stage", stage="export", message="Writing the 4-bit model in both forms")
+    export(
+        base,
+        {name: value.numpy() for name, value in trained.items()},
+        folder.model,
+        rank=spec.rank,
+        alpha=spec.alpha,
+        single_type=spec.single_type,
+        progress=lambda done, total: _report_export(events, done, total),
+        check=check,
+    )
+    results["peak_memory_bytes"] = machine.peak_memory()
+    if plan.device == "cuda":
+        results["peak_device_memory_bytes"] = torch.cuda.max_memory_allocated()
+    results["seconds"] = round(time.monotonic() - started, 2)
+    _write(folder.metrics, results)
+    # The model is written: what was there to resume from would only take space.
+    shutil.rmtree(folder.checkpoints, ignore_errors=True)
+    return results
+
+
+def check_base_hash(path: Path, expected: str) -> None:
+    """Raise `TrainingError` where the file is not the base that the run was written for."""
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected and found != expected.lower():
+        raise TrainingError(
+            f"{path.name} is not the base model that this run was written for (its SHA-256 is {found[:12]}…, "
+            f"expected {expected[:12]}…). Choose the right file with --base."
+        )
+
+
+def fingerprint(spec: TrainingSpec, folder: RunFolder) -> str:
+    """Return a hash of all that a run's course depends on: a checkpoint of another course is not continued."""
+    values = asdict(spec)
+    # Where the base lies and how much is computed at once change nothing.
+    for name in ("base_path", "base", "micro_batch"):
+        del values[name]
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    for path in (folder.train, folder.validation):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _encode(
+    spec: TrainingSpec, base: Path, train_rows: list[Row], validation_rows: list[Row], events: EventLog
+) -> tuple[list["Example"], list["Example"], tuple[int, ...]]:
+    from training.batches import encode_rows
+    from training.tokenizer import Tokenizer
+
+    with Tokenizer(base) as tokenizer:
+        try:
+            prompt = Prompt.from_dict(spec.prompt)
+            encoded = encode_prompt(prompt, tokenizer.tokenize, tokenizer.begin_of_sequence)
+        except PromptError as error:
+            raise TrainingError(str(error)) from error
+        except (TypeError, KeyError) as error:
+            raise TrainingError(f"The run's prompt is incomplete: {error}.") from error
+        if len(encoded.leaf_tokens) != len(spec.leaves):
+            raise TrainingError(
+                f"The prompt has {len(encoded.leaf_tokens)} answers for {len(spec.leaves)} classes."
+            )
+        train = encode_rows(train_rows, spec.leaves, encoded)
+        validation = encode_rows(validation_rows, spec.leaves, encoded)
+    empty = len(train_rows) + len(validation_rows) - len(train) - len(validation)
+    if empty:
+        events.write("warning", message=f"{empty} rows have no text and are left out.")
+    if not train:
+        raise TrainingError("There are no rows to train on. Label some tweets first.")
+    if len({example.leaf for example in train}) < 2:
+        only = spec.leaves[train[0].leaf]
+        raise TrainingError(
+            f"All rows to train on are labelled “{only}”. A model needs tweets of at least two classes."
+        )
+    if not validation:
+        events.write("warning", message="There are no validation rows: the last epoch is kept, unmeasured.")
+    return train, validation, encoded.leaf_tokens
+
+
+def _report_export(events: EventLog, done: int, total: int) -> None:
+    if done == total or done % 10 == 0:
+        events.write("progress", stage="export", done=done, total=total, unit="tensors")
+
+
+def _count(values: list[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
+
+
+def _write(path: Path, values: Any) -> None:
+    from training.atomic import write_json
+
+    write_json(path, values)
