@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 
 from db.tables import CodebookVersion, Coder, CurrentLabel, LabelEvent, Tweet, new_uuid
-from db.tweets import BATCH, batches
+from db.tweets import batches
 
 _EVENTS: Any = LabelEvent.__table__
 _CURRENT: Any = CurrentLabel.__table__
@@ -52,25 +52,18 @@ def add_first_labels(session: Session, events: list[dict[str, Any]]) -> None:
     refresh(session, [e["tweet_id"] for e in events])
 
 
+_REFRESH = text(
+    "UPDATE tweets SET labelled = EXISTS (SELECT 1 FROM current_labels WHERE tweet_id = :tweet), "
+    "agreed_leaf = (SELECT CASE WHEN min(leaf) = max(leaf) THEN min(leaf) END FROM current_labels "
+    "WHERE tweet_id = :tweet) "
+    "WHERE id = :tweet"
+)
+
+
 def refresh(session: Session, tweets: Sequence[int]) -> None:
     """Derive `labelled` and `agreed_leaf` of tweets from their current labels."""
-    for batch in batches(tweets):
-        statement = (
-            select(
-                _CURRENT.c.tweet_id,
-                func.min(_CURRENT.c.leaf).label("low"),
-                func.max(_CURRENT.c.leaf).label("high"),
-            )
-            .where(_CURRENT.c.tweet_id.in_(batch))
-            .group_by(_CURRENT.c.tweet_id)
-        )
-        found = {row.tweet_id: row.low if row.low == row.high else None for row in session.execute(statement)}
-        session.connection().execute(
-            update(_TWEETS)
-            .where(_TWEETS.c.id == bindparam("key"))
-            .values(labelled=bindparam("has"), agreed_leaf=bindparam("leaf")),
-            [{"key": t, "has": t in found, "leaf": found.get(t)} for t in batch],
-        )
+    if tweets:
+        session.execute(_REFRESH, [{"tweet": tweet} for tweet in tweets])
 
 
 def rebuild(session: Session) -> None:
@@ -84,9 +77,7 @@ def rebuild(session: Session) -> None:
         )
     )
     session.execute(text("UPDATE tweets SET labelled = 0, agreed_leaf = NULL WHERE labelled"))
-    ids = list(session.scalars(select(_CURRENT.c.tweet_id).distinct()))
-    for start in range(0, len(ids), BATCH):
-        refresh(session, ids[start : start + BATCH])
+    refresh(session, list(session.scalars(select(_CURRENT.c.tweet_id).distinct())))
 
 
 def touched(session: Session, coder_id: str, tweets: Sequence[int]) -> dict[int, str | None]:
@@ -200,14 +191,23 @@ def count_of_coder(session: Session, coder_id: str, language: str | None = None)
     return session.scalar(statement) or 0
 
 
-def state(session: Session, tweet_id: int) -> tuple[bool, str | None]:
-    """Return whether a tweet has a label and the leaf that its labels agree on."""
-    row = session.execute(
-        select(_TWEETS.c.labelled, _TWEETS.c.agreed_leaf).where(_TWEETS.c.id == tweet_id)
-    ).one()
-    return row.labelled, row.agreed_leaf
+_STATE = select(_TWEETS.c.labelled, _TWEETS.c.agreed_leaf, _TWEETS.c.lang).where(
+    _TWEETS.c.id == bindparam("tweet")
+)
 
 
-def language_of(session: Session, tweet_id: int) -> str:
-    """Return a tweet's language."""
-    return session.execute(select(_TWEETS.c.lang).where(_TWEETS.c.id == tweet_id)).scalar_one()
+def state(session: Session, tweet_id: int) -> tuple[bool, str | None, str]:
+    """Return whether a tweet has a label, the leaf that its labels agree on, and its language."""
+    row = session.execute(_STATE, {"tweet": tweet_id}).one()
+    return row.labelled, row.agreed_leaf, row.lang
+
+
+_MARKS = select(
+    select(func.max(_EVENTS.c.seq)).scalar_subquery(), select(func.max(_TWEETS.c.id)).scalar_subquery()
+)
+
+
+def marks(session: Session) -> tuple[int, int]:
+    """Return the numbers of the last event and of the last tweet: what tells that something was added."""
+    seq, tweet = session.execute(_MARKS).one()
+    return seq or 0, tweet or 0

@@ -215,7 +215,7 @@ class Labelling:
 
     def _catch_up(self, session: Session) -> None:
         """Take in what this coder did elsewhere, in another window or process."""
-        seen = (labels.last_seq(session), queries.last_id(session))
+        seen = labels.marks(session)
         if seen != self._seen:
             events = labels.own_events(session, self.coder.id, self._history.last_seq)
             self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes) for e in events)
@@ -235,7 +235,7 @@ class Labelling:
         undoes: str | None = None,
     ) -> "_Given":
         had = labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
-        old_labelled, old_leaf = labels.state(session, tweet)
+        old_labelled, old_leaf, language = labels.state(session, tweet)
         seq, key = labels.add_event(
             session,
             {
@@ -253,10 +253,10 @@ class Labelling:
                 "import_id": None,
             },
         )
-        labelled, new_leaf = labels.state(session, tweet)
+        labelled, new_leaf, _ = labels.state(session, tweet)
         return _Given(
             act=Act(seq, key, tweet, undoes),
-            language=labels.language_of(session, tweet),
+            language=language,
             old_leaf=old_leaf,
             new_leaf=new_leaf,
             labelled=int(labelled) - int(old_labelled),

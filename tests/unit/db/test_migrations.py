@@ -1,0 +1,151 @@
+"""Migrations: what they create is what the tables say, up and down, with data, after a backup."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, text
+
+import db.engine
+import db.migrations
+from db import labels
+from db.engine import StudyFile, open_study
+from db.migrations import downgrade, upgrade
+from db.tables import Base
+from tests.unit.db.conftest import event
+
+MakeStudy = Callable[[int], StudyFile]
+
+NEXT = '''"""Add a column."""
+import sqlalchemy as sa
+from alembic import op
+revision = "{name}"
+down_revision = "{before}"
+branch_labels = None
+depends_on = None
+def upgrade() -> None:
+    with op.batch_alter_table("coders") as batch:
+        batch.add_column(sa.Column("email", sa.Text(), nullable=False, server_default="?"))
+    {fault}
+def downgrade() -> None:
+    with op.batch_alter_table("coders") as batch:
+        batch.drop_column("email")
+'''
+
+
+def _dump(path: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+def _schema_differences(file: StudyFile) -> list[object]:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with file._engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        return list(compare_metadata(context, Base.metadata))
+
+
+def test_migrations_create_what_the_tables_say(make_study: MakeStudy) -> None:
+    file = make_study(1)
+    assert _schema_differences(file) == []
+
+
+def test_every_constraint_has_the_name_of_the_convention(make_study: MakeStudy) -> None:
+    found = inspect(make_study(1)._engine)
+    for table in Base.metadata.tables:
+        # SQLite writes an AUTOINCREMENT key into its column, without a name.
+        assert found.get_pk_constraint(table)["name"] in {
+            f"pk_{table}",
+            None if table == "label_events" else "",
+        }
+        for key in found.get_foreign_keys(table):
+            assert key["name"] == f"fk_{table}_{'_'.join(key['constrained_columns'])}_{key['referred_table']}"
+        for check in found.get_check_constraints(table):
+            assert str(check["name"]).startswith(f"ck_{table}_")
+
+
+def test_down_to_nothing_and_up_again(make_study: MakeStudy) -> None:
+    file = make_study(5)
+    with file.writing() as session:
+        labels.add_event(session, event(1, "pro"))
+    downgrade(file._writer, 0)
+    with file._engine.connect() as connection:
+        names = connection.execute(text("SELECT name FROM sqlite_master WHERE type IN ('table', 'trigger')"))
+        left = {name for (name,) in names}
+    assert left <= {"alembic_version", "sqlite_sequence"}
+    upgrade(file._writer)
+    assert _schema_differences(file) == []
+
+
+@pytest.fixture
+def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Pretend that the program is one schema version further."""
+
+    def pretend(fault: str = "pass") -> int:
+        here = db.engine.SCHEMA_VERSION
+        folder = tmp_path / "versions"
+        folder.mkdir()
+        source = NEXT.format(name=f"{here + 1:04}", before=f"{here:04}", fault=fault)
+        (folder / f"{here + 1:04}_next.py").write_text(source)
+        monkeypatch.setattr(db.migrations, "VERSIONS", [*db.migrations.VERSIONS, folder])
+        monkeypatch.setattr(db.engine, "SCHEMA_VERSION", here + 1)
+        monkeypatch.setattr("db.migrations.upgrade.__defaults__", (here + 1,))
+        return here
+
+    return pretend
+
+
+def test_an_upgrade_keeps_the_data_and_a_backup(
+    make_study: MakeStudy, next_version: Callable[..., int], tmp_path: Path
+) -> None:
+    file = make_study(5)
+    with file.writing() as session:
+        labels.add_event(session, event(1, "pro"))
+        labels.add_event(session, event(1, None))
+        labels.add_event(session, event(2, "anti", 2))
+    file.close()
+    content = file.path.read_bytes()
+    here = next_version()
+
+    upgraded = open_study(file.path)
+    with upgraded.reading() as session:
+        assert session.execute(text("SELECT name, email FROM coders ORDER BY name")).all() == [
+            ("Ana", "?"),
+            ("Ben", "?"),
+        ]
+        assert labels.agreed(session) == {2: "anti"}
+        assert labels.last_seq(session) == 3
+        assert session.scalar(text("PRAGMA user_version")) == here + 1
+    # Rebuilding a table must not have lost what refuses changes to events.
+    with pytest.raises(Exception, match="only ever added"), upgraded.writing() as session:
+        session.execute(text("DELETE FROM label_events"))
+    (backup,) = tmp_path.glob(f"{file.path.stem}.schema{here}.*.stancedesk")
+    before = tmp_path / "before.sqlite"
+    before.write_bytes(content)
+    assert _dump(backup) == _dump(before)
+
+    downgrade(upgraded._writer, here)
+    with upgraded.reading() as session:
+        assert list(session.execute(text("SELECT * FROM coders")).keys()) == ["id", "name", "created"]
+        assert labels.agreed(session) == {2: "anti"}
+    upgraded.close()
+
+
+def test_a_failing_upgrade_changes_nothing(make_study: MakeStudy, next_version: Callable[..., int]) -> None:
+    file = make_study(5)
+    with file.writing() as session:
+        labels.add_event(session, event(1, "pro"))
+    file.close()
+    here = next_version("raise KeyError('a bug')")
+    with pytest.raises(KeyError):
+        open_study(file.path)
+    with contextlib.closing(sqlite3.connect(file.path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (here,)
+        assert "email" not in str(connection.execute("SELECT sql FROM sqlite_master").fetchall())
+        assert connection.execute("SELECT leaf FROM label_events").fetchall() == [("pro",)]
