@@ -1,5 +1,6 @@
 """Bring a study file to a schema version with Alembic, run from code and without an ini file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,29 @@ def upgrade(engine: Engine, version: int = SCHEMA_VERSION) -> None:
     """Upgrade to a schema version in one transaction: the whole way or not at all."""
     from alembic import command
 
-    with engine.begin() as connection:
-        command.upgrade(alembic_config(connection=connection), revision_name(version))
-        connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+    _migrate(engine, version, command.upgrade)
 
 
 def downgrade(engine: Engine, version: int) -> None:
     """Go back to an older schema version in one transaction; what it cannot hold is dropped."""
     from alembic import command
 
-    with engine.begin() as connection:
-        command.downgrade(alembic_config(connection=connection), revision_name(version))
-        connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+    _migrate(engine, version, command.downgrade)
+
+
+def _migrate(engine: Engine, version: int, run: Callable[..., None]) -> None:
+    with engine.connect() as connection:
+        # A table that is rebuilt is dropped for a moment, with rows that others refer to. SQLite checks them
+        # again at the end; the setting cannot be changed inside a transaction.
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        try:
+            with connection.begin():
+                run(alembic_config(connection=connection), revision_name(version))
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise RuntimeError(f"the migration leaves rows that refer to nothing: {broken[:3]}")
+                connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
+        finally:
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.close()
