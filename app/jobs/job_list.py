@@ -49,8 +49,9 @@ class JobList(QObject):
         """Take a job in and follow it to its end."""
         job.setParent(self)
         self._jobs.append(job)
-        job.changed.connect(lambda: self.changed.emit(job))
-        job.ended.connect(lambda outcome: self._remove(job, outcome))
+        # Bound methods, not lambdas: a lambda would keep this list alive until its own child is deleted.
+        job.changed.connect(self._tell_change)
+        job.ended.connect(self._remove)
         self.added.emit(job)
 
     def attach_running(self, study: Path | str) -> list[Job]:
@@ -84,7 +85,12 @@ class JobList(QObject):
             job.release()
         self._jobs.clear()
 
-    def _remove(self, job: Job, outcome: JobOutcome) -> None:
+    def _tell_change(self) -> None:
+        self.changed.emit(self.sender())
+
+    def _remove(self, outcome: JobOutcome) -> None:
+        job = self.sender()
+        assert isinstance(job, Job)
         if job.folder.is_dir():
             (job.folder / "told").touch()
         self._jobs.remove(job)

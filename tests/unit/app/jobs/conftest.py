@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import QThreadPool
+from shiboken6 import isValid
 
 from app.jobs.job import Job
 
 SCRIPT_HEAD = """
 import json, os, sys, time, pathlib
-def tell(kind, **fields): print(json.dumps({"event": kind, "time": "2026-01-01", **fields}), flush=True)
+def tell(kind, /, **fields): print(json.dumps({"event": kind, "time": "2026-01-01", **fields}), flush=True)
 here = pathlib.Path(os.environ["JOBS"])
 def stop_file():
     return next(here.glob("*/stop"), None)
@@ -36,7 +37,7 @@ def start_script(
         return job
 
     yield start
-    for job in jobs:
+    for job in filter(isValid, jobs):
         if job.outcome is None and job._process is not None and job._process.is_running():
             job._process.kill()
         if job.outcome is None:

@@ -1,7 +1,6 @@
 """Jobs as real child processes: their events, their ends, being stopped, killed and left alone."""
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -70,12 +69,11 @@ def test_exit_status_0_without_a_last_event_is_no_success(qtbot: QtBot, start_sc
     assert outcome.detail == "out of words"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_kill_9_is_told_as_interrupted(qtbot: QtBot, start_script: StartScript) -> None:
     job = start_script("tell('stage', stage='train', message='x'); time.sleep(60)")
     with qtbot.waitSignal(job.event_received, timeout=10000):
         pass
-    os.kill(job.record.pid, signal.SIGKILL)
+    psutil.Process(job.record.pid).kill()
     assert wait_for_end(qtbot, job).ending == "interrupted"
 
 
@@ -100,7 +98,6 @@ def test_a_child_that_finishes_although_asked_to_stop_has_finished(
     assert wait_for_end(qtbot, job).is_finished
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to ignore")
 def test_a_child_that_ignores_all_is_killed_with_its_children(
     qtbot: QtBot, start_script: StartScript, tmp_path: Path
 ) -> None:
@@ -180,13 +177,12 @@ def test_a_job_outlives_its_window_and_a_later_one_tells_its_end(
     assert not folder.exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_job_that_died_while_no_window_was_open_is_told_once(
     qtbot: QtBot, start_script: StartScript
 ) -> None:
     job = start_script("time.sleep(60)", study="s")
     job.release()
-    os.kill(job.record.pid, signal.SIGKILL)
+    psutil.Process(job.record.pid).kill()
     ends: list[JobOutcome] = []
     later = JobList()
     later.ended.connect(lambda _, outcome: ends.append(outcome))
