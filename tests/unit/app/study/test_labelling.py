@@ -1,0 +1,268 @@
+"""Giving labels: undo and redo against a plain model, restarts, kills, two coders."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from app.study import importing, labelling, tweets
+from app.study.labelling import Labelling
+from app.study.study import Study
+from tests.conftest import ROOT
+from tests.unit.app.study.conftest import LEAVES, add_tweets
+
+
+class UndoMachine(RuleBasedStateMachine):
+    """Labels, undo, redo, going back, skipping and restarting, against lists."""
+
+    @initialize()
+    def begin(self) -> None:
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "a.stancedesk"
+        self.study = Study.create(path)
+        add_tweets(self.study, path, 6)
+        self.work = Labelling(self.study, "Ana")
+        self.labels: dict[int, str] = {}
+        self.done: list[tuple[int, str | None, str | None]] = []
+        self.undone: list[tuple[int, str | None, str | None]] = []
+
+    def teardown(self) -> None:
+        if hasattr(self, "study"):
+            self.study.close()
+            self.folder.cleanup()
+
+    def _set(self, tweet: int, leaf: str | None) -> None:
+        if leaf is None:
+            self.labels.pop(tweet, None)
+        else:
+            self.labels[tweet] = leaf
+
+    @precondition(lambda self: self.work.current() is not None)
+    @rule(leaf=st.sampled_from(LEAVES))
+    def label(self, leaf: str) -> None:
+        current = self.work.current()
+        assert current is not None
+        self.done.append((current.id, self.labels.get(current.id), leaf))
+        self.undone.clear()
+        self._set(current.id, leaf)
+        self.work.label(leaf)
+
+    @rule()
+    def clear(self) -> None:
+        current = self.work.current()
+        if current is not None and current.id in self.labels:
+            self.done.append((current.id, self.labels[current.id], None))
+            self.undone.clear()
+            self._set(current.id, None)
+        self.work.clear()
+
+    @rule()
+    def undo(self) -> None:
+        shown = self.work.undo()
+        if not self.done:
+            assert shown is None
+            return
+        tweet, before, after = self.done.pop()
+        self.undone.append((tweet, before, after))
+        self._set(tweet, before)
+        assert shown is not None
+        assert (shown.id, shown.label) == (tweet, before)
+        assert self.work.current() == shown
+
+    @rule()
+    def redo(self) -> None:
+        shown = self.work.redo()
+        if not self.undone:
+            assert shown is None
+            return
+        tweet, before, after = self.undone.pop()
+        self.done.append((tweet, before, after))
+        self._set(tweet, after)
+        assert shown is not None
+        assert (shown.id, shown.label) == (tweet, after)
+
+    @rule()
+    def back(self) -> None:
+        self.work.back()
+
+    @rule()
+    def skip(self) -> None:
+        self.work.skip()
+
+    @rule()
+    def restart(self) -> None:
+        self.study.close()
+        self.study = Study.open(self.study.path)
+        self.work = Labelling(self.study, "Ana")
+
+    @invariant()
+    def labels_are_as_expected(self) -> None:
+        if not hasattr(self, "work"):
+            return
+        assert labelling.current_labels(self.study) == self.labels
+        assert self.work.can_undo == bool(self.done)
+        assert self.work.can_redo == bool(self.undone)
+        progress = self.work.progress()
+        assert (progress.labelled, progress.mine, progress.total) == (len(self.labels), len(self.labels), 6)
+        assert progress.per_leaf == {leaf: list(self.labels.values()).count(leaf) for leaf in LEAVES}
+        assert progress == Labelling(self.study, "Ana").progress()
+
+
+UndoMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestUndo = UndoMachine.TestCase
+
+
+def test_every_tweet_is_offered_once_and_the_order_survives_a_restart(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 12)
+    work, order = Labelling(study, "Ana"), []
+    for step in range(12):
+        if step % 5 == 4:
+            expected = work.current()
+            work = Labelling(study, "Ana")
+            assert work.current() == expected
+        current = work.current()
+        assert current is not None
+        order.append(current.id)
+        work.label("pro", seconds=1.5)
+    assert work.current() is None
+    assert sorted(order) == list(range(1, 13))
+    assert order != sorted(order)
+
+
+def test_what_was_skipped_comes_again_at_the_end(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 4)
+    work = Labelling(study, "Ana")
+    skipped = work.current()
+    following = work.skip()
+    assert skipped != following
+    assert work.back() == skipped
+    assert work.skip() == following
+    for _ in range(3):
+        last = work.label("anti")
+    assert last == skipped
+
+
+def test_going_back_leads_into_earlier_sessions(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 5)
+    work = Labelling(study, "Ana")
+    first = work.current()
+    second = work.label("pro")
+    work.label("anti")
+    work = Labelling(study, "Ana")
+    assert [work.back(), work.back(), work.back()] == [
+        tweets.get(study, [second.id])[0] if second else None,
+        *tweets.get(study, [first.id if first else 0] * 2),
+    ]
+    shown = work.label("neutral")
+    assert shown is not None and second is not None and shown.id == second.id
+
+
+def test_labels_carry_what_the_coder_saw_and_wrote(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 2)
+    work = Labelling(study, "Ana")
+    first = work.current()
+    assert first is not None
+    work.label("pro", seconds=2.25, note="ironic?", flag=True, suggestion_shown="anti")
+    work.undo()
+    entry, undo = tweets.history(study, first.id)
+    assert (entry.coder, entry.leaf, entry.seconds, entry.note) == ("Ana", "pro", 2.25, "ironic?")
+    assert (entry.flag, entry.suggestion_shown, entry.imported) == (True, "anti", False)
+    assert (undo.leaf, undo.undoes) == (None, entry.id)
+    assert entry.given < undo.given and entry.given.endswith("+00:00")
+
+
+def test_two_coders(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 3)
+    ana, ben = Labelling(study, "Ana"), Labelling(study, "Ben", double=True)
+    for leaf in ("pro", "anti", "neutral"):
+        ana.label(leaf)
+    assert ana.current() is None
+    seen = {}
+    for _ in range(3):
+        current = ben.current()
+        assert current is not None and current.label is not None
+        seen[current.id] = current.label
+        ben.label("pro")
+    assert ben.current() is None
+    assert sorted(seen.values()) == ["anti", "neutral", "pro"]
+    assert labelling.current_labels(study) == {t: leaf for t, leaf in seen.items() if leaf == "pro"}
+    disputed = labelling.disagreements(study)
+    assert {t.id for t in disputed} == {t for t, leaf in seen.items() if leaf != "pro"}
+    assert all(t.disputed and t.label is None and len(t.labels) == 2 for t in disputed)
+    # The undo of one coder leaves the other's label alone.
+    ana.undo()
+    assert ben.progress().mine == 3
+    assert ana.progress().mine == 2
+
+
+def test_the_same_coder_in_two_windows(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 4)
+    left, right = Labelling(study, "Ana"), Labelling(study, "Ana")
+    left.label("pro")
+    first = left.undo()
+    left.redo()
+    assert right.progress().labelled == 1
+    assert right.undo() == first
+    assert not left.progress().labelled
+    assert left.can_redo
+
+
+def test_imported_labels_are_not_undone(study: Study, write: object, tmp_path: Path) -> None:
+    file = tmp_path / "l.csv"
+    file.write_text("id,text,label\n1,one,pro\n2,two,\n")
+    importing.import_file(study, file, coder="Ana")
+    work = Labelling(study, "Ana")
+    assert work.undo() is None
+    current = work.show(1)
+    assert current is not None
+    work.label("anti")
+    shown = work.undo()
+    assert shown is not None and shown.label == "pro"
+
+
+CHILD = """
+import sys
+from app.study.study import Study
+from app.study.labelling import Labelling
+work = Labelling(Study.open(sys.argv[1]), "Ana")
+while True:
+    shown = work.current()
+    work.label("pro")
+    print(shown.id, flush=True)
+"""
+
+
+def test_a_killed_process_loses_no_label(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 3000)
+    study.close()
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(study.path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert child.stdout is not None
+    told = [int(child.stdout.readline()) for _ in range(60)]
+    os.kill(child.pid, signal.SIGKILL)
+    told += [int(line) for line in child.stdout.read().split("\n")[:-1]]
+    child.stdout.close()
+    assert child.wait() == -signal.SIGKILL
+    with Study.open(study.path) as again:
+        kept = labelling.current_labels(again)
+        assert set(told) <= set(kept)
+        assert len(kept) <= len(told) + 1
+        assert len(labelling.Labelling(again, "Ana")._history.done) == len(kept)
+
+
+@pytest.mark.parametrize("leaf", ["", "PRO", "immigration"])
+def test_only_classes_of_the_codebook_are_labels(study: Study, tmp_path: Path, leaf: str) -> None:
+    from app.errors import UserError
+
+    add_tweets(study, tmp_path / "x", 1)
+    with pytest.raises(UserError):
+        Labelling(study, "Ana").label(leaf)
