@@ -1,0 +1,183 @@
+"""How fast are tweets classified? Beside the paper's loop, one text at a time, and llama.cpp's own limit.
+
+All on the same GGUF, the same tweets and the same threads, in rounds that take turns, so that a machine that
+is busy for a while is so for everyone. Loading is not counted. What is compared:
+
+- the paper's loop: its prompt, one tweet a call, `Llama.__call__` with max_tokens=3 and temperature 0.01,
+  the answer found by a regular expression (arXiv 2508.06435). The chat's header tokens are left out: they are
+  Llama's own and would only cost other models more.
+- one at a time: our prompt, one forward pass a tweet, nothing packed.
+- packed: `Classifier.classify`, from text to probabilities.
+- the limit: random tokens as one sequence at the best of a few batch sizes, no text, no result.
+"""
+
+import argparse
+import csv
+import random
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import resources
+from app.errors import UserError
+from app.inference.classifier import Classifier
+from app.inference.engine import Engine, PackedContext, physical_cores
+from app.inference.model_file import ModelCard, ModelFile
+from app.study.shelf import Shelf
+from training.contract.prompt import encode_prompt, fine_tuned_prompt, normalise
+
+PAPER_PROMPT = """You are an expert on migration. Answer the question truthfully.
+
+The next text is a tweet probably about migration:"{tweet}"
+Analyze carefully the tweet and assign it to the most relevant category among those listed below. \
+Do not explain your answer and return only a number.
+Category numbers: 1 = 'pro-immigration'; 2 = 'anti-immigration'; 3 = 'neutral'; 4 = 'unrelated'.
+
+"""
+PAPER_ANSWER = re.compile(r"Answer =.*?(\d+)")
+BATCHES = (256, 512, 768, 1024)
+SEED = 1
+
+
+def main() -> int:
+    """Measure and print; return the exit status."""
+    arguments = _parser().parse_args()
+    try:
+        path = _gguf(arguments.base)
+        texts = _texts(arguments.csv, arguments.text_column, arguments.tweets)
+    except (UserError, OSError, KeyError) as error:
+        print(f"benchmarks.classify: {error}", file=sys.stderr)
+        return 1
+    print(f"{path.name}, {len(texts)} distinct tweets, {physical_cores()} threads, {arguments.rounds} rounds")
+    measure(path, texts, arguments.rounds)
+    return 0
+
+
+def measure(path: Path, texts: Sequence[str], rounds: int) -> None:
+    """Run every contestant once a round and print the medians."""
+    import llama_cpp
+
+    with Classifier(ModelFile.open(path), card=_card(path)) as classifier:
+        llama = llama_cpp.Llama(
+            model_path=str(path),
+            n_ctx=2048,
+            n_threads=physical_cores(),
+            n_threads_batch=physical_cores(),
+            n_gpu_layers=-1,
+            verbose=False,
+        )
+        engine, encoded = classifier.engine, classifier.encoded
+        alone = PackedContext(engine, encoded.before, 600, batch_texts=1)
+        limits = {size: PackedContext(engine, [], size, batch_tokens=size, batch_texts=1) for size in BATCHES}
+        noise = np.random.default_rng(SEED).integers(1000, 20_000, max(BATCHES)).astype(np.int32)
+
+        def paper() -> None:
+            for text in texts:
+                answer = llama(PAPER_PROMPT.format(tweet=text), max_tokens=3, temperature=0.01)
+                PAPER_ANSWER.search(answer["choices"][0]["text"])
+
+        def one_at_a_time() -> None:
+            for text in texts:
+                ids = np.asarray([*encoded.text_tokens(text), *encoded.after], dtype=np.int32)
+                alone.evaluate([ids], encoded.leaf_tokens)
+
+        contestants: dict[str, Callable[[], object]] = {
+            "paper": paper,
+            "alone": one_at_a_time,
+            "packed": lambda: classifier.classify(texts),
+        }
+        for size in BATCHES:
+            contestants[f"limit {size}"] = _prefill(limits[size], noise[:size])
+        before = engine.decoded_tokens
+        classifier.classify(texts)
+        tokens = engine.decoded_tokens - before
+        seconds: dict[str, list[float]] = {name: [] for name in contestants}
+        for number in range(rounds):
+            for name, run in contestants.items():
+                start = time.perf_counter()
+                run()
+                seconds[name].append(time.perf_counter() - start)
+                print(f"\rround {number + 1} of {rounds}: {name:12}", end="", file=sys.stderr, flush=True)
+        print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+        alone.close()
+        for context in limits.values():
+            context.close()
+        llama.close()
+        device = classifier.device
+
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    limit = max(size / median[f"limit {size}"] for size in BATCHES)
+    print(f"\n{'':16}{'tweets/s':>10}{'ratio':>8}{'fastest to slowest round':>30}")
+    for name, title in (("paper", "paper's loop"), ("alone", "one at a time"), ("packed", "packed (ours)")):
+        rate = [len(texts) / s for s in seconds[name]]
+        spread = f"{max(rate):.1f} to {min(rate):.1f}"
+        ratio = median["paper"] / median[name]
+        print(f"{title:16}{len(texts) / median[name]:10.1f}{ratio:7.1f}×{spread:>30}")
+    ours = tokens / median["packed"]
+    print(f"\npacked: {tokens / len(texts):.1f} tokens a tweet, {ours:.0f} tokens/s on the {device}")
+    print(f"llama.cpp with random tokens: {limit:.0f} tokens/s; packed reaches {ours / limit:.0%} of it")
+
+
+def _prefill(context: PackedContext, noise: "np.ndarray[Any, np.dtype[np.int32]]") -> Callable[[], object]:
+    return lambda: context.evaluate([noise], [0])
+
+
+def _card(path: Path) -> ModelCard:
+    """Return a card for a base that nobody fine-tuned: the speed is that of a fine-tuned one."""
+    prompt = fine_tuned_prompt(4)
+    with Engine(path) as engine:
+        encoded = encode_prompt(prompt, lambda t: engine.tokenize(t).tolist(), engine.begin_of_sequence)
+    return ModelCard(
+        name="benchmark",
+        created="",
+        codebook="",
+        leaves=["pro", "anti", "neutral", "unrelated"],
+        leaf_tokens=list(encoded.leaf_tokens),
+        prompt=prompt.as_dict(),
+    )
+
+
+def _gguf(base: str) -> Path:
+    if base:
+        return Shelf().base_file(base).path
+    try:
+        return Shelf().base_file("gemma-3-270m").path
+    except UserError:
+        return Shelf().base_file("smollm2-135m").path
+
+
+def _texts(path: Path | None, column: str, count: int) -> list[str]:
+    """Return `count` tweets, distinct after normalising, drawn with a fixed seed."""
+    if path is None:
+        lines = resources.sample_study_bytes().decode("utf-8-sig").splitlines(keepends=True)
+        rows = list(csv.DictReader(lines))
+    else:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    distinct = {normalise(row[column]): row[column] for row in rows}
+    distinct.pop("", None)
+    texts = sorted(distinct.values())
+    random.Random(SEED).shuffle(texts)
+    return texts[:count]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.classify", description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--base", default="", help="base model, a shelf name or a GGUF (default: gemma-3-270m)"
+    )
+    parser.add_argument("--csv", type=Path, help="tweets from this file (default: the sample study)")
+    parser.add_argument("--text-column", default="text", help="the column that holds the tweets")
+    parser.add_argument("--tweets", type=int, default=48, help="how many tweets")
+    parser.add_argument("--rounds", type=int, default=3, help="how many rounds")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
