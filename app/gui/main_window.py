@@ -1,0 +1,532 @@
+"""The window: its menus, the welcome page or an open study, and the inspector."""
+
+from pathlib import Path
+
+from app.gui.inspector import Inspector
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QGuiApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDockWidget,
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+import resources
+from app import __version__
+from app.errors import UserError
+from app.gui import theme
+from app.gui.error_report import report_text
+from app.gui.export_dialog import ExportDialog, ask_for_file
+from app.gui.figure_table import FigureTable
+from app.gui.import_dialog import ImportDialog
+from app.gui.notice import Tone
+from app.gui.page import Page, make_action
+from app.gui.study_area import StudyArea
+from app.gui.welcome_page import WelcomePage
+from app.jobs.job_list import JobList
+from app.jobs.worker import run_in_worker
+from app.settings import Settings
+from app.study import importing, tweets
+from app.study.study import SUFFIX, Study
+from app.study.tweets import TweetRow
+
+_SAMPLE = "Sample study"
+
+
+class MainWindow(QMainWindow):
+    """One window, one study at a time."""
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.study: Study | None = None
+        self.area: StudyArea | None = None
+        self.jobs = JobList(self)
+        self.setWindowTitle("StanceDesk")
+        self.setMinimumSize(960, 640)
+        self.welcome = WelcomePage()
+        self.welcome.new_clicked.connect(self.ask_new)
+        self.welcome.open_clicked.connect(self.ask_open)
+        self.welcome.sample_clicked.connect(self.open_sample)
+        self.welcome.study_chosen.connect(self.open_study)
+        self.welcome.table_dropped.connect(self.new_from_table)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.welcome)
+        self.setCentralWidget(self.stack)
+        self.inspector = Inspector()
+        self.dock = QDockWidget(self.tr("Inspector"), self)
+        self.dock.setObjectName("inspector")
+        self.dock.setWidget(self.inspector)
+        self.dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        self.dock.setMinimumWidth(300)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        self.dock.hide()
+        self._build_menus()
+        self.welcome.show_recent(settings.recent_studies)
+        self.resize(1280, 800)
+        if settings.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(settings.geometry.encode()))
+        self._show_what_works()
+
+    # Opening and closing
+
+    def ask_new(self) -> None:
+        """Ask for a file and create a study there."""
+        name, _ = QFileDialog.getSaveFileName(
+            self, self.tr("New study"), str(self._folder() / f"study{SUFFIX}"), self._filter()
+        )
+        if name:
+            self.new_study(Path(name))
+
+    def new_study(self, path: Path) -> bool:
+        """Create a study and open it; tell kindly where that cannot be."""
+        path = path if path.suffix else path.with_name(path.name + SUFFIX)
+        try:
+            # A file of that name was confirmed in the dialog as one to replace, but a study is never deleted.
+            Study.create(path).close()
+        except UserError as error:
+            self._tell(error)
+            return False
+        return self.open_study(path)
+
+    def ask_open(self) -> None:
+        """Ask for a study and open it."""
+        name, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Open study"), str(self._folder()), self._filter()
+        )
+        if name:
+            self.open_study(Path(name))
+
+    def open_study(self, path: Path) -> bool:
+        """Open a study in place of the one that is open; tell kindly where it cannot be opened."""
+        try:
+            study = Study.open(path)
+        except UserError as error:
+            self._tell(error)
+            return False
+        if self.study is not None and not self.close_study():
+            study.close()
+            return False
+        self.study = study
+        self.welcome.notice.clear()
+        self.area = StudyArea(study, self.jobs, self.settings)
+        self.area.study_page.import_wanted.connect(self.ask_import)
+        self.area.study_page.export_wanted.connect(self.ask_export)
+        self.area.tweet_selected.connect(self._inspect)
+        self.area.page_shown.connect(self._page_shown)
+        self.area.undo_changed.connect(self._show_undo)
+        self.area.label_page.coder_chosen.connect(self._remember_coder)
+        export = getattr(self.area.page("results"), "export_wanted", None)
+        if export is not None:
+            export.connect(self.ask_export)
+        self.stack.addWidget(self.area)
+        self.stack.setCurrentWidget(self.area)
+        self.inspector.show_codebook(study.codebook)
+        self.setWindowTitle(f"{study.name} – StanceDesk")
+        self.settings.remember_study(path)
+        self.settings.save()
+        self.jobs.attach_running(study.path)
+        self._fill_pages_menu()
+        self._show_what_works()
+        self._page_shown(self.area.current)
+        return True
+
+    def open_sample(self) -> bool:
+        """Make a study of the sample tweets, beside the user's own studies, or open the one that is there."""
+        path = self._folder() / f"{_SAMPLE}{SUFFIX}"
+        if path.exists():
+            return self.open_study(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with Study.create(path, name=_SAMPLE) as study, resources.sample_study_file() as file:
+                importing.import_file(study, file, coder="sample coder")
+        except UserError as error:
+            self._tell(error)
+            return False
+        except OSError as error:
+            self._tell(UserError(self.tr("The sample study cannot be written there."), str(error)))
+            return False
+        return self.open_study(path)
+
+    def new_from_table(self, table: Path) -> None:
+        """Make a study beside a dropped table and offer to import it."""
+        path = table.with_suffix(SUFFIX)
+        number = 2
+        while path.exists():
+            path = table.with_name(f"{table.stem}-{number}{SUFFIX}")
+            number += 1
+        if self.new_study(path):
+            self.import_table(table)
+
+    def close_study(self) -> bool:
+        """Close the study and show the welcome page; return whether it was closed.
+
+        Jobs that run go on in processes of their own, or are stopped: the user is asked.
+        """
+        if self.study is None or self.area is None:
+            return True
+        if self.jobs.running() and not self._ask_about_jobs():
+            return False
+        self.area.close_study()
+        self.stack.removeWidget(self.area)
+        self.area.deleteLater()
+        self.area = None
+        self.study.close()
+        self.study = None
+        self.dock.hide()
+        self.setWindowTitle("StanceDesk")
+        self.welcome.show_recent(self.settings.recent_studies)
+        self.pages_menu.clear()
+        self._show_what_works()
+        return True
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Close the study first; stay where the user wants to."""
+        if not self.close_study():
+            event.ignore()
+            return
+        self.settings.geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        self.settings.save()
+        event.accept()
+
+    def _ask_about_jobs(self) -> bool:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText(self.tr("Work is still going on."))
+        box.setInformativeText(self.tr("It can go on without the window; open the study again to see it."))
+        go_on = box.addButton(self.tr("&Let it go on"), QMessageBox.ButtonRole.AcceptRole)
+        stop = box.addButton(self.tr("&Stop it"), QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.exec()
+        if box.clickedButton() is go_on:
+            self.jobs.release_all()
+            return True
+        if box.clickedButton() is stop:
+            self.jobs.stop_all()
+            self.jobs.release_all()
+            return True
+        return False
+
+    # Import, export, copies
+
+    def ask_import(self) -> None:
+        """Ask for a table and import it."""
+        if self.study is None:
+            return
+        name, _ = QFileDialog.getOpenFileName(
+            self,
+            self.tr("Import tweets"),
+            str(self.study.path.parent),
+            self.tr("Tables (*.csv *.tsv *.txt);;All files (*)"),
+        )
+        if name:
+            self.import_table(Path(name))
+
+    def import_table(self, table: Path) -> ImportDialog | None:
+        """Open the import dialog on a table."""
+        if self.study is None:
+            return None
+        dialog = ImportDialog(self.study, table, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.finished.connect(lambda _: self._study_changed({"tweets", "labels"}))
+        dialog.open()
+        return dialog
+
+    def ask_export(self) -> None:
+        """Ask for a file and write the study to it."""
+        if self.study is None:
+            return
+        path = ask_for_file(self.study, self)
+        if path is not None:
+            self.export_to(path)
+
+    def export_to(self, path: Path) -> ExportDialog | None:
+        """Write the study to a file, with progress."""
+        if self.study is None:
+            return None
+        dialog = ExportDialog(self.study, path, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+        return dialog
+
+    def ask_copy(self) -> None:
+        """Ask for a file and write a copy of the study to it."""
+        if self.study is None:
+            return
+        study = self.study
+        name, _ = QFileDialog.getSaveFileName(
+            self,
+            self.tr("Save a copy"),
+            str(study.path.with_name(f"{study.path.stem} copy{SUFFIX}")),
+            self._filter(),
+        )
+        if name:
+            run_in_worker(
+                lambda: study.save_copy(Path(name)),
+                lambda _: self.statusBar().showMessage(
+                    self.tr("A copy was saved: {name}").format(name=name), 8000
+                ),
+                self._tell_error,
+                self,
+            )
+
+    # Menus
+
+    def _build_menus(self) -> None:
+        bar = self.menuBar()
+        file = bar.addMenu(self.tr("&File"))
+        self.new_action = make_action(self, self.tr("&New study…"), "Ctrl+N", self.ask_new)
+        self.open_action = make_action(self, self.tr("&Open study…"), "Ctrl+O", self.ask_open, icon="folder")
+        self.sample_action = make_action(
+            self, self.tr("&Try the sample study"), "Ctrl+Shift+S", self.open_sample
+        )
+        self.import_action = make_action(
+            self, self.tr("&Import tweets…"), "Ctrl+I", self.ask_import, icon="file-import"
+        )
+        self.export_action = make_action(
+            self, self.tr("&Export…"), "Ctrl+E", self.ask_export, icon="file-export"
+        )
+        self.copy_action = make_action(self, self.tr("Save a &copy…"), "Ctrl+Shift+C", self.ask_copy)
+        self.close_action = make_action(self, self.tr("C&lose study"), "Ctrl+W", self.close_study)
+        self.quit_action = make_action(self, self.tr("&Quit"), "Ctrl+Q", self.close)
+        file.addActions([self.new_action, self.open_action])
+        self.recent_menu = file.addMenu(self.tr("Open &recent"))
+        self.recent_menu.aboutToShow.connect(self._fill_recent_menu)
+        file.addActions([self.sample_action, *self._line(file)])
+        file.addActions([self.import_action, self.export_action, self.copy_action, *self._line(file)])
+        file.addActions([self.close_action, self.quit_action])
+
+        edit = bar.addMenu(self.tr("&Edit"))
+        self.undo_action = make_action(self, self.tr("&Undo"), "Ctrl+Z", self._undo, icon="undo")
+        self.redo_action = make_action(self, self.tr("&Redo"), "Ctrl+Shift+Z", self._redo, icon="redo")
+        edit.addActions([self.undo_action, self.redo_action])
+
+        view = bar.addMenu(self.tr("&View"))
+        self.pages_menu = view.addMenu(self.tr("&Pages"))
+        self.inspector_action = make_action(
+            self,
+            self.tr("&Inspector"),
+            "F9",
+            self._toggle_inspector,
+            icon="inspector",
+            checkable=True,
+        )
+        view.addAction(self.inspector_action)
+        view.addSeparator()
+        themes = QActionGroup(self)
+        names = {
+            "system": self.tr("&As the system"),
+            "light": self.tr("&Light"),
+            "dark": self.tr("&Dark"),
+        }
+        self.theme_actions: dict[str, QAction] = {}
+        for number, (choice, name) in enumerate(names.items(), 1):
+            action = make_action(
+                self, name, f"Ctrl+Alt+{number}", lambda choice=choice: self.choose_theme(choice)
+            )
+            action.setCheckable(True)
+            action.setChecked(self.settings.theme == choice)
+            themes.addAction(action)
+            view.addAction(action)
+            self.theme_actions[choice] = action
+
+        help_menu = bar.addMenu(self.tr("&Help"))
+        self.keys_action = make_action(self, self.tr("&Keys of this page"), "F1", self.show_keys)
+        self.report_action = make_action(
+            self, self.tr("&Copy diagnostic report"), "Ctrl+Shift+R", self._copy_report
+        )
+        self.about_action = make_action(self, self.tr("&About StanceDesk"), "Shift+F1", self._about)
+        help_menu.addActions([self.keys_action, self.report_action, self.about_action])
+
+    def _line(self, menu: QMenu) -> list[QAction]:
+        line = QAction(menu)
+        line.setSeparator(True)
+        return [line]
+
+    def _fill_recent_menu(self) -> None:
+        self.recent_menu.clear()
+        for text in self.settings.recent_studies:
+            action = self.recent_menu.addAction(text)
+            action.setEnabled(Path(text).exists())
+            action.triggered.connect(lambda _=False, text=text: self.open_study(Path(text)))
+        if not self.settings.recent_studies:
+            self.recent_menu.addAction(self.tr("None yet")).setEnabled(False)
+
+    def _fill_pages_menu(self) -> None:
+        assert self.area is not None
+        self.pages_menu.clear()
+        for action in self.area.make_page_actions(self.area):
+            assert isinstance(action, QAction)
+            self.pages_menu.addAction(action)
+
+    def _show_what_works(self) -> None:
+        is_open = self.study is not None
+        for action in (
+            self.import_action,
+            self.export_action,
+            self.copy_action,
+            self.close_action,
+            self.inspector_action,
+        ):
+            action.setEnabled(is_open)
+        self.pages_menu.setEnabled(is_open)
+        # On the welcome page its own buttons have these keys' names; the menu has the keys.
+        self._show_undo()
+
+    # Pages, undo, inspector
+
+    def _study_changed(self, what: set[str]) -> None:
+        if self.area is not None:
+            self.area.changed(what)
+
+    def _page_shown(self, page: object) -> None:
+        # The label page has the codebook in sight by itself.
+        wanted = self.settings.inspector and page is self.area.page("tweets") if self.area else False
+        self.inspector_action.blockSignals(True)
+        self.inspector_action.setChecked(bool(wanted))
+        self.inspector_action.blockSignals(False)
+        self.dock.setVisible(bool(wanted))
+
+    def _toggle_inspector(self) -> None:
+        shown = self.inspector_action.isChecked()
+        self.dock.setVisible(shown)
+        if self.area is not None and self.area.current is self.area.page("tweets"):
+            self.settings.inspector = shown
+
+    def _inspect(self, row: TweetRow | None) -> None:
+        if self.study is None:
+            return
+        if row is None:
+            self.inspector.show_codebook(self.study.codebook)
+            return
+        study = self.study
+        run_in_worker(
+            lambda: tweets.history(study, row.id),
+            lambda history: self.inspector.show_tweet(row, history, study.codebook),
+            self._tell_error,
+            self,
+        )
+
+    def _undo(self) -> None:
+        page = self.area.current if self.area is not None else None
+        if isinstance(page, Page):
+            page.undo()
+        self._show_undo()
+
+    def _redo(self) -> None:
+        page = self.area.current if self.area is not None else None
+        if isinstance(page, Page):
+            page.redo()
+        self._show_undo()
+
+    def _show_undo(self) -> None:
+        page = self.area.current if self.area is not None else None
+        self.undo_action.setEnabled(isinstance(page, Page) and page.can_undo())
+        self.redo_action.setEnabled(isinstance(page, Page) and page.can_redo())
+
+    def _remember_coder(self, name: str) -> None:
+        self.settings.coder = name
+        self.settings.save()
+        if self.area is not None:
+            self.area.label_page.set_coder(name)
+
+    # Looks and help
+
+    def choose_theme(self, choice: str) -> None:
+        """Use light, dark or the system's colours."""
+        self.settings.theme = choice
+        self.settings.save()
+        self.refresh_theme()
+
+    def refresh_theme(self) -> None:
+        """Draw everything in the colours in use."""
+        theme.apply(self.settings.theme)
+        self.theme_actions[self.settings.theme].setChecked(True)
+        for action in self.actions():
+            name = action.property("icon_name")
+            if name:
+                action.setIcon(theme.icon(name))
+        if self.area is not None:
+            self.area.refresh_icons()
+
+    def show_keys(self) -> QDialog:
+        """Show the keys of the page and of the window."""
+        dialog = QDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle(self.tr("Keys"))
+        page = self.area.current if self.area is not None else None
+        actions = [a for w in _family(page) for a in w.actions()] if page is not None else []
+        rows = [
+            [action.shortcut().toString(), action.text().replace("&", "").rstrip("…")]
+            for action in [*actions, *self.actions()]
+            if not action.shortcut().isEmpty() and action.text()
+        ]
+        table = FigureTable(self.tr("Keys"), left=2)
+        table.show_rows([self.tr("key"), self.tr("what it does")], rows, most_rows=24)
+        layout = QVBoxLayout(dialog)
+        layout.addWidget(table)
+        dialog.resize(460, min(640, table.height() + 48))
+        dialog.open()
+        return dialog
+
+    def _copy_report(self) -> None:
+        QGuiApplication.clipboard().setText(report_text())
+        self.statusBar().showMessage(self.tr("The diagnostic report is on the clipboard."), 5000)
+
+    def _about(self) -> None:
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle(self.tr("About StanceDesk"))
+        box.setText(f"StanceDesk {__version__}")
+        box.setInformativeText(
+            self.tr(
+                "Label tweets, agree, fine-tune a small language model and classify millions of tweets on your "
+                "own machine. No tweet leaves it. Licence: Apache-2.0."
+            )
+        )
+        box.setIconPixmap(QApplication.windowIcon().pixmap(48, 48))
+        box.open()
+
+    # Errors
+
+    def _tell(self, error: UserError) -> None:
+        """Tell an error where the user looks: on the welcome page, or over the study."""
+        if self.area is None:
+            self.welcome.notice.tell(Tone.ERROR, error.message, error.next_step)
+            return
+        self.area.study_page.notice.tell(Tone.ERROR, error.message, error.next_step)
+        self.area.show_page("study")
+
+    def _tell_error(self, error: Exception) -> None:
+        if not isinstance(error, UserError):
+            raise error
+        self._tell(error)
+
+    def _folder(self) -> Path:
+        """Return where the user keeps studies: beside the last one, else a folder in the documents."""
+        from PySide6.QtCore import QStandardPaths
+
+        for text in self.settings.recent_studies:
+            if Path(text).parent.is_dir():
+                return Path(text).parent
+        documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
+        folder = Path(documents) / "StanceDesk"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return Path.home()
+        return folder
+
+    def _filter(self) -> str:
+        return self.tr("StanceDesk studies (*{suffix})").format(suffix=SUFFIX)
+
+
+def _family(widget: QWidget) -> list[QWidget]:
+    return [widget, *widget.findChildren(QWidget)]

@@ -1,0 +1,248 @@
+"""An open study in the window: the rail of steps, the page that is shown, the strip of running jobs."""
+
+from collections.abc import Callable, Sequence
+
+from app.gui.classify_page import ClassifyPage
+from app.gui.label_page import LabelPage
+from app.gui.models_page import ModelsPage
+from app.gui.results_page import ResultsPage
+from app.gui.tweets_page import TweetsPage
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import theme
+from app.gui.job_strip import JobStrip
+from app.gui.page import Page, make_action
+from app.gui.study_page import StudyPage
+from app.gui.train_page import TrainPage
+from app.jobs.job import Job
+from app.jobs.job_list import JobList
+from app.jobs.outcome import JobOutcome
+from app.jobs.worker import run_in_worker
+from app.settings import Settings
+from app.study.study import Study, StudyCounts
+
+RAIL_WIDTH = 176
+# What a job of a kind writes to the study or the shelf.
+_WRITTEN = {"train": {"models", "runs"}, "classify": {"predictions", "models"}, "evaluate": {"predictions"}}
+_CHECK = "✓"
+_RUNNING = "●"
+
+
+class StudyArea(QWidget):
+    """The pages of one study, from its opening to its closing."""
+
+    page_shown = Signal(object)
+    tweet_selected = Signal(object)
+    undo_changed = Signal()
+
+    def __init__(
+        self, study: Study, jobs: JobList, settings: Settings, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.study = study
+        self.jobs = jobs
+        self.study_page = StudyPage()
+        self.label_page = LabelPage()
+        self.label_page.set_coder(settings.coder)
+        self.pages: list[QWidget] = [
+            self.study_page,
+            TweetsPage(),
+            self.label_page,
+            TrainPage(study, jobs),
+            ModelsPage(study, jobs),
+            ClassifyPage(study, jobs),
+            ResultsPage(study, jobs),
+        ]
+        titles = {
+            "study": self.tr("Study"),
+            "tweets": self.tr("Tweets"),
+            "label": self.tr("Label"),
+            "train": self.tr("Train"),
+            "models": self.tr("Models"),
+            "classify": self.tr("Classify"),
+            "results": self.tr("Results"),
+        }
+        self.keys = list(titles)
+        self.stack = QStackedWidget()
+        self.buttons: dict[str, QToolButton] = {}
+        self.states: dict[str, QLabel] = {}
+        rail = self._build_rail(titles)
+        for key, page in zip(self.keys, self.pages, strict=True):
+            self._add_page(key, page)
+        self.strip = JobStrip(jobs)
+        self.strip.job_clicked.connect(lambda kind: self.show_page("results" if kind == "evaluate" else kind))
+        jobs.added.connect(self._job_began)
+        jobs.ended.connect(self._job_ended)
+        middle = QVBoxLayout()
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(0)
+        middle.addWidget(self.stack, 1)
+        middle.addWidget(self.strip)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(rail)
+        layout.addLayout(middle, 1)
+        self._refresh_states()
+        self.show_page("study")
+
+    @property
+    def current(self) -> QWidget:
+        """The page that is shown."""
+        return self.pages[self.stack.currentIndex()]
+
+    def page(self, key: str) -> QWidget:
+        """Return the page of a key."""
+        return self.pages[self.keys.index(key)]
+
+    def show_page(self, key: str, model: str = "") -> None:
+        """Show a page; `model` is chosen there, where the page can choose one."""
+        if key not in self.keys:
+            return
+        index = self.keys.index(key)
+        self.stack.setCurrentIndex(index)
+        self.buttons[key].setChecked(True)
+        page = self.pages[index]
+        choose: Callable[[str], None] | None = getattr(page, "choose_model", None)
+        if model and choose is not None:
+            choose(model)
+        page.setFocus()
+        self.page_shown.emit(page)
+        self.undo_changed.emit()
+
+    def changed(self, what: set[str]) -> None:
+        """Tell every page what was changed in the study."""
+        for page in self.pages:
+            page.study_changed(what)  # type: ignore[attr-defined]
+        self._refresh_states()
+        self.undo_changed.emit()
+
+    def close_study(self) -> None:
+        """Let every page go of the study."""
+        for page in self.pages:
+            if isinstance(page, Page):
+                page.study_closing()
+
+    def _add_page(self, key: str, page: QWidget) -> None:
+        if isinstance(page, Page):
+            page.page_wanted.connect(self.show_page)
+            page.study_touched.connect(self.changed)
+            page.tweet_selected.connect(self.tweet_selected)
+            page.state_changed.connect(self._refresh_states)
+            self.stack.addWidget(page)
+            page.study_opened(self.study)
+            return
+        page.page_wanted.connect(self.show_page)  # type: ignore[attr-defined]
+        page.study_written.connect(self.changed)  # type: ignore[attr-defined]
+        self.stack.addWidget(self._scrolled(key, page))
+
+    def _scrolled(self, key: str, page: QWidget) -> QScrollArea:
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.WIDE)
+        layout.setSpacing(theme.LARGE)
+        title = QLabel(self.buttons[key].text())
+        title.setProperty("role", "title")
+        layout.addWidget(title)
+        layout.addWidget(page, 1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setWidget(inside)
+        return area
+
+    def _build_rail(self, titles: dict[str, str]) -> QFrame:
+        rail = QFrame()
+        rail.setObjectName("rail")
+        rail.setFixedWidth(RAIL_WIDTH)
+        rail.setAccessibleName(self.tr("Steps of the work"))
+        layout = QVBoxLayout(rail)
+        layout.setContentsMargins(theme.SMALL, theme.LARGE, theme.SMALL, theme.LARGE)
+        layout.setSpacing(theme.TIGHT)
+        group = QButtonGroup(self)
+        for number, (key, title) in enumerate(titles.items(), 1):
+            shortcut = f"Ctrl+{number}"
+            button = QToolButton()
+            button.setText(title)
+            button.setIcon(theme.icon(key))
+            button.setIconSize(QSize(20, 20))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setCheckable(True)
+            button.setMinimumHeight(40)
+            button.setFixedWidth(RAIL_WIDTH - 2 * theme.SMALL)
+            button.setToolTip(f"{title} ({shortcut})")
+            button.setAccessibleName(title)
+            button.clicked.connect(lambda _=False, key=key: self.show_page(key))
+            group.addButton(button)
+            state = QLabel(button)
+            state.setProperty("role", "muted")
+            state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            state.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            state.setGeometry(RAIL_WIDTH - 84, 0, 60, 40)
+            self.buttons[key] = button
+            self.states[key] = state
+            layout.addWidget(button)
+        layout.addStretch(1)
+        return rail
+
+    def refresh_icons(self) -> None:
+        """Draw the icons in the colours in use."""
+        for key, button in self.buttons.items():
+            button.setIcon(theme.icon(key))
+
+    def _job_began(self, job: Job) -> None:
+        self._refresh_states()
+
+    def _job_ended(self, job: Job, _: JobOutcome) -> None:
+        self.changed(_WRITTEN.get(job.kind, set()))
+
+    def _refresh_states(self) -> None:
+        run_in_worker(self.study.counts, self._show_states, lambda _: None, self)
+
+    def _show_states(self, counts: StudyCounts) -> None:
+        done = counts.tweets > 0
+        states = {
+            "tweets": _short(counts.tweets) if counts.tweets else "",
+            "label": _CHECK if done and counts.labelled == counts.tweets else _short(counts.labelled),
+            "models": _short(counts.models) if counts.models else "",
+            "classify": _CHECK if done and counts.predicted == counts.tweets else "",
+        }
+        for kind, key in (("train", "train"), ("classify", "classify"), ("evaluate", "results")):
+            if self.jobs.running_of(kind) is not None:
+                states[key] = _RUNNING
+        for key, label in self.states.items():
+            label.setText(states.get(key, ""))
+
+    def make_page_actions(self, owner: QWidget) -> Sequence[object]:
+        """Return an action for each page, Ctrl+1 onward."""
+        group = QActionGroup(owner)
+        actions = []
+        for number, key in enumerate(self.keys, 1):
+            action = make_action(
+                owner,
+                self.buttons[key].text(),
+                f"Ctrl+{number}",
+                lambda key=key: self.show_page(key),
+                icon=key,
+            )
+            group.addAction(action)
+            actions.append(action)
+        return actions
+
+
+def _short(number: int) -> str:
+    """Return a count that fits into the rail: 999, 12k, 3.4M."""
+    if number < 10_000:
+        return str(number)
+    return f"{number / 1000:.0f}k" if number < 1_000_000 else f"{number / 1_000_000:.1f}M"

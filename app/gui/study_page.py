@@ -1,0 +1,215 @@
+"""The overview of a study: how far it is, and what to do next."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.gui import figures, theme
+from app.gui.figure_table import FigureTable
+from app.gui.language_names import language_name
+from app.gui.notice import Notice, Tone
+from app.gui.page import Page, make_action
+from app.jobs.worker import run_in_worker
+from app.study.study import Study, StudyCounts
+
+
+class StudyPage(Page):
+    """Counts, progress by language, and the next step as a button."""
+
+    key = "study"
+    icon = "study"
+
+    import_wanted = Signal()
+    export_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._counts: StudyCounts | None = None
+        self.notice = Notice()
+        self.name = QLabel()
+        self.name.setProperty("role", "title")
+        self.file = QLabel()
+        self.file.setProperty("role", "muted")
+        self.file.setWordWrap(True)
+        self.numbers = {what: QLabel(figures.NONE) for what in ("tweets", "labelled", "predicted", "models")}
+        names = {
+            "tweets": self.tr("tweets"),
+            "labelled": self.tr("labelled"),
+            "predicted": self.tr("classified"),
+            "models": self.tr("models"),
+        }
+        tiles = QHBoxLayout()
+        tiles.setSpacing(theme.MEDIUM)
+        for what, label in self.numbers.items():
+            tiles.addWidget(self._tile(label, names[what]), 1)
+        self.next_text = QLabel()
+        self.next_text.setWordWrap(True)
+        self.next_button = QPushButton()
+        self.next_button.setProperty("primary", True)
+        self.next_button.clicked.connect(self._do_next)
+        self._next = ""
+        self.next_card = QFrame()
+        self.next_card.setProperty("role", "card")
+        next_row = QHBoxLayout(self.next_card)
+        next_row.setContentsMargins(theme.LARGE, theme.LARGE, theme.LARGE, theme.LARGE)
+        next_row.setSpacing(theme.LARGE)
+        next_row.addWidget(self.next_text, 1)
+        next_row.addWidget(self.next_button)
+        self.classes = FigureTable(self.tr("Labels by class"))
+        self.languages = FigureTable(self.tr("Labels by language"))
+        self.tables = QWidget()
+        tables = QHBoxLayout(self.tables)
+        tables.setContentsMargins(0, 0, 0, 0)
+        tables.setSpacing(theme.LARGE)
+        for heading, one in (
+            (self.tr("Labels by class"), self.classes),
+            (self.tr("Labels by language"), self.languages),
+        ):
+            column = QVBoxLayout()
+            column.setSpacing(theme.SMALL)
+            head = QLabel(heading)
+            head.setProperty("role", "heading")
+            column.addWidget(head)
+            column.addWidget(one)
+            column.addStretch(1)
+            tables.addLayout(column, 1)
+        self.import_button = QPushButton(self.tr("&Import tweets"))
+        self.export_button = QPushButton(self.tr("&Export"))
+        self.import_button.setToolTip(self.tr("Import tweets from a table (Ctrl+I)"))
+        self.export_button.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
+        self.import_button.clicked.connect(self.import_wanted)
+        self.export_button.clicked.connect(self.export_wanted)
+        head_row = QHBoxLayout()
+        titles = QVBoxLayout()
+        titles.addWidget(self.name)
+        titles.addWidget(self.file)
+        head_row.addLayout(titles, 1)
+        head_row.addWidget(self.import_button)
+        head_row.addWidget(self.export_button)
+
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.WIDE)
+        layout.setSpacing(theme.LARGE)
+        layout.addLayout(head_row)
+        layout.addWidget(self.notice)
+        layout.addWidget(self.next_card)
+        layout.addLayout(tiles)
+        layout.addWidget(self.tables)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        make_action(self, self.tr("Do the next step"), "Ctrl+Return", self._do_next)
+
+    @property
+    def title(self) -> str:
+        """The page's name."""
+        return self.tr("Study")
+
+    def study_opened(self, study: Study) -> None:
+        """Show the study's counts."""
+        super().study_opened(study)
+        self.name.setText(study.name)
+        self.file.setText(str(study.path))
+        self._count()
+
+    def study_changed(self, what: set[str]) -> None:
+        """Count again."""
+        self._count()
+
+    def state_text(self) -> str:
+        """Nothing: the name of the study stands in the window's title."""
+        return ""
+
+    def _count(self) -> None:
+        if self.study is not None:
+            run_in_worker(self.study.counts, self._show, self._tell, self)
+
+    def _tell(self, error: Exception) -> None:
+        self.notice.tell(Tone.ERROR, str(error))
+
+    def _show(self, counts: StudyCounts) -> None:
+        if self.study is None:
+            return
+        self._counts = counts
+        for what, label in self.numbers.items():
+            label.setText(figures.count(getattr(counts, what)))
+        total = max(counts.labelled, 1)
+        self.classes.show_rows(
+            [self.tr("class"), self.tr("labels"), self.tr("share")],
+            [
+                [f"{leaf.shape} {leaf.name}".strip(), figures.count(n), figures.share(n, total)]
+                for leaf in self.study.codebook.leaves
+                for n in [counts.per_leaf.get(leaf.code, 0)]
+            ],
+        )
+        self.languages.show_rows(
+            [self.tr("language"), self.tr("labelled"), self.tr("tweets"), self.tr("share")],
+            [
+                [language_name(lang), figures.count(done), figures.count(n), figures.share(done, n)]
+                for lang, (done, n) in counts.per_language.items()
+            ],
+        )
+        self.tables.setVisible(counts.tweets > 0)
+        self._suggest(counts)
+
+    def _suggest(self, counts: StudyCounts) -> None:
+        """Say what to do next, one step at a time."""
+        if counts.tweets == 0:
+            step = (
+                "import",
+                self.tr("This study is empty. Begin with a table of tweets."),
+                self.tr("Import tweets"),
+            )
+        elif counts.models == 0 and counts.labelled < min(100, counts.tweets):
+            step = (
+                "label",
+                self.tr("Label tweets, so that a model can learn from them. A few hundred are a good start."),
+                self.tr("Label tweets"),
+            )
+        elif counts.models == 0:
+            step = (
+                "train",
+                self.tr("There are labels to learn from. Fine-tune a model on them."),
+                self.tr("Train a model"),
+            )
+        elif counts.predicted < counts.tweets:
+            step = (
+                "classify",
+                self.tr("A model is ready. Let it classify the tweets."),
+                self.tr("Classify tweets"),
+            )
+        else:
+            step = (
+                "results",
+                self.tr("All tweets are classified. See how good the model is, and export."),
+                self.tr("See the results"),
+            )
+        self._next = step[0]
+        self.next_text.setText(step[1])
+        self.next_button.setText(step[2])
+        self.next_button.setAccessibleName(step[2])
+        self.next_button.setToolTip(self.tr("Do the next step ({key})").format(key="Ctrl+Enter"))
+
+    def _do_next(self) -> None:
+        if self._next == "import":
+            self.import_wanted.emit()
+        elif self._next:
+            self.page_wanted.emit(self._next)
+
+    def _tile(self, number: QLabel, name: str) -> QFrame:
+        tile = QFrame()
+        tile.setProperty("role", "card")
+        number.setProperty("role", "title")
+        number.setAccessibleName(name)
+        caption = QLabel(name)
+        caption.setProperty("role", "muted")
+        layout = QVBoxLayout(tile)
+        layout.setContentsMargins(theme.LARGE, theme.MEDIUM, theme.LARGE, theme.MEDIUM)
+        layout.setSpacing(0)
+        layout.addWidget(number)
+        layout.addWidget(caption)
+        return tile

@@ -1,0 +1,226 @@
+"""Light and dark from the same twelve colour tokens, and the one style sheet made of them."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
+from PySide6.QtWidgets import QApplication
+
+import resources
+
+# Distances between things, in device-independent pixels.
+TIGHT, SMALL, MEDIUM, LARGE, WIDE = 4, 8, 12, 16, 24
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The colours; everything on screen is one of these or a codebook's colour.
+
+    Text on `window`, `surface` and `raised` has a contrast of at least 4.5:1 for `text`, `muted`, `accent`,
+    `good`, `warning` and `bad` (a test computes it).
+    """
+
+    window: str
+    surface: str
+    raised: str
+    line: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    selection: str
+    good: str
+    warning: str
+    bad: str
+
+
+LIGHT = Tokens(
+    window="#f4f5f7",
+    surface="#ffffff",
+    raised="#eceef2",
+    line="#d3d7de",
+    text="#1b1f27",
+    muted="#555d6b",
+    accent="#1d5fbf",
+    on_accent="#ffffff",
+    selection="#d5e4fb",
+    good="#1d6b3e",
+    warning="#85500a",
+    bad="#b3261e",
+)
+
+DARK = Tokens(
+    window="#15181e",
+    surface="#1d2129",
+    raised="#272c36",
+    line="#3a414e",
+    text="#e8eaef",
+    muted="#a6aebc",
+    accent="#84b4ff",
+    on_accent="#0d1626",
+    selection="#2c4468",
+    good="#74d69b",
+    warning="#f0bd6a",
+    bad="#ff9d94",
+)
+
+# Noto has all thirteen scripts; where it is missing, Qt looks further by itself.
+_FAMILIES = [
+    "Inter",
+    "Noto Sans",
+    "Segoe UI",
+    "Helvetica Neue",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Sans CJK KR",
+    "Noto Color Emoji",
+]
+
+_chosen = "system"
+
+
+def is_dark() -> bool:
+    """Tell whether the dark colours are in use."""
+    if _chosen != "system":
+        return _chosen == "dark"
+    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+
+def tokens() -> Tokens:
+    """Return the colours in use."""
+    return DARK if is_dark() else LIGHT
+
+
+def apply(choice: str) -> None:
+    """Use a choice (system, light, dark) for the whole program, at once."""
+    global _chosen
+    _chosen = choice
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    application.setStyle("Fusion")
+    font = QFont()
+    font.setFamilies(_FAMILIES)
+    font.setPointSizeF(10.5)
+    application.setFont(font)
+    application.setPalette(_palette(tokens()))
+    application.setStyleSheet(style_sheet(tokens()))
+
+
+def icon(name: str, colour: str = "") -> QIcon:
+    """Return an icon of the program in a colour (the text's where none is given)."""
+    data = resources.icon_bytes(name, colour or tokens().text)
+    found = QIcon()
+    for size in (16, 24, 32, 48, 64):
+        pixmap = QPixmap()
+        pixmap.loadFromData(_scaled(data, size), "SVG")
+        found.addPixmap(pixmap)
+    return found
+
+
+def _scaled(svg: bytes, size: int) -> bytes:
+    return svg.replace(b'width="24"', f'width="{size}"'.encode()).replace(
+        b'height="24"', f'height="{size}"'.encode()
+    )
+
+
+def leaf_colour(colour: str) -> QColor:
+    """Return a codebook's colour, lightened where the dark theme would swallow it."""
+    found = QColor(colour or tokens().muted)
+    if is_dark() and found.lightnessF() < 0.6:
+        found.setHslF(max(found.hslHueF(), 0.0), found.hslSaturationF() * 0.85, 0.68)
+    return found
+
+
+def _palette(t: Tokens) -> QPalette:
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for which, colour in (
+        (role.Window, t.window),
+        (role.WindowText, t.text),
+        (role.Base, t.surface),
+        (role.AlternateBase, t.window),
+        (role.Text, t.text),
+        (role.PlaceholderText, t.muted),
+        (role.Button, t.raised),
+        (role.ButtonText, t.text),
+        (role.ToolTipBase, t.raised),
+        (role.ToolTipText, t.text),
+        (role.Highlight, t.selection),
+        (role.HighlightedText, t.text),
+        (role.Link, t.accent),
+        (role.Mid, t.line),
+        (role.Midlight, t.line),
+        (role.Dark, t.line),
+        (role.Light, t.raised),
+        (role.BrightText, t.bad),
+    ):
+        palette.setColor(which, QColor(colour))
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, which, QColor(t.muted))
+    return palette
+
+
+def style_sheet(t: Tokens) -> str:
+    """Return the style sheet for a set of colours."""
+    return f"""
+QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; padding: 4px 8px; }}
+QMainWindow::separator {{ background: {t.line}; width: 1px; height: 1px; }}
+QMenuBar {{ background: {t.window}; }}
+QMenu {{ background: {t.surface}; border: 1px solid {t.line}; padding: 4px; }}
+QMenu::item {{ padding: 4px 24px 4px 16px; border-radius: 4px; }}
+QMenu::item:selected {{ background: {t.selection}; color: {t.text}; }}
+QMenu::item:disabled {{ color: {t.muted}; }}
+QMenu::separator {{ height: 1px; background: {t.line}; margin: 4px 8px; }}
+QPushButton {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; padding: 6px 16px; }}
+QPushButton:hover {{ background: {t.raised}; }}
+QPushButton:pressed {{ background: {t.selection}; }}
+QPushButton:focus {{ border: 2px solid {t.accent}; padding: 5px 15px; }}
+QPushButton:disabled {{ color: {t.muted}; background: {t.window}; }}
+QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent};
+    font-weight: 600; }}
+QPushButton[primary="true"]:hover {{ border-color: {t.text}; }}
+QPushButton[primary="true"]:disabled {{ background: {t.raised}; color: {t.muted}; border-color: {t.line}; }}
+QToolButton {{ border: 1px solid transparent; border-radius: 6px; padding: 4px 8px; }}
+QToolButton:hover {{ background: {t.raised}; }}
+QToolButton:focus {{ border-color: {t.accent}; }}
+QToolButton:checked {{ background: {t.selection}; }}
+QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {t.surface};
+    border: 1px solid {t.line}; border-radius: 6px; padding: 5px 8px; selection-background-color: {t.selection};
+    selection-color: {t.text}; }}
+QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QComboBox:focus {{
+    border-color: {t.accent}; }}
+QComboBox::drop-down {{ border: 0; width: 20px; }}
+QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.line}; }}
+QProgressBar {{ background: {t.raised}; border: 0; border-radius: 4px; min-height: 8px; max-height: 8px;
+    text-align: center; }}
+QProgressBar::chunk {{ background: {t.accent}; border-radius: 4px; }}
+QTableView, QTableWidget, QListView, QListWidget, QTreeView {{ background: {t.surface};
+    border: 1px solid {t.line}; border-radius: 6px; gridline-color: {t.line};
+    alternate-background-color: {t.window}; selection-background-color: {t.selection};
+    selection-color: {t.text}; }}
+QHeaderView::section {{ background: {t.window}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line};
+    padding: 6px 8px; font-weight: 600; }}
+QScrollArea {{ border: 0; background: transparent; }}
+QScrollArea > QWidget > QWidget {{ background: transparent; }}
+QStatusBar {{ background: {t.window}; color: {t.muted}; }}
+QDockWidget {{ color: {t.text}; }}
+QDockWidget::title {{ background: {t.window}; padding: 8px 12px; font-weight: 600; }}
+QGroupBox {{ border: 1px solid {t.line}; border-radius: 6px; margin-top: 12px; padding-top: 8px; }}
+QGroupBox::title {{ subcontrol-origin: margin; left: 12px; padding: 0 4px; color: {t.muted}; }}
+QLabel[role="title"] {{ font-size: 18pt; font-weight: 600; }}
+QLabel[role="heading"] {{ font-size: 12pt; font-weight: 600; }}
+QLabel[role="muted"] {{ color: {t.muted}; }}
+QLabel[role="good"] {{ color: {t.good}; }}
+QLabel[role="warning"] {{ color: {t.warning}; }}
+QLabel[role="bad"] {{ color: {t.bad}; }}
+QFrame[role="card"], QFrame#card {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 8px; }}
+QFrame#notice {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; }}
+QFrame#notice[tone="good"] {{ border-left: 4px solid {t.good}; }}
+QFrame#notice[tone="warning"] {{ border-left: 4px solid {t.warning}; }}
+QFrame#notice[tone="error"] {{ border-left: 4px solid {t.bad}; }}
+QFrame#notice[tone="info"] {{ border-left: 4px solid {t.accent}; }}
+QFrame#rail {{ background: {t.window}; border: 0; border-right: 1px solid {t.line}; }}
+QFrame#rail QToolButton {{ text-align: left; padding: 8px 12px; font-weight: 500; }}
+QFrame#rail QToolButton:checked {{ background: {t.selection}; font-weight: 600; }}
+QFrame#job_strip {{ background: {t.surface}; border: 0; border-top: 1px solid {t.line}; }}
+"""

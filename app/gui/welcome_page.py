@@ -1,0 +1,155 @@
+"""What is seen before a study is open: what the program does, and four ways to begin."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+import resources
+from app.gui import theme
+from app.gui.notice import Notice
+
+_WIDTH = 720
+
+
+class WelcomePage(QWidget):
+    """New, open, recent, sample; a dropped study is opened, a dropped table becomes a new study."""
+
+    new_clicked = Signal()
+    open_clicked = Signal()
+    sample_clicked = Signal()
+    study_chosen = Signal(Path)
+    table_dropped = Signal(Path)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAcceptDrops(True)
+        self.notice = Notice()
+        logo = QLabel()
+        pixmap = QPixmap()
+        pixmap.loadFromData(resources.icon_bytes(resources.APP_ICON), "SVG")
+        logo.setPixmap(
+            pixmap.scaled(
+                56,
+                56,
+                Qt.AspectRatioMode.KeepAspectRatio,
+                Qt.TransformationMode.SmoothTransformation,
+            )
+        )
+        title = QLabel("StanceDesk")
+        title.setProperty("role", "title")
+        about = QLabel(
+            self.tr(
+                "Label tweets, teach a small language model what you mean, and let it classify the rest. "
+                "Everything stays on this computer."
+            )
+        )
+        about.setWordWrap(True)
+        about.setProperty("role", "muted")
+        head = QHBoxLayout()
+        head.setSpacing(theme.LARGE)
+        head.addWidget(logo, 0, Qt.AlignmentFlag.AlignTop)
+        words = QVBoxLayout()
+        words.setSpacing(theme.TIGHT)
+        words.addWidget(title)
+        words.addWidget(about)
+        head.addLayout(words, 1)
+
+        self.new = self._button(self.tr("&New study"), "Ctrl+N", self.tr("Start a study of your own"))
+        self.new.setProperty("primary", True)
+        self.open = self._button(self.tr("&Open study"), "Ctrl+O", self.tr("Open a study from a file"))
+        self.sample = self._button(
+            self.tr("&Try the sample study"),
+            "Ctrl+Shift+S",
+            self.tr("Invented tweets in 13 languages, with labels, to try everything with"),
+        )
+        self.new.clicked.connect(self.new_clicked)
+        self.open.clicked.connect(self.open_clicked)
+        self.sample.clicked.connect(self.sample_clicked)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(theme.SMALL)
+        for button in (self.new, self.open, self.sample):
+            buttons.addWidget(button, 1)
+
+        self.recent = QListWidget()
+        self.recent.setAccessibleName(self.tr("Recent studies"))
+        self.recent.setToolTip(self.tr("Open a recent study (Enter)"))
+        self.recent.itemActivated.connect(self._choose)
+        self.recent.itemClicked.connect(self._choose)
+        self.recent_heading = QLabel(self.tr("Recent studies"))
+        self.recent_heading.setProperty("role", "heading")
+        self.hint = QLabel(self.tr("You can also drop a table of tweets (CSV) or a study here."))
+        self.hint.setProperty("role", "muted")
+        self.hint.setWordWrap(True)
+
+        card = QFrame()
+        card.setProperty("role", "card")
+        card.setMaximumWidth(_WIDTH)
+        inside = QVBoxLayout(card)
+        inside.setContentsMargins(32, 32, 32, 32)
+        inside.setSpacing(theme.WIDE)
+        inside.addLayout(head)
+        inside.addLayout(buttons)
+        inside.addWidget(self.notice)
+        inside.addWidget(self.recent_heading)
+        inside.addWidget(self.recent, 1)
+        inside.addWidget(self.hint)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(theme.WIDE, 48, theme.WIDE, 48)
+        row.addStretch(1)
+        row.addWidget(card, 8)
+        row.addStretch(1)
+        self.show_recent([])
+
+    def show_recent(self, studies: list[str]) -> None:
+        """Show the recent studies; one whose file is gone says so."""
+        self.recent.clear()
+        for text in studies:
+            path = Path(text)
+            missing = not path.exists()
+            label = f"{path.stem}\n{path.parent}"
+            if missing:
+                label += "   " + self.tr("(not there any more)")
+            item = QListWidgetItem(label)
+            item.setData(Qt.ItemDataRole.UserRole, text)
+            if missing:
+                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
+            self.recent.addItem(item)
+        self.recent.setVisible(bool(studies))
+        self.recent_heading.setVisible(bool(studies))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept files."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open a dropped study; make a study of a dropped table."""
+        for url in event.mimeData().urls():
+            path = Path(url.toLocalFile())
+            if path.suffix == ".stancedesk":
+                self.study_chosen.emit(path)
+            else:
+                self.table_dropped.emit(path)
+            break
+
+    def _button(self, text: str, key: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setMinimumHeight(44)
+        button.setToolTip(f"{tip} ({key})")
+        button.setAccessibleName(text.replace("&", ""))
+        return button
+
+    def _choose(self, item: QListWidgetItem) -> None:
+        if item.flags() & Qt.ItemFlag.ItemIsEnabled:
+            self.study_chosen.emit(Path(item.data(Qt.ItemDataRole.UserRole)))
