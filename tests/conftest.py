@@ -14,7 +14,9 @@ os.environ.setdefault("QT_QPA_PLATFORMTHEME", "")
 
 
 @pytest.fixture(autouse=True)
-def stancedesk_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def stancedesk_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
     """Give each test a home of its own, so that no test sees or changes the user's models and settings."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("STANCEDESK_HOME", str(home))

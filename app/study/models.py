@@ -14,7 +14,7 @@ from db.tables import Model
 
 @dataclass(frozen=True)
 class StudyModel:
-    """A model as the study knows it. `leaves` is the order of its probabilities, `run` the run that made it."""
+    """A model as the study knows it. `leaves` is the order of its probabilities, `run` what made it."""
 
     id: int
     name: str

@@ -67,7 +67,7 @@ def choose_served_model(
     form, reason = parity.choose_form(reports["single"], reports["adapter"])
 
     card.form = form
-    card.quantisation = metrics["forms"][form]["quantisation"] if "forms" in metrics else spec.single_type
+    card.quantisation = spec.single_type if form == "single" else base.quantisation
     card.calibration = calibration.fit(logits[form], [spec.leaves.index(label) for label in gold])
     served = calibration.apply(logits[form], card.calibration)
     predicted = [spec.leaves[i] for i in served.argmax(axis=1)]
@@ -110,7 +110,8 @@ def _unserved_card(
         },
         languages=dict(sorted(languages.items())),
         metrics={
-            "trained": {key: metrics.get(key) for key in ("accuracy", "macro_f1", "method", "precision")}
+            "trained": {key: metrics["validation"][key] for key in ("accuracy", "macro_f1")}
+            | {key: metrics[key] for key in ("method", "precision", "epochs", "best_epoch")}
         },
     )
 
@@ -118,7 +119,10 @@ def _unserved_card(
 def _trained_probabilities(run: RunFolder) -> "np.ndarray[Any, np.dtype[Any]]":
     import numpy as np
 
-    return np.asarray(json.loads(run.validation_probabilities.read_text(encoding="utf-8")), dtype=np.float64)
+    rows = json.loads(run.validation_probabilities.read_text(encoding="utf-8"))
+    width = max(len(row) for row in rows if row is not None)
+    # A row without text has no probabilities.
+    return np.array([row if row is not None else [np.nan] * width for row in rows], dtype=np.float64)
 
 
 def _leaf_logits(

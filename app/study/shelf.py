@@ -50,6 +50,7 @@ class BaseFile:
     sha256: str
     licence: str
     licence_url: str
+    quantisation: str
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,14 @@ class Shelf:
                 )
         else:
             path = _assemble(name_or_path, parts, entry["sha256"])
-        return BaseFile(name_or_path, path, entry["sha256"], entry["licence"], entry.get("licence_url", ""))
+        return BaseFile(
+            name_or_path,
+            path,
+            entry["sha256"],
+            entry["licence"],
+            entry.get("licence_url", ""),
+            entry["quantisation"],
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return all that is on the shelf as plain values."""
@@ -302,7 +310,9 @@ def _base_from_path(text: str) -> BaseFile:
         model = ModelFile.open(path)
     except ModelFileError as error:
         raise UserError(str(error)) from error
-    return BaseFile(path.stem, model.gguf.resolve(), sha256(model.gguf), "as given by its publisher", "")
+    return BaseFile(
+        path.stem, model.gguf.resolve(), sha256(model.gguf), "as given by its publisher", "", "as in its file"
+    )
 
 
 def _entry(folder: Path) -> ModelEntry:

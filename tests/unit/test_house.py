@@ -11,7 +11,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "db", "training", "resources")
-HEAVY = ("torch", "transformers", "peft", "llama_cpp", "pandas", "matplotlib", "sklearn", "pyarrow", "openpyxl")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "llama_cpp",
+    "pandas",
+    "matplotlib",
+    "sklearn",
+    "pyarrow",
+    "openpyxl",
+)
 DRAWERS = {"utils", "util", "misc", "helpers", "helper", "common", "manager"}
 
 
@@ -77,7 +87,9 @@ def test_heavy_libraries_are_imported_where_they_are_used(package: str) -> None:
             # The training process imports torch as a matter of course; its entry must not (see below).
             continue
         for module, at_import in imports(path):
-            assert not (at_import and module.split(".")[0] in HEAVY), f"{path.relative_to(ROOT)} imports {module}"
+            assert not (at_import and module.split(".")[0] in HEAVY), (
+                f"{path.relative_to(ROOT)} imports {module}"
+            )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +120,10 @@ def test_packaging_is_no_python_package() -> None:
 
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *(d for extra in project["optional-dependencies"].values() for d in extra)]
+    wanted = [
+        *project["dependencies"],
+        *(d for extra in project["optional-dependencies"].values() for d in extra),
+    ]
     names = {d.split(";")[0].split(">")[0].split("[")[0].strip().lower().replace("_", "-") for d in wanted}
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))

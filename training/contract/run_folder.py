@@ -86,7 +86,9 @@ class RunFolder:
 
     def outcome(self) -> str:
         """Return finished, cancelled or failed from the last such event, or "" where the run never ended."""
-        ended = [e["event"] for e in read_events(self.events) if e["event"] in ("finished", "cancelled", "failed")]
+        ended = [
+            e["event"] for e in read_events(self.events) if e["event"] in ("finished", "cancelled", "failed")
+        ]
         return ended[-1] if ended else ""
 
 

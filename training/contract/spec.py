@@ -51,7 +51,9 @@ class TrainingSpec:
         if self.precision not in ("auto", "bf16", "fp32"):
             raise SpecError(f"The setting “precision” must be auto, bf16 or fp32, it is {self.precision}.")
         if not 0 < self.learning_rate < 1:
-            raise SpecError(f"The setting “learning_rate” must lie between 0 and 1, it is {self.learning_rate}.")
+            raise SpecError(
+                f"The setting “learning_rate” must lie between 0 and 1, it is {self.learning_rate}."
+            )
         if self.batch % self.micro_batch:
             raise SpecError(
                 f"“batch” ({self.batch}) must be a multiple of “micro_batch” ({self.micro_batch}). Lower micro_batch."
