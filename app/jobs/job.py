@@ -150,6 +150,10 @@ class Job(QObject):
         """Whether its end has not been told yet."""
         return self.outcome is None
 
+    def is_on(self, study: Path | str) -> bool:
+        """Tell whether the job works on this study."""
+        return self.record.study == str(study)
+
     def stop(self) -> None:
         """Ask the job to stop. After the grace time, or when asked again, it is made to."""
         if self.outcome is not None:

@@ -32,9 +32,10 @@ class JobList(QObject):
         """Return the jobs that run."""
         return list(self._jobs)
 
-    def running_of(self, kind: str) -> Job | None:
-        """Return the job of this kind that runs, or None."""
-        return next((job for job in self._jobs if job.kind == kind), None)
+    def running_of(self, kind: str, study: Path | str = "") -> Job | None:
+        """Return the job of this kind that runs (on this study, where one is given), or None."""
+        found = (job for job in self._jobs if job.kind == kind and (not study or job.is_on(study)))
+        return next(found, None)
 
     def start(self, kind: str, title: str, words: Sequence[str], study: Path | str = "") -> Job:
         """Start a command as a job (`kind`: train, classify, evaluate) and return it.

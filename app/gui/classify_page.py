@@ -1,0 +1,334 @@
+"""The page where a model classifies the study's tweets."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.errors import UserError
+from app.gui import figures, theme
+from app.gui.empty_state import EmptyState
+from app.gui.figure_table import FigureTable
+from app.gui.job_ending import tell_ending
+from app.gui.job_panel import JobPanel
+from app.gui.language_names import language_name
+from app.gui.model_choice import ModelChoice
+from app.gui.notice import Notice, Tone
+from app.gui.share_bars import ShareBars
+from app.jobs.job import Job
+from app.jobs.job_list import JobList
+from app.jobs.outcome import JobOutcome
+from app.jobs.worker import run_in_worker
+from app.study import classification, tweets
+from app.study.shelf import ModelEntry, Shelf
+from app.study.study import Study
+
+KIND = "classify"
+_ALL, _UNLABELLED = "all", "unlabelled"
+_PAUSE_MILLISECONDS = 150
+
+
+class ClassifyPage(QWidget):
+    """Which model, which tweets; then progress with the shares of the classes; then what came of it."""
+
+    study_written = Signal(set)
+    page_wanted = Signal(str, str)
+
+    def __init__(self, study: Study, jobs: JobList, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._study = study
+        self._jobs = jobs
+        self._asked = 0
+        self._selected: int | None = None
+        self.notice = Notice()
+        self.model = ModelChoice(study.codebook.leaf_codes)
+        self.which = QComboBox()
+        self.which.addItem(self.tr("All tweets"), _ALL)
+        self.which.addItem(self.tr("Tweets without a label"), _UNLABELLED)
+        self.which.setToolTip(self.tr("Which tweets are classified"))
+        self.language = QComboBox()
+        self.language.setToolTip(self.tr("Only tweets in this language"))
+        self.again = QCheckBox(self.tr("Also those that this model has classified &before"))
+        self.again.setToolTip(self.tr("Their predictions are replaced by the new ones"))
+        self.selected = QLabel()
+        self.selected.setProperty("role", "heading")
+        self.start = QPushButton(self.tr("&Start classifying"))
+        self.start.setProperty("primary", True)
+        self.start.setShortcut("Ctrl+Return")
+        self.start.setToolTip(self.tr("Classify the selected tweets (Ctrl+Enter)"))
+        self.start.clicked.connect(self.start_classifying)
+        self.panel = JobPanel()
+        self.bars = ShareBars(study.codebook.leaves)
+        self.bars_heading = QLabel(self.tr("Shares of the classes so far"))
+        self.bars_heading.setProperty("role", "heading")
+        self.sum = QLabel()
+        self.sum.setWordWrap(True)
+        self.failures = FigureTable(self.tr("Tweets that could not be classified"))
+        self.retry = QPushButton(self.tr("&Try the failed ones again"))
+        self.retry.setToolTip(self.tr("Classify the tweets that have no prediction yet"))
+        self.retry.clicked.connect(self._retry)
+        self.results = QPushButton(self.tr("See the &results"))
+        self.results.setToolTip(self.tr("Go to Results with this model chosen"))
+        self.results.clicked.connect(lambda: self.page_wanted.emit("results", self.model.name()))
+        self.empty = EmptyState(
+            self.tr(
+                "Classifying needs a model that knows the classes of this study. None stands on the shelf."
+            ),
+            self.tr("&Train a model"),
+            self.tr("Go to Train (Ctrl+4)"),
+        )
+        self.empty.clicked.connect(lambda: self.page_wanted.emit("train", ""))
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MILLISECONDS)
+        self._pause.timeout.connect(self._ask_count)
+        for box in (self.model, self.which, self.language):
+            box.currentIndexChanged.connect(self._pause.start)
+        self.again.toggled.connect(self._pause.start)
+        self._lay_out()
+        self._show_report(None)
+        jobs.added.connect(self._follow)
+        jobs.ended.connect(self._end)
+        running = jobs.running_of(KIND, self._path())
+        if running is not None:
+            self._follow(running)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        self.settings = QWidget()
+        form = QFormLayout(self.settings)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(theme.LARGE)
+        form.setVerticalSpacing(theme.SMALL)
+        form.addRow(self.tr("&Model"), self.model)
+        form.addRow(self.tr("&Tweets"), self.which)
+        form.addRow(self.tr("&Language"), self.language)
+        form.addRow("", self.again)
+        start = QHBoxLayout()
+        start.setSpacing(theme.LARGE)
+        start.addWidget(self.start)
+        start.addWidget(self.selected, 1)
+        form.addRow(start)
+        after = QHBoxLayout()
+        after.setSpacing(theme.SMALL)
+        after.addWidget(self.results)
+        after.addWidget(self.retry)
+        after.addStretch(1)
+        work = QWidget()
+        layout = QVBoxLayout(work)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.LARGE)
+        layout.addWidget(self.settings)
+        layout.addWidget(self.panel)
+        layout.addWidget(self.bars_heading)
+        layout.addWidget(self.bars)
+        layout.addWidget(self.sum)
+        layout.addWidget(self.failures)
+        layout.addLayout(after)
+        layout.addStretch(1)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(work)
+        self.stack.setCurrentIndex(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(theme.MEDIUM)
+        outer.addWidget(self.notice)
+        outer.addWidget(self.stack, 1)
+        self.panel.hide()
+
+    # What there is
+
+    def refresh(self) -> None:
+        """Read the shelf and the languages anew."""
+        study = self._study
+        run_in_worker(lambda: Shelf().models(), self._take_models, self._tell_error, self)
+        run_in_worker(lambda: tweets.languages(study), self._take_languages, self._tell_error, self)
+
+    def study_changed(self, what: set[str]) -> None:
+        """Bring the page up to date with what was written to the study or the shelf."""
+        if "models" in what or "tweets" in what:
+            self.refresh()
+        elif what & {"labels", "predictions"}:
+            self._pause.start()
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model by name."""
+        self.model.choose(name)
+
+    def _take_models(self, models: list[ModelEntry]) -> None:
+        self.model.set_models(models)
+        self.stack.setCurrentIndex(
+            1 if self.model.count() or self._jobs.running_of(KIND, self._path()) else 0
+        )
+
+    def _take_languages(self, languages: dict[str, tuple[int, int]]) -> None:
+        before = self.language.currentData()
+        self.language.blockSignals(True)
+        self.language.clear()
+        self.language.addItem(self.tr("All languages"), "")
+        for code in languages:
+            # Tweets without a language have no code to be chosen by.
+            if code:
+                self.language.addItem(language_name(code), code)
+        self.language.setCurrentIndex(max(0, self.language.findData(before)))
+        self.language.blockSignals(False)
+        self._pause.start()
+
+    def _ask_count(self) -> None:
+        self._asked += 1
+        asked, study, model = self._asked, self._study, self.model.name()
+        language = str(self.language.currentData() or "")
+        unlabelled = self.which.currentData() == _UNLABELLED
+        again = self.again.isChecked()
+        if not model:
+            return
+
+        def take(selected: int) -> None:
+            if asked == self._asked:
+                self._take_count(selected)
+
+        run_in_worker(
+            lambda: classification.count_selected(
+                study, model, language=language, only_unlabelled=unlabelled, again=again
+            ),
+            take,
+            self._tell_error,
+            self,
+        )
+
+    def _take_count(self, selected: int) -> None:
+        self._selected = selected
+        if selected:
+            self.selected.setText(self.tr("{n} tweets selected").format(n=figures.count(selected)))
+        else:
+            self.selected.setText(self.tr("No tweet is left to classify with these choices"))
+        self.start.setEnabled(selected > 0)
+
+    # The job
+
+    def words(self) -> list[str]:
+        """Return the command that the choices stand for."""
+        words = [
+            "classify",
+            str(self._path()),
+            f"--model={self.model.name()}",
+            f"--only={self.which.currentData()}",
+        ]
+        language = self.language.currentData()
+        if language:
+            words.append(f"--language={language}")
+        if self.again.isChecked():
+            words.append("--again")
+        return words
+
+    def _path(self) -> Path:
+        return Path(self._study.path).resolve()
+
+    def start_classifying(self) -> None:
+        """Start a job with the choices of the page."""
+        if not self.model.name() or self._jobs.running_of(KIND, self._path()) is not None:
+            return
+        title = self.tr("Classifying with {model}").format(model=self.model.name())
+        try:
+            self._jobs.start(KIND, title, self.words(), self._path())
+        except OSError as error:
+            self.notice.tell(Tone.ERROR, str(error))
+
+    def _retry(self) -> None:
+        # Tweets that failed have no prediction: without “again” they are what is left.
+        self.again.setChecked(False)
+        self.start_classifying()
+
+    def _follow(self, job: Job) -> None:
+        if job.kind != KIND or not job.is_on(self._path()):
+            return
+        self.notice.clear()
+        self._show_report(None)
+        self.bars.set_counts({})
+        job.event_received.connect(self._take_event)
+        self.panel.follow(job)
+        self.settings.setEnabled(False)
+        for widget in (self.panel, self.bars, self.bars_heading):
+            widget.show()
+        self.bars_heading.setText(self.tr("Shares of the classes so far"))
+
+    def _take_event(self, event: dict[str, Any]) -> None:
+        if event["event"] == "progress" and event.get("per_leaf"):
+            self.bars.set_counts(event["per_leaf"])
+
+    def _end(self, job: Job, outcome: JobOutcome) -> None:
+        if job.kind != KIND or not job.is_on(self._path()):
+            return
+        self.panel.leave()
+        self.panel.hide()
+        self.settings.setEnabled(True)
+        kept = self.tr("What was classified before is kept; start again to go on.")
+        tell_ending(self.notice, job.title, outcome, kept)
+        if outcome.is_finished:
+            self._show_report(outcome.results)
+        self._pause.start()
+        self.study_written.emit({"predictions", "models"})
+
+    def _show_report(self, report: dict[str, Any] | None) -> None:
+        for widget in (self.sum, self.failures, self.retry, self.results, self.bars, self.bars_heading):
+            widget.hide()
+        if report is None:
+            return
+        selected, predicted, failed = (int(report[key]) for key in ("selected", "predicted", "failed"))
+        self.sum.setText(
+            self.tr(
+                "{selected} selected = {predicted} classified + {failed} failed · {rate} · {time}"
+            ).format(
+                selected=figures.count(selected),
+                predicted=figures.count(predicted),
+                failed=figures.count(failed),
+                rate=figures.rate(float(report["per_second"]), self.tr("tweets")),
+                time=figures.duration(float(report["seconds"])),
+            )
+        )
+        self.sum.show()
+        self.results.show()
+        self.bars_heading.setText(self.tr("Shares of the classes"))
+        self.bars.set_counts(report["per_leaf"])
+        self.bars_heading.show()
+        self.bars.show()
+        if selected != predicted + failed:
+            self.notice.tell(
+                Tone.ERROR,
+                self.tr("{n} tweets are missing: neither classified nor failed.").format(
+                    n=figures.count(selected - predicted - failed)
+                ),
+                self.tr("Start again; only what is missing is done."),
+            )
+        elif failed:
+            self.notice.tell(
+                Tone.WARNING,
+                self.tr("{n} tweets could not be classified.").format(n=figures.count(failed)),
+                self.tr("The reasons stand below; every other tweet has its prediction."),
+            )
+        else:
+            self.notice.tell(Tone.GOOD, self.tr("Every selected tweet is classified."))
+        if failed:
+            self.failures.show_rows(
+                [self.tr("reason"), self.tr("tweets")],
+                [[reason, figures.count(n)] for reason, n in report["failures"].items()],
+            )
+            self.failures.show()
+            self.retry.show()
+
+    def _tell_error(self, error: Exception) -> None:
+        if not isinstance(error, UserError):
+            raise error
+        self.notice.tell(Tone.ERROR, error.message, error.next_step)

@@ -1,0 +1,30 @@
+"""What a page shows while there is nothing to show: why, and a button to the next step."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.gui import theme
+
+
+class EmptyState(QWidget):
+    """A sentence and a button."""
+
+    clicked = Signal()
+
+    def __init__(self, text: str, button: str, tip: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel(text)
+        self.text.setWordWrap(True)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.text.setMaximumWidth(480)
+        self.text.setMinimumWidth(360)
+        self.button = QPushButton(button)
+        self.button.setProperty("primary", True)
+        self.button.setToolTip(tip or button.replace("&", ""))
+        self.button.clicked.connect(self.clicked)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(theme.LARGE)
+        layout.addStretch(1)
+        layout.addWidget(self.text, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(2)

@@ -1,0 +1,56 @@
+"""A running job on its own page: what it is doing, how far it is, and stop."""
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from app.gui import figures
+from app.gui.job_strip import show_progress, show_stop_button
+from app.jobs.job import Job
+
+
+class JobPanel(QWidget):
+    """Follows one job at a time."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._job: Job | None = None
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName(self.tr("Progress"))
+        self.figures = QLabel()
+        self.stop = QPushButton(self.tr("Stop"))
+        self.stop.clicked.connect(self._stop)
+        below = QHBoxLayout()
+        below.addWidget(self.figures, 1)
+        below.addWidget(self.stop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self.message)
+        layout.addWidget(self.bar)
+        layout.addLayout(below)
+
+    def follow(self, job: Job) -> None:
+        """Show this job from now on."""
+        self._job = job
+        job.changed.connect(self.show_state)
+        self.show_state()
+
+    def leave(self) -> None:
+        """Follow nothing any more."""
+        self._job = None
+
+    def show_state(self) -> None:
+        """Bring everything up to date."""
+        if self._job is None:
+            return
+        self.message.setText(self._job.progress.message or self._job.title)
+        show_progress(self._job, self.bar)
+        state = figures.progress(self._job.progress)
+        self.figures.setText(figures.stopping() if self._job.is_stopping else state)
+        show_stop_button(self._job, self.stop)
+
+    def _stop(self) -> None:
+        if self._job is not None:
+            self._job.stop()

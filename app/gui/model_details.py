@@ -1,0 +1,128 @@
+"""One fine-tuned model: its card in words, its scores and the parity of both 4-bit forms."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from app.gui import figures, theme
+from app.gui.figure_table import FigureTable
+from app.gui.language_names import language_name
+from app.gui.notice import Notice, Tone
+from app.gui.parity_table import ParityTable
+from app.gui.training_result import score_rows
+from app.study.shelf import ModelEntry
+
+
+class ModelDetails(QWidget):
+    """Shows what the card inside a model's file says."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name = QLabel()
+        self.name.setProperty("role", "heading")
+        self.problem = Notice()
+        self.facts = QFormLayout()
+        self.facts.setHorizontalSpacing(theme.LARGE)
+        self.facts.setVerticalSpacing(theme.TIGHT)
+        self.facts.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.scores_heading = _heading(self.tr("Scores of the served form on its validation tweets"))
+        self.scores = FigureTable(self.tr("Scores on the validation tweets"))
+        self.classes = FigureTable(self.tr("Scores by class"))
+        self.parity_heading = _heading(self.tr("Both 4-bit forms against the trained model"))
+        self.parity = ParityTable()
+        self.reason = QLabel()
+        self.reason.setWordWrap(True)
+        self.languages_heading = _heading(self.tr("Tweets that it learned from"))
+        self.languages = FigureTable(self.tr("Tweets that it learned from, by language"))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.MEDIUM)
+        layout.addWidget(self.name)
+        layout.addWidget(self.problem)
+        layout.addLayout(self.facts)
+        for widget in (
+            self.scores_heading,
+            self.scores,
+            self.classes,
+            self.parity_heading,
+            self.parity,
+            self.reason,
+            self.languages_heading,
+            self.languages,
+        ):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+
+    def show_model(self, model: ModelEntry) -> None:
+        """Show a model of the shelf."""
+        self.name.setText(model.name)
+        if model.problem:
+            self.problem.tell(
+                Tone.ERROR, model.problem, self.tr("It cannot be used. Remove it or add it again.")
+            )
+        else:
+            self.problem.clear()
+        while self.facts.rowCount():
+            self.facts.removeRow(0)
+        for name, value in self._facts(model):
+            label = QLabel(value)
+            label.setWordWrap(True)
+            label.setOpenExternalLinks(True)
+            label.setTextInteractionFlags(
+                Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
+            )
+            caption = QLabel(name)
+            caption.setProperty("role", "muted")
+            self.facts.addRow(caption, label)
+        self._show_scores(model)
+        self.parity.show_parity(model.parity)
+        self.reason.setText(str(model.parity.get("reason", "")))
+        for widget in (self.parity_heading, self.parity, self.reason):
+            widget.setVisible(bool(model.parity))
+        self.languages.show_rows(
+            [self.tr("language"), self.tr("tweets")],
+            [[language_name(code), figures.count(n)] for code, n in sorted(model.languages.items())],
+        )
+        for widget in (self.languages_heading, self.languages):
+            widget.setVisible(bool(model.languages))
+
+    def _show_scores(self, model: ModelEntry) -> None:
+        scores = model.metrics.get("validation") or {}
+        self.scores.show_rows(*score_rows(scores))
+        per_class = scores.get("per_class") or {}
+        self.classes.show_rows(
+            [self.tr("class"), self.tr("tweets"), self.tr("F1")],
+            [[code, figures.count(one["n"]), figures.score(one["f1"])] for code, one in per_class.items()],
+        )
+        for widget in (self.scores_heading, self.scores, self.classes):
+            widget.setVisible(bool(scores))
+
+    def _facts(self, model: ModelEntry) -> list[tuple[str, str]]:
+        facts = [(self.tr("Folder"), str(model.folder)), (self.tr("Size"), figures.size(model.size))]
+        if model.card is None:
+            return facts
+        forms = {
+            "single": self.tr("one 4-bit file"),
+            "adapter": self.tr("4-bit base with its adapter"),
+        }
+        base = model.card.base
+        licence = base.get("licence", "")
+        if base.get("licence_url"):
+            licence = f'<a href="{base["licence_url"]}">{licence}</a>'
+        return [
+            (self.tr("Classes"), ", ".join(model.card.leaves)),
+            (self.tr("Base"), model.base),
+            (self.tr("Licence of the base"), licence),
+            (self.tr("Served as"), f"{forms.get(model.form, model.form)}, {model.quantisation}"),
+            (
+                self.tr("Learned from"),
+                self.tr("{n} tweets").format(n=figures.count(sum(model.languages.values()))),
+            ),
+            (self.tr("Made"), model.created[:16].replace("T", " ") + " UTC"),
+            *facts,
+        ]
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "heading")
+    return label

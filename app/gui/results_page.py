@@ -1,0 +1,295 @@
+"""The page of the results: how good a model is per language, and what it said of the tweets."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from app.errors import UserError
+from app.gui import figures, theme
+from app.gui.empty_state import EmptyState
+from app.gui.export_dialog import ExportDialog, ask_for_file
+from app.gui.figure_table import FigureTable
+from app.gui.job_ending import tell_ending
+from app.gui.job_panel import JobPanel
+from app.gui.language_names import language_name
+from app.gui.model_choice import ModelChoice
+from app.gui.notice import Notice, Tone
+from app.gui.share_bars import ShareBars
+from app.jobs.job import Job
+from app.jobs.job_list import JobList
+from app.jobs.outcome import JobOutcome
+from app.jobs.worker import run_in_worker
+from app.study import models, predictions
+from app.study.evaluation import FEW_ROWS
+from app.study.shelf import ModelEntry, Shelf
+from app.study.study import Study
+
+KIND = "evaluate"
+
+
+class ResultsPage(QWidget):
+    """Scores and shares of one model at a time."""
+
+    study_written = Signal(set)
+    page_wanted = Signal(str, str)
+
+    def __init__(self, study: Study, jobs: JobList, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._study = study
+        self._jobs = jobs
+        # The evaluations of this session, by model: asked for anew they take a moment.
+        self._reports: dict[str, dict[str, Any]] = {}
+        self._evaluated = ""
+        self.notice = Notice()
+        self.model = ModelChoice(study.codebook.leaf_codes)
+        self.model.currentIndexChanged.connect(self._show_model)
+        self.evaluate = QPushButton(self.tr("&Evaluate"))
+        self.evaluate.setProperty("primary", True)
+        self.evaluate.setShortcut("Ctrl+Return")
+        self.evaluate.setToolTip(self.tr("Compare the model with the labels, per language (Ctrl+Enter)"))
+        self.evaluate.clicked.connect(self.start_evaluation)
+        self.export = QPushButton(self.tr("E&xport …"))
+        self.export.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
+        self.export.clicked.connect(self.ask_export)
+        self.panel = JobPanel()
+        self.note = Notice()
+        self.overall_heading = _heading(self.tr("Scores"))
+        self.overall = FigureTable(self.tr("Scores over all languages"))
+        self.languages_heading = _heading(self.tr("Scores per language"))
+        self.languages = FigureTable(self.tr("Scores per language"))
+        self.few = QLabel()
+        self.few.setWordWrap(True)
+        self.few.setProperty("role", "muted")
+        self.shares_heading = _heading(self.tr("What the model said"))
+        self.bars = ShareBars(study.codebook.leaves)
+        self.shares = FigureTable(self.tr("Shares of the classes per language"))
+        self.nothing_said = QLabel(
+            self.tr("This model has not classified tweets of this study yet. Classify does that.")
+        )
+        self.nothing_said.setProperty("role", "muted")
+        self.empty = EmptyState(
+            self.tr(
+                "There are no results without a model. Train one on your labels, or add one to the shelf."
+            ),
+            self.tr("&Train a model"),
+            self.tr("Go to Train (Ctrl+4)"),
+        )
+        self.empty.clicked.connect(lambda: self.page_wanted.emit("train", ""))
+        self._lay_out()
+        jobs.added.connect(self._follow)
+        jobs.ended.connect(self._end)
+        running = jobs.running_of(KIND, self._path())
+        if running is not None:
+            self._follow(running)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(theme.SMALL)
+        label = QLabel(self.tr("&Model"))
+        label.setBuddy(self.model)
+        head.addWidget(label)
+        head.addWidget(self.model)
+        head.addWidget(self.evaluate)
+        head.addStretch(1)
+        head.addWidget(self.export)
+        work = QWidget()
+        layout = QVBoxLayout(work)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.MEDIUM)
+        layout.addLayout(head)
+        for widget in (
+            self.panel,
+            self.overall_heading,
+            self.note,
+            self.overall,
+            self.languages_heading,
+            self.languages,
+            self.few,
+            self.shares_heading,
+            self.nothing_said,
+            self.bars,
+            self.shares,
+        ):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(work)
+        self.stack.setCurrentIndex(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(theme.MEDIUM)
+        outer.addWidget(self.notice)
+        outer.addWidget(self.stack, 1)
+        self.panel.hide()
+        self._show_shares({})
+        self._show_report(None)
+
+    # What there is
+
+    def refresh(self) -> None:
+        """Read the shelf anew."""
+        run_in_worker(lambda: Shelf().models(), self._take_models, self._tell_error, self)
+
+    def study_changed(self, what: set[str]) -> None:
+        """Bring the page up to date with what was written to the study or the shelf."""
+        if what & {"labels", "tweets"}:
+            # The scores on screen compare with labels that are no longer the current ones.
+            self._reports.clear()
+            self._show_report(None)
+        if "models" in what:
+            self.refresh()
+        elif "predictions" in what:
+            self._ask_shares()
+
+    def choose_model(self, name: str) -> None:
+        """Choose a model by name."""
+        self.model.choose(name)
+
+    def _take_models(self, found: list[ModelEntry]) -> None:
+        self.model.set_models(found)
+        self.stack.setCurrentIndex(1 if self.model.count() else 0)
+
+    def _show_model(self) -> None:
+        self._show_report(self._reports.get(self.model.name()))
+        self._ask_shares()
+
+    def _ask_shares(self) -> None:
+        name, study = self.model.name(), self._study
+
+        def ask() -> dict[str, dict[str, int]]:
+            known = {model.name for model in models.list_models(study)}
+            return predictions.per_language(study, name) if name in known else {}
+
+        def take(found: dict[str, dict[str, int]]) -> None:
+            if name == self.model.name():
+                self._show_shares(found)
+
+        run_in_worker(ask, take, self._tell_error, self)
+
+    def _show_shares(self, found: dict[str, dict[str, int]]) -> None:
+        leaves = self._study.codebook.leaves
+        pooled = {leaf.code: sum(one.get(leaf.code, 0) for one in found.values()) for leaf in leaves}
+        self.nothing_said.setVisible(not found)
+        self.bars.setVisible(bool(found))
+        self.shares.setVisible(bool(found))
+        self.bars.set_counts(pooled)
+        rows = []
+        for language, one in sorted(found.items(), key=lambda item: -sum(item[1].values())):
+            n = sum(one.get(leaf.code, 0) for leaf in leaves)
+            rows.append(
+                [
+                    language_name(language),
+                    figures.count(n),
+                    *(figures.share(one.get(leaf.code, 0), n) for leaf in leaves),
+                ]
+            )
+        self.shares.show_rows(
+            [self.tr("language"), self.tr("classified"), *(leaf.name for leaf in leaves)], rows
+        )
+
+    # The evaluation
+
+    def start_evaluation(self) -> None:
+        """Score the chosen model on the labelled tweets, as a job."""
+        name = self.model.name()
+        if not name or self._jobs.running_of(KIND, self._path()) is not None:
+            return
+        words = ["evaluate", str(self._path()), f"--model={name}"]
+        try:
+            self._jobs.start(KIND, self.tr("Evaluating {model}").format(model=name), words, self._path())
+        except OSError as error:
+            self.notice.tell(Tone.ERROR, str(error))
+
+    def _path(self) -> Path:
+        return Path(self._study.path).resolve()
+
+    def _follow(self, job: Job) -> None:
+        if job.kind != KIND or not job.is_on(self._path()):
+            return
+        self.notice.clear()
+        self.panel.follow(job)
+        self.panel.show()
+        self.evaluate.setEnabled(False)
+
+    def _end(self, job: Job, outcome: JobOutcome) -> None:
+        if job.kind != KIND or not job.is_on(self._path()):
+            return
+        self.panel.leave()
+        self.panel.hide()
+        self.evaluate.setEnabled(True)
+        tell_ending(self.notice, job.title, outcome, self.tr("Start again; what was classified is kept."))
+        if outcome.is_finished:
+            report = outcome.results
+            self._reports[str(report["model"])] = report
+            self.model.choose(str(report["model"]))
+            self._show_report(self._reports.get(self.model.name()))
+        self.study_written.emit({"predictions"})
+
+    def _show_report(self, report: dict[str, Any] | None) -> None:
+        for widget in (self.overall, self.languages_heading, self.languages, self.few):
+            widget.setVisible(report is not None)
+        if report is None:
+            self.note.tell(
+                Tone.INFO,
+                self.tr("Not evaluated yet in this session."),
+                self.tr("Evaluate compares what the model says with your labels, per language."),
+            )
+            return
+        tone = Tone.INFO if report["rows"] in ("test", "unseen") else Tone.WARNING
+        self.note.tell(tone, str(report["note"]))
+        questions = [key.removesuffix("_macro_f1") for key in report["overall"] if key.endswith("_macro_f1")]
+        names = {question.code: question.name for question in self._study.codebook.questions}
+        header = [
+            self.tr("tweets"),
+            self.tr("accuracy"),
+            self.tr("macro-F1"),
+            *(f"{names.get(question, question)} F1" for question in questions),
+        ]
+
+        def row(name: str, scores: dict[str, Any]) -> list[str]:
+            keys = ["accuracy", "macro_f1", *(f"{question}_macro_f1" for question in questions)]
+            return [name, figures.count(int(scores["n"])), *(figures.score(scores.get(key)) for key in keys)]
+
+        pooled = [row(self.tr("all languages"), report["overall"])]
+        if report["unseen"]["n"] and report["seen"]["n"]:
+            pooled.append(row(self.tr("languages seen in training"), report["seen"]))
+            pooled.append(row(self.tr("languages not seen in training"), report["unseen"]))
+        self.overall.show_rows(["", *header], pooled)
+        per_language = sorted(report["languages"].items(), key=lambda item: -item[1]["n"])
+        rows = [
+            row(
+                f"{language_name(code)}{' *' if one['few'] else ''}"
+                + ("" if one["seen"] else f" {self.tr('(not seen)')}"),
+                one,
+            )
+            for code, one in per_language
+        ]
+        self.languages.show_rows([self.tr("language"), *header], rows, most_rows=20)
+        few = any(one["few"] for one in report["languages"].values())
+        self.few.setVisible(few)
+        self.few.setText(
+            self.tr(
+                "* fewer than {n} tweets: these scores are anecdotes. Compare the pooled ones instead."
+            ).format(n=FEW_ROWS)
+        )
+
+    def ask_export(self) -> None:
+        """Ask for a file and write the study with its predictions."""
+        target = ask_for_file(self._study, self)
+        if target is not None:
+            ExportDialog(self._study, target, self).open()
+
+    def _tell_error(self, error: Exception) -> None:
+        if not isinstance(error, UserError):
+            raise error
+        self.notice.tell(Tone.ERROR, error.message, error.next_step)
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setProperty("role", "heading")
+    return label

@@ -1,0 +1,306 @@
+"""What to train on: base model, languages, name, and the settings that few need."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QTableWidgetItem,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import figures
+from app.gui.figure_table import FigureTable
+from app.gui.language_names import language_name
+from app.study.codebook import Codebook
+from app.study.shelf import Base
+from app.study.training_runs import Readiness
+
+_FILE = "file"
+
+
+@dataclass(frozen=True)
+class TrainingWish:
+    """What the form asks for. `languages` empty: all."""
+
+    base: str
+    languages: tuple[str, ...]
+    name: str
+    epochs: int
+    seed: int
+
+    def words(self, study: Path) -> list[str]:
+        """Return the command that does it."""
+        words = ["train", str(study), f"--base={self.base}", f"--epochs={self.epochs}", f"--seed={self.seed}"]
+        if self.languages:
+            words.append(f"--languages={','.join(self.languages)}")
+        if self.name:
+            words.append(f"--name={self.name}")
+        return words
+
+
+class TrainForm(QWidget):
+    """The settings of a run that has not begun."""
+
+    changed = Signal()
+    languages_changed = Signal()
+
+    def __init__(self, codebook: Codebook, study_name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._codebook = codebook
+        self._study_name = study_name
+        self._bases: dict[str, Base] = {}
+        self.base = QComboBox()
+        self.base.setAccessibleName(self.tr("Base model"))
+        self.base.setToolTip(self.tr("The model that is fine-tuned"))
+        self.base.currentIndexChanged.connect(self._show_base)
+        self.base.activated.connect(self._choose_file_if_asked)
+        self.base_note = QLabel()
+        self.base_note.setWordWrap(True)
+        self.base_note.setProperty("role", "muted")
+        self.licence = QLabel()
+        self.licence.setWordWrap(True)
+        self.licence.setProperty("role", "muted")
+        self.licence.setOpenExternalLinks(True)
+        self.name = QLineEdit()
+        self.name.setAccessibleName(self.tr("Name of the model"))
+        self.name.setToolTip(self.tr("Under this name the model stands on the shelf"))
+        self.name.textChanged.connect(self.changed)
+        self.epochs = QSpinBox()
+        self.epochs.setRange(1, 50)
+        self.epochs.setValue(3)
+        self.epochs.setToolTip(self.tr("How often each labelled tweet is seen. The best epoch is kept."))
+        self.seed = QSpinBox()
+        self.seed.setRange(1, 1_000_000)
+        self.seed.setToolTip(self.tr("Another seed draws other validation tweets and another order"))
+        self.advanced_toggle = QToolButton()
+        self.advanced_toggle.setText(self.tr("Advanced"))
+        self.advanced_toggle.setCheckable(True)
+        self.advanced_toggle.setAutoRaise(True)
+        self.advanced_toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.advanced = QWidget()
+        advanced = QFormLayout(self.advanced)
+        advanced.setContentsMargins(12, 0, 0, 0)
+        advanced.addRow(self.tr("&Epochs"), self.epochs)
+        advanced.addRow(self.tr("&Seed"), self.seed)
+        self.advanced_toggle.toggled.connect(self._show_advanced)
+        self._show_advanced(False)
+
+        self.languages = FigureTable(self.tr("Languages to train on"))
+        self.languages.setToolTip(self.tr("Space checks or unchecks a language"))
+        self.languages.itemChanged.connect(self._language_checked)
+        self.all_languages = QPushButton(self.tr("All"))
+        self.all_languages.setToolTip(self.tr("Train on all languages"))
+        self.all_languages.clicked.connect(lambda: self._check_all(True))
+        self.no_languages = QPushButton(self.tr("None"))
+        self.no_languages.setToolTip(self.tr("Uncheck all languages"))
+        self.no_languages.clicked.connect(lambda: self._check_all(False))
+
+        form = QFormLayout()
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
+        form.setSpacing(4)
+        form.addRow(self.tr("&Base model"), self.base)
+        form.addRow(self.base_note)
+        form.addRow(self.licence)
+        form.addRow(self.tr("&Name of the model"), self.name)
+        left = QVBoxLayout()
+        left.setSpacing(8)
+        left.addLayout(form)
+        left.addWidget(self.advanced_toggle, 0, Qt.AlignmentFlag.AlignLeft)
+        left.addWidget(self.advanced)
+        left.addStretch(1)
+        heading = QHBoxLayout()
+        label = QLabel(self.tr("&Languages and labelled tweets"))
+        label.setBuddy(self.languages)
+        heading.addWidget(label, 1)
+        heading.addWidget(self.all_languages)
+        heading.addWidget(self.no_languages)
+        right = QVBoxLayout()
+        right.setSpacing(8)
+        right.addLayout(heading)
+        right.addWidget(self.languages)
+        right.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(24)
+        layout.addLayout(left, 2)
+        layout.addLayout(right, 3)
+
+    # What is asked for
+
+    def chosen_base(self) -> Base | None:
+        """Return the base that is chosen, or None where a file is."""
+        return self._bases.get(self.base.currentData() or "")
+
+    def chosen_languages(self) -> tuple[str, ...]:
+        """Return the checked languages, () for none."""
+        return tuple(
+            item.data(Qt.ItemDataRole.UserRole)
+            for item in self._language_items()
+            if item.checkState() == Qt.CheckState.Checked
+        )
+
+    def has_all_languages(self) -> bool:
+        """Tell whether every language is checked."""
+        return all(item.checkState() == Qt.CheckState.Checked for item in self._language_items())
+
+    def wish(self) -> TrainingWish:
+        """Return what the form asks for."""
+        languages = () if self.has_all_languages() else self.chosen_languages()
+        return TrainingWish(
+            base=self.base.currentData() or "",
+            languages=languages,
+            name=self.name.text().strip(),
+            epochs=self.epochs.value(),
+            seed=self.seed.value(),
+        )
+
+    # What there is
+
+    def set_bases(self, bases: Sequence[Base]) -> None:
+        """Offer these base models and a file; the one chosen before stays chosen."""
+        before = self.base.currentData()
+        self._bases = {base.name: base for base in bases}
+        files = [
+            (self.base.itemText(i), self.base.itemData(i))
+            for i in range(self.base.count())
+            if self.base.itemData(i) not in (*self._bases, _FILE)
+        ]
+        self.base.blockSignals(True)
+        self.base.clear()
+        for base in bases:
+            title = f"{base.title} ({figures.size(base.size)})"
+            self.base.addItem(
+                title if base.available else self.tr("{title}, not installed").format(title=title)
+            )
+            self.base.setItemData(self.base.count() - 1, base.name)
+        for text, path in files:
+            self.base.addItem(text, path)
+        self.base.addItem(self.tr("A GGUF file …"), _FILE)
+        first = next((base.name for base in bases if base.available), None)
+        self.base.setCurrentIndex(max(0, self.base.findData(before if before and before != _FILE else first)))
+        self.base.blockSignals(False)
+        self._show_base()
+
+    def add_base_file(self, path: Path) -> None:
+        """Offer a GGUF file as base and choose it."""
+        known = self.base.findData(str(path))
+        if known < 0:
+            known = self.base.count() - 1
+            self.base.insertItem(known, path.name, str(path))
+        self.base.setCurrentIndex(known)
+
+    def set_readiness(self, ready: Readiness) -> None:
+        """Show how many tweets of each language and class may be trained on."""
+        unchecked = {
+            item.data(Qt.ItemDataRole.UserRole)
+            for item in self._language_items()
+            if item.checkState() != Qt.CheckState.Checked
+        }
+        leaves = self._codebook.leaves
+        languages = sorted(ready.per_language)
+        rows = []
+        for language in languages:
+            counts = ready.per_language[language]
+            rows.append(
+                [
+                    language_name(language),
+                    figures.count(sum(counts.values())),
+                    *(figures.count(counts.get(leaf.code, 0)) for leaf in leaves),
+                ]
+            )
+        self.languages.blockSignals(True)
+        self.languages.show_rows(
+            [self.tr("language"), self.tr("labelled"), *(leaf.name for leaf in leaves)], rows
+        )
+        for row, language in enumerate(languages):
+            item = self.languages.item(row, 0)
+            if item is not None:
+                item.setData(Qt.ItemDataRole.UserRole, language)
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+                # Tweets without a language have no code to be chosen by: they come with all the others.
+                if not language:
+                    item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsUserCheckable)
+                    item.setToolTip(self.tr("Trained on when all languages are"))
+                checked = language not in unchecked
+                item.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
+        self.languages.blockSignals(False)
+
+    def use(self, base: str, languages: Sequence[str], epochs: int, seed: int) -> None:
+        """Fill in the settings of an earlier run."""
+        index = self.base.findData(base)
+        if index >= 0:
+            self.base.setCurrentIndex(index)
+        self.epochs.setValue(epochs)
+        self.seed.setValue(seed)
+        self.languages.blockSignals(True)
+        for item in self._language_items():
+            wanted = item.data(Qt.ItemDataRole.UserRole) in languages
+            item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
+        self.languages.blockSignals(False)
+        self._language_checked()
+
+    def _language_items(self) -> list[QTableWidgetItem]:
+        items = (self.languages.item(row, 0) for row in range(self.languages.rowCount()))
+        return [item for item in items if item is not None]
+
+    def _check_all(self, checked: bool) -> None:
+        self.languages.blockSignals(True)
+        for item in self._language_items():
+            item.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
+        self.languages.blockSignals(False)
+        self._language_checked()
+
+    def _language_checked(self) -> None:
+        named = [item for item in self._language_items() if item.data(Qt.ItemDataRole.UserRole)]
+        everything = all(item.checkState() == Qt.CheckState.Checked for item in named)
+        self.languages.blockSignals(True)
+        for item in self._language_items():
+            if named and not item.data(Qt.ItemDataRole.UserRole):
+                item.setCheckState(Qt.CheckState.Checked if everything else Qt.CheckState.Unchecked)
+        self.languages.blockSignals(False)
+        self.languages_changed.emit()
+        self.changed.emit()
+
+    def _show_base(self) -> None:
+        base = self.chosen_base()
+        if base is None:
+            self.base_note.setText(self.tr("A model of the LLaMA family, as a GGUF file on this machine."))
+            self.licence.setText(self.tr("Licence: as given by its publisher."))
+        else:
+            missing = f"<br><b>{base.missing}</b>" if base.missing else ""
+            self.base_note.setText(f"{base.note}{missing}")
+            link = f'<a href="{base.licence_url}">{base.licence}</a>' if base.licence_url else base.licence
+            terms = getattr(base, "terms", "")
+            self.licence.setText(
+                self.tr("Licence: {licence}. {terms}").format(licence=link, terms=terms).strip()
+            )
+        stem = base.name if base is not None else Path(self.base.currentData() or "model").stem
+        self.name.setPlaceholderText(f"{self._study_name}-{stem}")
+        self.changed.emit()
+
+    def _choose_file_if_asked(self, index: int) -> None:
+        if self.base.itemData(index) != _FILE:
+            return
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Choose a base model"), "", self.tr("GGUF models (*.gguf)")
+        )
+        if chosen:
+            self.add_base_file(Path(chosen).resolve())
+        else:
+            self.base.setCurrentIndex(0)
+
+    def _show_advanced(self, shown: bool) -> None:
+        self.advanced_toggle.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+        self.advanced.setVisible(shown)

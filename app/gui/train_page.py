@@ -1,0 +1,380 @@
+"""The page where a model is fine-tuned on the study's labels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from app.errors import UserError
+from app.gui import figures, theme
+from app.gui.figure_table import FigureTable
+from app.gui.job_ending import tell_ending
+from app.gui.notice import Notice, Tone
+from app.gui.train_form import TrainForm
+from app.gui.training_result import TrainingResult
+from app.gui.training_view import TrainingView
+from app.jobs.job import Job
+from app.jobs.job_list import JobList
+from app.jobs.outcome import JobOutcome
+from app.jobs.worker import run_in_worker
+from app.study import training_process, training_runs
+from app.study.runs import Run
+from app.study.shelf import Base, Shelf
+from app.study.study import Study
+from app.study.training_runs import Readiness
+from training.contract.events import read_events
+from training.contract.run_folder import RunFolder
+
+KIND = "train"
+# Several checks of languages in a row are one question to the study.
+_PAUSE_MILLISECONDS = 150
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run with how far it came: `step` of `steps`, 0 where it took none."""
+
+    run: Run
+    step: int
+    steps: int
+
+
+class TrainPage(QWidget):
+    """Settings, then the run under way, then its result."""
+
+    study_written = Signal(set)
+    """The study or the shelf was changed: {"models", "runs"}."""
+    page_wanted = Signal(str, str)
+    """Another page is asked for: its name and the model to choose there."""
+
+    def __init__(self, study: Study, jobs: JobList, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._study = study
+        self._jobs = jobs
+        self._ready: Readiness | None = None
+        self._machine: dict[str, Any] | None = None
+        self._asked = 0
+        self._bases: list[Base] = []
+        self.notice = Notice()
+        self.form = TrainForm(self._study.codebook, self._study.name)
+        self.form.changed.connect(self._show_state)
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MILLISECONDS)
+        self._pause.timeout.connect(self._ask_readiness)
+        self.form.languages_changed.connect(self._pause.start)
+        self.machine = QLabel(self.tr("Looking at what this machine can train with …"))
+        self.machine.setWordWrap(True)
+        self.machine.setProperty("role", "muted")
+        self.reasons = Notice()
+        self.start = QPushButton(self.tr("&Start training"))
+        self.start.setShortcut("Ctrl+Return")
+        self.start.setProperty("primary", True)
+        self.start.setToolTip(self.tr("Train on the checked languages (Ctrl+Enter)"))
+        self.start.clicked.connect(self.start_training)
+        self.runs = FigureTable(self.tr("Earlier runs"), left=5)
+        self.runs_heading = QLabel(self.tr("Earlier runs"))
+        self.runs_heading.setProperty("role", "heading")
+        self.use_settings = QPushButton(self.tr("&Use its settings again"))
+        self.use_settings.setToolTip(self.tr("Fill in base, languages, epochs and seed of the newest run"))
+        self.use_settings.clicked.connect(self._use_newest_settings)
+        self._runs: list[PastRun] = []
+        self.view = TrainingView()
+        self.result = TrainingResult()
+        self.result.again_clicked.connect(self._show_settings)
+        self.result.classify_clicked.connect(lambda model: self.page_wanted.emit("classify", model))
+        self.result.model_clicked.connect(lambda model: self.page_wanted.emit("models", model))
+        self._lay_out()
+        jobs.added.connect(self._follow)
+        jobs.ended.connect(self._end)
+        running = jobs.running_of(KIND, self._path())
+        if running is not None:
+            self._follow(running)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        start = QHBoxLayout()
+        start.setSpacing(12)
+        start.addWidget(self.start)
+        start.addWidget(self.machine, 1)
+        past = QHBoxLayout()
+        past.addWidget(self.runs_heading, 1)
+        past.addWidget(self.use_settings)
+        self.settings = QWidget()
+        layout = QVBoxLayout(self.settings)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(12)
+        layout.addWidget(self.form)
+        layout.addWidget(self.reasons)
+        layout.addLayout(start)
+        layout.addSpacing(12)
+        layout.addLayout(past)
+        layout.addWidget(self.runs)
+        layout.addStretch(1)
+        self.stack = QStackedWidget()
+        for page in (self.settings, self.view, self.result):
+            self.stack.addWidget(page)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(theme.MEDIUM)
+        outer.addWidget(self.notice)
+        outer.addWidget(self.stack, 1)
+        self._show_runs([])
+        self._show_state()
+
+    # What there is
+
+    def refresh(self) -> None:
+        """Read the base models, the labels, the machine and the earlier runs anew."""
+        run_in_worker(lambda: Shelf().bases(), self._take_bases, self._tell_error, self)
+        self._ask_readiness()
+        self._ask_runs()
+        if self._machine is None:
+            run_in_worker(training_process.probe, self._take_machine, self._tell_error, self)
+
+    def study_changed(self, what: set[str]) -> None:
+        """Bring the page up to date with what was written to the study."""
+        if what & {"labels", "tweets", "codebook"}:
+            self._ask_readiness()
+        if what & {"models", "runs"}:
+            self._ask_runs()
+
+    def _ask_readiness(self) -> None:
+        self._asked += 1
+        asked = self._asked
+        languages = () if self.form.has_all_languages() else self.form.chosen_languages()
+        study = self._study
+
+        def take(found: tuple[Readiness, Readiness]) -> None:
+            # An answer to an earlier question is not shown.
+            if asked == self._asked:
+                self._take_readiness(*found)
+
+        def ask() -> tuple[Readiness, Readiness]:
+            everything = training_runs.readiness(study)
+            chosen = training_runs.readiness(study, languages) if languages else everything
+            return everything, chosen
+
+        run_in_worker(ask, take, self._tell_error, self)
+
+    def _ask_runs(self) -> None:
+        study = self._study
+        run_in_worker(lambda: past_runs(study), self._show_runs, self._tell_error, self)
+
+    def _take_bases(self, bases: list[Base]) -> None:
+        self._bases = bases
+        self.form.set_bases(bases)
+        self._show_state()
+
+    def _take_readiness(self, everything: Readiness, chosen: Readiness) -> None:
+        self._ready = chosen
+        self.form.set_readiness(everything)
+        self._show_state()
+
+    def _take_machine(self, machine: dict[str, Any]) -> None:
+        self._machine = machine
+        self.machine.setText(self._machine_in_words(machine))
+        self._show_state()
+
+    def _machine_in_words(self, machine: dict[str, Any]) -> str:
+        if not machine.get("torch"):
+            return ""
+        precision = "bf16" if machine.get("bf16") else "fp32"
+        device = str(machine.get("device") or "")
+        if machine.get("cuda") and machine.get("bitsandbytes"):
+            return self.tr(
+                "This machine trains by QLoRA (4-bit base) on the GPU {device}, in {precision}."
+            ).format(device=device, precision=precision)
+        if machine.get("cuda"):
+            return self.tr("This machine trains by LoRA on the GPU {device}, in {precision}.").format(
+                device=device, precision=precision
+            )
+        return self.tr(
+            "This machine trains by LoRA on its processor ({device}, {cores} cores), in {precision}."
+        ).format(device=device, cores=machine.get("cores") or 1, precision=precision)
+
+    # Whether it can start
+
+    def obstacles(self) -> list[str]:
+        """Return why training cannot start, one sentence each with what to do; empty: it can."""
+        found = []
+        machine = self._machine
+        if machine is not None and not machine.get("torch"):
+            found.append(
+                str(machine.get("message") or "")
+                or self.tr(
+                    "Training needs packages that are not installed ({packages}). Install StanceDesk with its "
+                    'training extra: pip install "stancedesk[training]".'
+                ).format(packages=", ".join(machine.get("missing") or []))
+            )
+        base = self.form.chosen_base()
+        if base is not None and not base.available:
+            found.append(
+                self.tr("The base model {base} is not installed. {how}").format(
+                    base=base.title, how=base.missing
+                )
+            )
+        if self._ready is not None:
+            if self._ready.missing and not self._ready.rows and not self.form.chosen_languages():
+                found.append(
+                    self.tr(
+                        "No tweet is labelled yet. Label at least two classes with {n} tweets each on the page "
+                        "Label, or import tweets with labels."
+                    ).format(n=training_runs.LEAST_ROWS_A_CLASS)
+                    if not self.form.languages.rowCount()
+                    else self.tr("No language is checked. Check at least one.")
+                )
+            else:
+                found += [f"{sentence} {self.tr('Label more tweets.')}" for sentence in self._ready.missing]
+        return found
+
+    def _show_state(self) -> None:
+        obstacles = self.obstacles()
+        known = self._ready is not None and self._machine is not None and bool(self._bases)
+        if obstacles:
+            self.reasons.tell(Tone.WARNING, "\n".join(obstacles))
+        else:
+            self._tell_memory()
+        none_checked = self.form.languages.rowCount() > 0 and not self.form.chosen_languages()
+        self.start.setEnabled(known and not obstacles and not none_checked)
+
+    def _tell_memory(self) -> None:
+        base = self.form.chosen_base()
+        memory = (self._machine or {}).get("memory")
+        if base is not None and memory and base.train_memory_gb * 1e9 > memory:
+            self.reasons.tell(
+                Tone.WARNING,
+                self.tr(
+                    "Training this base takes about {need} GB of memory; this machine has {have} GB."
+                ).format(need=f"{base.train_memory_gb:g}", have=f"{memory / 1e9:.0f}"),
+                self.tr("Choose a smaller base, or export the study and train on a larger machine."),
+            )
+        else:
+            self.reasons.clear()
+
+    # The run
+
+    def _path(self) -> Path:
+        return Path(self._study.path).resolve()
+
+    def start_training(self) -> None:
+        """Start a run with the form's settings."""
+        if not self.start.isEnabled() or self._jobs.running_of(KIND, self._path()) is not None:
+            return
+        wish = self.form.wish()
+        path = self._path()
+        title = self.tr("Training {name}").format(name=wish.name or self.form.name.placeholderText())
+        try:
+            self._jobs.start(KIND, title, wish.words(path), path)
+        except OSError as error:
+            self.notice.tell(Tone.ERROR, str(error))
+
+    def _follow(self, job: Job) -> None:
+        if job.kind != KIND or not job.is_on(self._path()):
+            return
+        self.notice.clear()
+        self.view.follow(job)
+        self.stack.setCurrentWidget(self.view)
+
+    def _end(self, job: Job, outcome: JobOutcome) -> None:
+        if job.kind != KIND or not job.is_on(self._path()):
+            return
+        self.view.panel.leave()
+        tell_ending(self.notice, job.title, outcome, self.tr("No model came of it."))
+        if outcome.is_finished:
+            self.result.show_results(outcome.results)
+            self.stack.setCurrentWidget(self.result)
+        else:
+            self.stack.setCurrentWidget(self.settings)
+        self.refresh()
+        self.study_written.emit({"models", "runs"})
+
+    def _show_settings(self) -> None:
+        self.stack.setCurrentWidget(self.settings)
+
+    # Earlier runs
+
+    def _show_runs(self, runs: list[PastRun]) -> None:
+        self._runs = runs
+        for widget in (self.runs, self.runs_heading, self.use_settings):
+            widget.setVisible(bool(runs))
+        self.runs.show_rows(
+            [
+                self.tr("model"),
+                self.tr("base"),
+                self.tr("languages"),
+                self.tr("begun"),
+                self.tr("outcome"),
+                self.tr("macro-F1"),
+            ],
+            [self._run_row(past) for past in runs],
+            most_rows=6,
+        )
+        newest = runs[0] if runs else None
+        if (
+            newest is not None
+            and newest.run.status == "interrupted"
+            and self._jobs.running_of(KIND, self._path()) is None
+        ):
+            where = (
+                self.tr("at step {step} of {steps}").format(step=newest.step, steps=newest.steps)
+                if newest.step
+                else self.tr("before its first step")
+            )
+            self.notice.tell(
+                Tone.WARNING,
+                self.tr("The training of “{name}” was interrupted {where}.").format(
+                    name=newest.run.name, where=where
+                ),
+                self.tr("No label and no other model is touched. Use its settings again and start anew."),
+            )
+
+    def _run_row(self, past: PastRun) -> list[str]:
+        run = past.run
+        outcomes = {
+            "running": self.tr("running"),
+            "finished": self.tr("finished"),
+            "cancelled": self.tr("stopped"),
+            "failed": self.tr("failed"),
+            "interrupted": self.tr("interrupted"),
+        }
+        outcome = outcomes.get(run.status, run.status)
+        if run.status != "finished" and past.steps:
+            outcome = self.tr("{outcome} at step {step} of {steps}").format(
+                outcome=outcome, step=past.step, steps=past.steps
+            )
+        served = run.metrics.get("served") or {}
+        return [
+            run.name,
+            run.base,
+            ", ".join(run.languages),
+            run.created[:16].replace("T", " "),
+            outcome,
+            figures.score((served.get("validation") or {}).get("macro_f1")),
+        ]
+
+    def _use_newest_settings(self) -> None:
+        if self._runs:
+            run = self._runs[0].run
+            self.form.use(
+                run.base, run.languages, int(run.spec.get("epochs", 3)), int(run.spec.get("seed", 1))
+            )
+
+    def _tell_error(self, error: Exception) -> None:
+        if not isinstance(error, UserError):
+            raise error
+        self.notice.tell(Tone.ERROR, error.message, error.next_step)
+
+
+def past_runs(study: Study) -> list[PastRun]:
+    """Return the study's runs, the newest first, with how far each came."""
+    found = []
+    for run in training_runs.list_runs(study):
+        step = steps = 0
+        for event in read_events(RunFolder(Path(run.folder)).events):
+            if event["event"] == "progress" and event.get("step"):
+                step, steps = int(event["step"]), int(event.get("steps") or 0)
+        found.append(PastRun(run, step, steps))
+    return found
