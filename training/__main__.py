@@ -105,7 +105,7 @@ def _work(folder: RunFolder, base: Path | None) -> int:
             )
             return _end(events, 1, "failed", message=message, kind="user", detail="")
         if isinstance(error, MemoryError):
-            message = "There is too little memory for this base model. Close other programs or choose a smaller one."
+            message = "There is too little memory. Close other programs or choose a smaller base model."
             return _end(events, 1, "failed", message=message, kind="user", detail="")
         message = f"Training failed through an error in the program ({type(error).__name__})."
         return _end(events, 1, "failed", message=message, kind="bug", detail=detail)
@@ -113,7 +113,7 @@ def _work(folder: RunFolder, base: Path | None) -> int:
         folder.lock.unlink(missing_ok=True)
 
 
-def _end(events: EventLog, status: int, kind: str, **fields: Any) -> int:
+def _end(events: EventLog, status: int, kind: str, /, **fields: Any) -> int:
     try:
         events.write(kind, **fields)
     except OSError:
@@ -139,7 +139,7 @@ def _start_time() -> float:
 
 
 def owner_alive(folder: RunFolder) -> int | None:
-    """Return the process id of whoever works on the run now, or None: a lock left by a killed run is no lock."""
+    """Return the process that works on the run now, or None: a lock that a killed run left is no lock."""
     owner = lock_owner(folder.lock)
     if owner is None:
         return None

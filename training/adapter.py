@@ -24,18 +24,19 @@ class AdaptedLinear(torch.nn.Module):
 
     def __init__(self, linear: torch.nn.Module, rank: int, scale: float, dropout: float) -> None:
         super().__init__()
-        self.linear: Any = linear
+        self.linear = linear
         self.scale = scale
         self.dropout = dropout
-        device = self.linear.weight.device
-        self.a = torch.nn.Parameter(torch.empty(rank, int(self.linear.in_features)))
+        like: Any = linear
+        device = like.weight.device
+        self.a = torch.nn.Parameter(torch.empty(rank, like.in_features))
         torch.nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
         self.a.data = self.a.data.to(device)
-        self.b = torch.nn.Parameter(torch.zeros(int(self.linear.out_features), rank, device=device))
+        self.b = torch.nn.Parameter(torch.zeros(like.out_features, rank, device=device))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the base's output plus the change."""
-        a = self.a
+        a: torch.Tensor = self.a
         if self.training and self.dropout:
             # Hides input features from the adapter, the same ones for a whole micro-batch: masking A instead
             # of x costs nothing, where drawing a mask for each number of x took 40% of a step on a CPU.

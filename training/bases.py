@@ -40,7 +40,7 @@ _NORMS = {
     },
 }
 ARCHITECTURES = tuple(_NORMS)
-# Gemma 3's design, not in its GGUF keys: five sliding-window layers, then a full one, and the former's rope base.
+# Gemma 3's design, not in its GGUF keys: five sliding-window layers, then a full one, and their rope base.
 _GEMMA_PATTERN = 6
 _GEMMA_LOCAL_ROPE = 10_000.0
 
@@ -76,8 +76,8 @@ class Base:
         missing = [name for name in [*linears, "token_embd.weight"] if name not in file.tensors]
         if missing or not linears:
             raise TrainingError(
-                f"The base model {file.path.name} lacks {missing[0] if missing else 'its layers'}; it may be a mixture "
-                "of experts or another kind that cannot be trained here. Choose another base."
+                f"The base model {file.path.name} lacks {missing[0] if missing else 'its layers'}; it may be of "
+                "a kind that cannot be trained here (a mixture of experts). Choose another base."
             )
         return cls(file, architecture, layers, heads, kv_heads, linears)
 
@@ -126,10 +126,10 @@ def build(
     nf4: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> "torch.nn.Module":
-    """Return the model's body with the file's weights, frozen: linears in `linear_dtype`, the rest in float32.
+    """Return the model's body with the file's weights, frozen; all but the linears in float32.
 
-    With `nf4` the linears are held in four bits (bitsandbytes, double quantisation) and computed in
-    `linear_dtype`. `check` is called between layers and may raise.
+    The linears are in `linear_dtype`; with `nf4` they are held in four bits (bitsandbytes, double
+    quantisation) and computed in `linear_dtype`. `check` is called between layers and may raise.
     """
     import torch
 
@@ -143,7 +143,7 @@ def build(
         weight = torch.from_numpy(base.weight(name)).to(linear_dtype)
         if linear.weight.shape != weight.shape:
             raise TrainingError(
-                f"The base model {base.file.path.name} has a shape that is not known here. Choose another base."
+                f"The base model {base.file.path.name} is of an unknown shape. Choose another base."
             )
         if nf4:
             parent, _, last = module.rpartition(".")

@@ -43,7 +43,7 @@ def encode_rows(rows: Sequence[Row], leaves: Sequence[str], encoded: EncodedProm
     for number, row in enumerate(rows):
         if row.label not in place:
             raise TrainingError(
-                f"The tweet {row.id} is labelled “{row.label}”, which is none of the classes {', '.join(leaves)}."
+                f"The tweet {row.id} is labelled “{row.label}”, which is no class; they are {', '.join(leaves)}."
             )
         text = encoded.text_tokens(row.text)
         if text:

@@ -53,7 +53,7 @@ def write(
 def read(
     folder: Path, fingerprint: str, network: LeafNetwork, optimizer: torch.optim.Optimizer
 ) -> tuple[Standing, dict[str, torch.Tensor]] | None:
-    """Put a checkpoint of the same run back and return its standing and best adapter; None where there is none."""
+    """Put a checkpoint of the same run back; return its standing and best adapter, or None: there is none."""
     from safetensors import SafetensorError, safe_open
 
     path = folder / _NAME

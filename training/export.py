@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-# Type → ggml's number for a file that is mostly of that type. Those that can be written without K-quants' tables.
+# Type → llama.cpp's number for a file that is mostly of it. K-quants cannot be written from Python.
 FILE_TYPES = {"Q4_0": 2, "Q4_1": 3, "Q5_0": 8, "Q5_1": 9, "Q8_0": 7}
 
 
@@ -60,8 +60,8 @@ def export(
     free = shutil.disk_usage(folder).free
     if free < need:
         raise TrainingError(
-            f"The disk has {free / 1e9:.1f} GB left, the model needs {need / 1e9:.1f} GB. Free some space and "
-            "start the run again: it goes on where it stopped."
+            f"The disk has {free / 1e9:.1f} GB left, the model needs {need / 1e9:.1f} GB. Free some "
+            "space and start the run again: it goes on where it stopped."
         )
     together = folder / "adapter"
     together.mkdir(exist_ok=True)
@@ -102,7 +102,7 @@ def quantise(matrix: "Array", kind: int) -> "Array":
 
 
 def write_adapter(base: Base, adapter: dict[str, "Array"], path: Path, *, alpha: int) -> None:
-    """Write a llama.cpp adapter: `<tensor>.lora_a` (rank, inputs) and `<tensor>.lora_b` (outputs, rank), float32."""
+    """Write a llama.cpp adapter: `<tensor>.lora_a` (rank, inputs), `.lora_b` (outputs, rank), float32."""
     import numpy as np
     from gguf import GGUFWriter
 
@@ -127,7 +127,7 @@ def write_adapter(base: Base, adapter: dict[str, "Array"], path: Path, *, alpha:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`: another name for it where the disk can, a copy where it cannot."""
+    """Make `target` the same file as `source`: another name for it where the disk can, else a copy."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     temporary.unlink(missing_ok=True)
     try:
@@ -135,7 +135,7 @@ def link_or_copy(source: Path, target: Path) -> None:
             os.link(source.resolve(), temporary)
         except OSError:
             shutil.copyfile(source, temporary)
-        # Replacing a name by another name of the same file does nothing and leaves both: take the old one away.
+        # Replacing a name by another of the same file does nothing and leaves both: take the old one away.
         target.unlink(missing_ok=True)
         temporary.replace(target)
     finally:

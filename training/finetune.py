@@ -32,7 +32,7 @@ class Finetuning:
     train: Sequence[Example]
     validation: Sequence[Example]
     events: EventLog
-    checkpoints: Path
+    checkpoint_folder: Path
     fingerprint: str
     check: Callable[[], None]
 
@@ -45,7 +45,7 @@ class Finetuning:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.spec.learning_rate, weight_decay=self.spec.weight_decay
         )
-        resumed = checkpoints.read(self.checkpoints, self.fingerprint, self.network, self.optimizer)
+        resumed = checkpoints.read(self.checkpoint_folder, self.fingerprint, self.network, self.optimizer)
         self.standing, self.best = resumed or (checkpoints.Standing(), {})
         self.steps_an_epoch = math.ceil(len(self.train) / self.spec.batch)
         self.steps = self.steps_an_epoch * self.spec.epochs
@@ -105,10 +105,10 @@ class Finetuning:
             loss = functional.cross_entropy(self.network.logits(piece), piece.leaf, reduction="sum") / len(
                 batch
             )
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             return float(loss.detach())
 
-        loss = sum(self.network.in_pieces(batch, self.spec.micro_batch, learn))
+        loss = sum(self.network.in_pieces(batch, learn))
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} at step {self.standing.step}")
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.spec.max_gradient)
@@ -140,7 +140,7 @@ class Finetuning:
     def _evaluate(self, epoch: int) -> None:
         result: dict[str, Any] = {"epoch": epoch, "macro_f1": None, "accuracy": None, "loss": None}
         if self.validation:
-            probabilities = self.network.probabilities(self.validation, self.spec.micro_batch, self.check)
+            probabilities = self.network.probabilities(self.validation, self.check)
             scores = score(
                 probabilities,
                 [e.leaf for e in self.validation],
@@ -163,6 +163,6 @@ class Finetuning:
 
     def _save(self) -> None:
         checkpoints.write(
-            self.checkpoints, self.fingerprint, self.standing, self.network, self.optimizer, self.best
+            self.checkpoint_folder, self.fingerprint, self.standing, self.network, self.optimizer, self.best
         )
         self._saved = time.monotonic()

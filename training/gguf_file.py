@@ -207,7 +207,7 @@ def encode_text(text: str) -> bytes:
 
 
 def row_bytes(kind: int, width: int) -> int:
-    """Return how many bytes a row of `width` numbers takes in a ggml type; `ValueError` where it does not fit."""
+    """Return the bytes of a row of `width` numbers in a ggml type; `ValueError` where it does not fit."""
     from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
     values, size = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]

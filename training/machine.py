@@ -95,7 +95,7 @@ def plan(method: str, precision: str) -> Plan:
 
 def environment() -> dict[str, Any]:
     """Return the versions of the libraries and the kind of machine, for `environment.json`."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)

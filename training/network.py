@@ -1,7 +1,7 @@
 """The model that is trained: a tweet's tokens in, one logit a class out."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from training.machine import Plan
+
+# More tokens at once are no faster on a CPU, and what is kept of each for the way back takes memory:
+# a batch of the 16 longest tweets (2,900 tokens) of Gemma-3-270M took 6 GB.
+CPU_TOKENS = 1024
 
 
 class LeafNetwork:
@@ -33,9 +37,11 @@ class LeafNetwork:
         alpha: int,
         dropout: float,
         seed: int,
+        micro_batch: int,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan = plan
+        self.micro_batch = micro_batch
         torch.set_num_threads(plan.threads)
         dtype = torch.bfloat16 if plan.precision == "bf16" else torch.float32
         self.body: Any = bases.build(
@@ -63,7 +69,7 @@ class LeafNetwork:
         return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
 
     def probabilities(
-        self, examples: Sequence[Example], batch: int, check: Callable[[], None] = lambda: None
+        self, examples: Sequence[Example], check: Callable[[], None] = lambda: None
     ) -> "np.ndarray[Any, Any]":
         """Return float64 probabilities (examples, leaves), in the examples' order."""
         import numpy as np
@@ -72,32 +78,46 @@ class LeafNetwork:
         out = np.zeros((len(examples), len(self.rows)))
         self.body.eval()
         with torch.no_grad():
-            for part in by_length(examples, batch):
+            for part in by_length(examples, self.micro_batch):
                 check()
-                logits = self.in_pieces(part, batch, lambda piece: self.logits(piece).double().cpu())
+                logits = self.in_pieces(part, lambda piece: self.logits(piece).double().cpu())
                 out[[place[example.row] for example in part]] = torch.cat(logits).softmax(dim=1).numpy()
         return out
 
-    def in_pieces(self, examples: Sequence[Example], size: int, compute: Callable[[Batch], Any]) -> list[Any]:
-        """Compute on pieces of at most `size` examples, halving the size for as long as memory does not suffice."""
+    def in_pieces(self, examples: Sequence[Example], compute: Callable[[Batch], Any]) -> list[Any]:
+        """Compute on pieces that fit into memory; where they do not, halve `micro_batch` and start anew.
+
+        The results are those of whole batches: whoever accumulates gradients divides by the batch's size.
+        """
         while True:
             try:
-                return [
-                    compute(collate(examples[start : start + size], self.plan.device))
-                    for start in range(0, len(examples), size)
-                ]
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+                return [compute(collate(piece, self.plan.device)) for piece in self.pieces(examples)]
+            except RuntimeError as error:
                 if not _is_out_of_memory(error):
                     raise
-                if size == 1:
+                if self.micro_batch == 1:
                     raise TrainingError(
-                        "There is too little memory to train with even one tweet at a time. Choose a smaller base "
-                        "model, or a machine with more memory."
+                        "There is too little memory to train with even one tweet at a time. Choose a smaller "
+                        "base model, or a machine with more memory."
                     ) from error
-                size //= 2
+                self.micro_batch //= 2
                 for parameter in self.parameters():
                     parameter.grad = None
             torch.cuda.empty_cache()
+
+    def pieces(self, examples: Sequence[Example]) -> Iterator[list[Example]]:
+        """Yield runs of at most `micro_batch` examples and, on a CPU, `CPU_TOKENS` tokens with padding."""
+        piece: list[Example] = []
+        longest = 0
+        for example in examples:
+            longest = max(longest, len(example.ids))
+            full = self.plan.device == "cpu" and longest * (len(piece) + 1) > CPU_TOKENS
+            if piece and (full or len(piece) == self.micro_batch):
+                yield piece
+                piece, longest = [], len(example.ids)
+            piece.append(example)
+        if piece:
+            yield piece
 
     def _autocast(self) -> Any:
         if self.plan.precision == "bf16":
@@ -106,4 +126,5 @@ class LeafNetwork:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
+    # The CPU's allocator has no class of its own for this.
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -81,6 +81,7 @@ def run(
         alpha=spec.alpha,
         dropout=spec.dropout,
         seed=spec.seed,
+        micro_batch=spec.micro_batch,
         check=check,
     )
     events.write("stage", stage="train", message=f"Training on {len(train)} rows")
@@ -90,13 +91,13 @@ def run(
         train=train,
         validation=validation,
         events=events,
-        checkpoints=folder.checkpoints,
+        checkpoint_folder=folder.checkpoints,
         fingerprint=fingerprint(spec, folder),
         check=check,
     ).run()
 
     events.write("stage", stage="validate", message=f"Scoring {len(validation)} validation rows")
-    probabilities = network.probabilities(validation, spec.micro_batch, check)
+    probabilities = network.probabilities(validation, check)
     by_row: list[list[float] | None] = [None] * len(validation_rows)
     for example, values in zip(validation, probabilities, strict=True):
         by_row[example.row] = [float(value) for value in values]
@@ -167,7 +168,7 @@ def check_base_hash(path: Path, expected: str) -> None:
 
 
 def fingerprint(spec: TrainingSpec, folder: RunFolder) -> str:
-    """Return a hash of all that a run's course depends on: a checkpoint of another course is not continued."""
+    """Return a hash of all that a run's course depends on: no other course's checkpoint is continued."""
     values = asdict(spec)
     # Where the base lies and how much is computed at once change nothing.
     for name in ("base_path", "base", "micro_batch"):

@@ -26,7 +26,7 @@ class Tokenizer:
         self._model = llama_cpp.llama_model_load_from_file(os.fsencode(gguf), parameters)
         if not self._model:
             raise TrainingError(
-                f"llama.cpp cannot read the vocabulary of {gguf.name}. Fetch the file again or choose another base."
+                f"llama.cpp cannot read the vocabulary of {gguf.name}. Fetch it again or choose another base."
             )
         self._vocabulary = llama_cpp.llama_model_get_vocab(self._model)
 
