@@ -29,12 +29,14 @@ class TweetQuery:
     model_id: int | None = None
 
 
-def count(session: Session, query: TweetQuery) -> int:
-    """Return how many tweets there are."""
-    if query == TweetQuery(model_id=query.model_id):
+def count(session: Session, query: TweetQuery, order: str = "file") -> int:
+    """Return how many tweets `page_ids` gives in all: in the orders of confidence only those with one."""
+    with_prediction = order in ("uncertain", "certain")
+    if query == TweetQuery(model_id=query.model_id) and not with_prediction:
         # No tweet is ever removed and ids are given without a gap (`insert_tweets`).
         return last_id(session)
-    return session.scalar(select(func.count()).select_from(_matching(query).subquery())) or 0
+    matching = _matching(query, with_prediction).subquery()
+    return session.scalar(select(func.count()).select_from(matching)) or 0
 
 
 def page_ids(session: Session, query: TweetQuery, offset: int, limit: int, order: str = "file") -> list[int]:

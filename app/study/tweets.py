@@ -80,11 +80,13 @@ class HistoryEntry:
     imported: bool
 
 
-def count(study: Study, filter: TweetFilter | None = None) -> int:
-    """Return how many tweets pass the filter."""
+def count(study: Study, filter: TweetFilter | None = None, order: str = "file") -> int:
+    """Return how many tweets `page` gives in all: in the orders of confidence only those with a prediction."""
     with study.reading() as session:
-        query, _ = _query(session, filter)
-        return 0 if query is None else queries.count(session, query)
+        query, model = _query(session, filter)
+        if query is None or (model is None and order in ("uncertain", "certain")):
+            return 0
+        return queries.count(session, query, order)
 
 
 def page(

@@ -1,0 +1,548 @@
+"""The page where tweets are labelled, one after the other, by key."""
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.errors import UserError
+from app.gui import theme
+from app.gui.codebook_view import CodebookView, shape_of
+from app.gui.coder_panel import CoderPanel
+from app.gui.label_desk import LabelDesk
+from app.gui.label_progress import LabelProgress
+from app.gui.language_names import language_name
+from app.gui.notice import Notice, Tone
+from app.gui.page import Page, make_action
+from app.jobs.worker import run_in_worker
+from app.study import tweets
+from app.study.labelling import Labelling, Progress
+from app.study.study import Study
+from app.study.tweets import TweetRow
+
+# The rail and other pages need not count again at each key.
+_TELL_MILLISECONDS = 1000
+_SIDE_WIDTH = 288
+
+
+class LabelPage(Page):
+    """The tweet, large and calm; its classes; the codebook and the progress at the side.
+
+    `coder_chosen` gives the name that the coder typed, to be remembered; `set_coder` tells the page.
+    """
+
+    key = "label"
+    icon = "label"
+
+    coder_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.coder = ""
+        self.labelling: Labelling | None = None
+        self.row: TweetRow | None = None
+        self._progress: Progress | None = None
+        self._turn = 0
+        self._shown_at = 0.0
+        self._telling = False
+        self._leaf_actions: list[QAction] = []
+        self._own_keys: dict[str, QAction] = {}
+        self._tell_later = QTimer(self)
+        self._tell_later.setSingleShot(True)
+        self._tell_later.setInterval(_TELL_MILLISECONDS)
+        self._tell_later.timeout.connect(self._tell_labels)
+        self.notice = Notice()
+        self.desk = LabelDesk()
+        self.desk.leaves.chosen.connect(self.label)
+        self.coder_panel = CoderPanel()
+        self.coder_panel.chosen.connect(self._choose_coder)
+        self.codebook = CodebookView()
+        self.progress = LabelProgress()
+        self._make_controls()
+        self._lay_out()
+        self._show_nothing()
+
+    @property
+    def title(self) -> str:
+        """The page's name."""
+        return self.tr("Label")
+
+    # What the window tells
+
+    def study_opened(self, study: Study) -> None:
+        """Show the codebook, and the coder's next tweet."""
+        super().study_opened(study)
+        self._show_codebook()
+        self._begin()
+
+    def study_closing(self) -> None:
+        """Let go of the study; each label is saved already."""
+        super().study_closing()
+        self._turn += 1
+        if self._tell_later.isActive():
+            self._tell_labels()
+        self.labelling = self.row = self._progress = None
+        self._show_nothing()
+
+    def study_changed(self, what: set[str]) -> None:
+        """Take in new tweets and labels from elsewhere; the tweet in sight stays."""
+        if self._telling or self.study is None:
+            return
+        if "codebook" in what:
+            self._show_codebook()
+        if what & {"tweets", "labels", "codebook"}:
+            self._begin(keep=True)
+
+    def set_coder(self, name: str) -> None:
+        """Label as this coder; "" asks for the name."""
+        if name == self.coder and self.labelling is not None:
+            return
+        self.coder = name
+        self.coder_button.setText(name or self.tr("Who is labelling?"))
+        self.row = None
+        self._begin()
+
+    def state_text(self) -> str:
+        """The share that is labelled."""
+        progress = self._progress
+        if progress is None or not progress.total:
+            return ""
+        return (
+            "✓" if progress.labelled >= progress.total else f"{100 * progress.labelled // progress.total} %"
+        )
+
+    # The coder's acts
+
+    def label(self, leaf: str) -> None:
+        """Give the tweet in sight a label, and show the next.
+
+        On the window's thread, on purpose: a commit takes 2 to 5 ms, less than a frame, and so the label is
+        on the disk before the next tweet is painted; nothing can come between. Where it cannot be saved, the
+        tweet stays.
+        """
+        labelling, row = self.labelling, self.row
+        if labelling is None or row is None or self.study is None:
+            return
+        note, flag = self.desk.note.text().strip(), self.desk.flag.isChecked()
+        seconds = round(time.monotonic() - self._shown_at, 3)
+        try:
+            following = labelling.label(leaf, seconds=seconds, note=note, flag=flag)
+        except UserError as error:
+            self._tell(error)
+            return
+        self._say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self._named(leaf)))
+        self._after(following, changed=True)
+
+    def skip(self) -> None:
+        """Leave the tweet for later."""
+        if self.labelling is not None and self.row is not None:
+            self._say(self.tr("Skipped · it comes again after the others"))
+            self._after(self.labelling.skip())
+
+    def back(self) -> None:
+        """Return to the tweet before."""
+        if self.labelling is not None:
+            self._say("")
+            self._after(self.labelling.back())
+
+    def clear_label(self) -> None:
+        """Take the coder's label off the tweet in sight."""
+        if self.labelling is None or self.row is None:
+            return
+        if not any(coder == self.labelling.coder.name for coder, _ in self.row.labels):
+            return
+        try:
+            row = self.labelling.clear()
+        except UserError as error:
+            self._tell(error)
+            return
+        self._say(self.tr("Label taken off · Ctrl+Z gives it back"))
+        self._after(row, changed=True)
+
+    def undo(self) -> bool:
+        """Take back the last label and show its tweet again."""
+        if self.labelling is None:
+            return False
+        try:
+            row = self.labelling.undo()
+        except UserError as error:
+            self._tell(error)
+            return True
+        if row is None:
+            return False
+        self._say(self.tr("Taken back · Ctrl+Y gives it again"))
+        self._after(row, changed=True)
+        return True
+
+    def redo(self) -> bool:
+        """Give the label again that was taken back last."""
+        if self.labelling is None:
+            return False
+        try:
+            row = self.labelling.redo()
+        except UserError as error:
+            self._tell(error)
+            return True
+        if row is None:
+            return False
+        again = dict(row.labels).get(self.labelling.coder.name)
+        self._say(
+            self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self._named(again))
+            if again
+            else self.tr("Label taken off again · Ctrl+Z gives it back")
+        )
+        self._after(self.labelling.current(), changed=True)
+        return True
+
+    def can_undo(self) -> bool:
+        """Tell whether there is a label to take back."""
+        return self.labelling is not None and self.labelling.can_undo
+
+    def can_redo(self) -> bool:
+        """Tell whether there is a label to give again."""
+        return self.labelling is not None and self.labelling.can_redo
+
+    def show_tweet(self, tweet: int) -> None:
+        """Show a chosen tweet, by primary key; after it the queue goes on."""
+        if self.labelling is not None:
+            self._say("")
+            self._after(self.labelling.show(tweet))
+
+    # What is shown
+
+    def _begin(self, keep: bool = False) -> None:
+        """Read the queue on a worker: in a large study, counting takes a moment. The tweet in sight may stay."""
+        self._turn += 1
+        turn, study, coder = self._turn, self.study, self.coder
+        language = self.language.currentData() or ""
+        if study is None:
+            return
+        if not keep:
+            self.labelling = None
+
+        def read() -> tuple[Labelling | None, Progress, dict[str, tuple[int, int]]]:
+            languages = tweets.languages(study)
+            if not coder:
+                total = sum(n for _, n in languages.values())
+                done = sum(n for n, _ in languages.values())
+                return None, Progress(done, total, {}, languages), languages
+            labelling = Labelling(study, coder, language)
+            progress = labelling.progress()
+            labelling.current()
+            return labelling, progress, languages
+
+        run_in_worker(
+            read, lambda found: self._take(turn, *found), lambda error: self._fail(turn, error), self
+        )
+
+    def _fail(self, turn: int, error: Exception) -> None:
+        if turn == self._turn:
+            self._tell(error)
+
+    def _take(
+        self,
+        turn: int,
+        labelling: Labelling | None,
+        progress: Progress,
+        languages: dict[str, tuple[int, int]],
+    ) -> None:
+        if turn != self._turn or self.study is None:
+            return
+        self.labelling, self._progress = labelling, progress
+        self._fill_languages(languages)
+        self.state_changed.emit()
+        if labelling is None:
+            self._show_nothing()
+            return
+        row = labelling.current()
+        if self.row is not None and (row is None or row.id != self.row.id):
+            row = labelling.show(self.row.id)
+        self._after(row, keep_note=self.row is not None)
+
+    def _after(self, row: TweetRow | None, changed: bool = False, keep_note: bool = False) -> None:
+        """Show what is current now, and tell of what changed."""
+        assert self.labelling is not None and self.study is not None
+        if not changed or self._progress is None:
+            self.notice.clear()
+        self._progress = self.labelling.progress()
+        kept = self.row is not None and row is not None and self.row.id == row.id and keep_note
+        self.row = row
+        if row is None:
+            self._show_nothing()
+        else:
+            if not kept:
+                self._show_row(row)
+            self.stack.setCurrentWidget(self.desk)
+            if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.coder_panel.name):
+                self.setFocus()
+        self.progress.show_progress(self._progress, self.study.codebook.leaves, self.labelling.coder.name)
+        self._show_controls()
+        self.tweet_selected.emit(row)
+        if changed:
+            self.notice.clear()
+            if not self._tell_later.isActive():
+                self._tell_later.start()
+
+    def _show_row(self, row: TweetRow) -> None:
+        assert self.labelling is not None and self.study is not None
+        own = dict(row.labels).get(self.labelling.coder.name)
+        note, flag = "", False
+        if own:
+            for entry in tweets.history(self.study, row.id):
+                if entry.coder == self.labelling.coder.name and entry.undoes is None and entry.leaf == own:
+                    note, flag = entry.note, entry.flag
+        self.desk.show_tweet(row, own, note, flag)
+        self._shown_at = time.monotonic()
+
+    def _show_nothing(self) -> None:
+        """Show why there is no tweet, and what to do next."""
+        progress = self._progress
+        self._show_controls()
+        if self.study is None or progress is None:
+            self.stack.setCurrentWidget(self.blank)
+        elif progress.total and not self.coder:
+            self.stack.setCurrentWidget(self.ask)
+            if self.isVisible():
+                self.coder_panel.ask(self.coder_panel.name.text())
+        elif not progress.total:
+            self._show_empty(
+                self.tr("No tweets to label"),
+                self.tr("Import tweets to begin."),
+                self.tr("Import tweets"),
+                "study",
+            )
+        elif self.language.currentData():
+            self._show_empty(
+                self.tr("All tweets in this language are labelled"),
+                self.tr("Go on with the other languages."),
+                self.tr("Show all languages"),
+                "all languages",
+            )
+        else:
+            self._show_empty(
+                self.tr("All tweets are labelled"),
+                self.tr("Train a model on them; then it can classify what you import later."),
+                self.tr("Train a model"),
+                "train",
+            )
+
+    def _show_empty(self, title: str, text: str, button: str, wanted: str) -> None:
+        self.empty_title.setText(title)
+        self.empty_text.setText(text)
+        self.empty_button.setText(button)
+        self.empty_button.setAccessibleName(button)
+        self._wanted = wanted
+        self.stack.setCurrentWidget(self.empty)
+
+    def _go_on(self) -> None:
+        if self._wanted == "all languages":
+            self.language.setCurrentIndex(0)
+        elif self._wanted:
+            self.page_wanted.emit(self._wanted)
+
+    def _show_controls(self) -> None:
+        at_work = self.labelling is not None and self.row is not None
+        for action in (
+            *self._leaf_actions,
+            self.skip_action,
+            self.note_action,
+            self.flag_action,
+            self.clear_action,
+        ):
+            action.setEnabled(at_work)
+        self.back_action.setEnabled(self.labelling is not None)
+        self.side.setVisible(self._progress is not None and bool(self._progress.total))
+        for control in (self.back_button, self.skip_button, self.language):
+            control.setVisible(self.labelling is not None)
+        self.coder_button.setVisible(bool(self.coder))
+
+    def _show_codebook(self) -> None:
+        assert self.study is not None
+        self.codebook.show_codebook(self.study.codebook)
+        self.desk.leaves.show_codebook(self.study.codebook)
+        for action in self._leaf_actions:
+            self.removeAction(action)
+            action.deleteLater()
+        self._leaf_actions = []
+        taken = {leaf.key.casefold() for leaf in self.study.codebook.leaves}
+        for key, action in self._own_keys.items():
+            # A class's key comes first; the page's act keeps its other key or its button.
+            action.setShortcuts([k for k in key.split("|") if k.casefold() not in taken])
+        for leaf in self.study.codebook.leaves:
+            action = self._act(
+                self.tr("Label “{name}”").format(name=leaf.name),
+                leaf.key.upper(),
+                lambda c=leaf.code: self.label(c),
+            )
+            # A key held down must not label a hundred tweets.
+            action.setAutoRepeat(False)
+            self._leaf_actions.append(action)
+
+    def _fill_languages(self, found: dict[str, tuple[int, int]]) -> None:
+        chosen = self.language.currentData()
+        self.language.blockSignals(True)
+        self.language.clear()
+        self.language.addItem(self.tr("All languages"), "")
+        for code in found:
+            if code:
+                self.language.addItem(language_name(code), code)
+        self.language.setCurrentIndex(max(0, self.language.findData(chosen)))
+        self.language.blockSignals(False)
+
+    def _choose_language(self) -> None:
+        self.row = None
+        self._begin()
+        self.setFocus()
+
+    def _choose_coder(self, name: str) -> None:
+        self.coder_chosen.emit(name)
+        self.set_coder(name)
+
+    def _ask_again(self) -> None:
+        """Ask who labels, because another person sits down."""
+        self.stack.setCurrentWidget(self.ask)
+        self.coder_panel.ask(self.coder)
+
+    def _named(self, code: str) -> str:
+        assert self.study is not None
+        leaf = self.study.codebook.leaf(code)
+        return f"{shape_of(leaf)} {leaf.name}"
+
+    def _say(self, text: str) -> None:
+        self.last_act.setText(text)
+
+    def _tell(self, error: Exception) -> None:
+        next_step = error.next_step if isinstance(error, UserError) else ""
+        message = error.message if isinstance(error, UserError) else str(error)
+        self.notice.tell(Tone.ERROR, message, next_step)
+
+    def _tell_labels(self) -> None:
+        self._tell_later.stop()
+        self._telling = True
+        try:
+            self.study_touched.emit({"labels"})
+        finally:
+            self._telling = False
+        self.state_changed.emit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # The time before another page is not the time this tweet took.
+        self._shown_at = time.monotonic()
+        if self.stack.currentWidget() is self.ask:
+            self.coder_panel.setFocus()
+        else:
+            self.setFocus()
+        if self.row is not None:
+            self.tweet_selected.emit(self.row)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if self._tell_later.isActive():
+            self._tell_labels()
+
+    # How it is made
+
+    def _act(self, text: str, key: str, run: Callable[[], object], icon: str = "") -> QAction:
+        action = make_action(self, text, key, run, icon=icon)
+        # Only here, and not while a text field has the focus: fields take the keys of letters themselves.
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        return action
+
+    def _make_controls(self) -> None:
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.language = QComboBox()
+        self.language.setAccessibleName(self.tr("Language"))
+        self.language.setToolTip(self.tr("Label tweets in this language only"))
+        self.language.addItem(self.tr("All languages"), "")
+        self.language.currentIndexChanged.connect(lambda _: self._choose_language())
+        self.coder_button = QToolButton()
+        self.coder_button.setToolTip(self.tr("Who is labelling; press to change"))
+        self.coder_button.setAccessibleName(self.tr("Who is labelling"))
+        self.coder_button.clicked.connect(self._ask_again)
+        self.last_act = QLabel()
+        self.last_act.setProperty("role", "muted")
+        self.back_action = self._act(self.tr("Back"), "Backspace", self.back, "back")
+        self.skip_action = self._act(self.tr("Skip"), "Space", self.skip, "skip")
+        self.note_action = self._act(self.tr("Write a note"), "N", self.desk.note.setFocus)
+        self.flag_action = self._act(self.tr("Mark as uncertain"), "F", self.desk.flag.toggle)
+        self.clear_action = self._act(self.tr("Take the label off"), "Delete", self.clear_label)
+        self._own_keys = {
+            "Backspace|Left": self.back_action,
+            "Space|S": self.skip_action,
+            "N": self.note_action,
+            "F": self.flag_action,
+            "Delete": self.clear_action,
+        }
+        self._act(self.tr("Leave the note"), "Esc", self.setFocus)
+        self.desk.note.returnPressed.connect(self.setFocus)
+        self.back_button, self.skip_button = QToolButton(), QToolButton()
+        for button, action in ((self.back_button, self.back_action), (self.skip_button, self.skip_action)):
+            button.setDefaultAction(action)
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setAccessibleName(action.text())
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def _lay_out(self) -> None:
+        self.blank = QWidget()
+        self._wanted = ""
+        self.empty_title, self.empty_text, self.empty_button = QLabel(), QLabel(), QPushButton()
+        self.empty_title.setProperty("role", "heading")
+        self.empty_text.setProperty("role", "muted")
+        self.empty_button.setProperty("primary", True)
+        self.empty_button.clicked.connect(self._go_on)
+        self.empty = _centred(self.empty_title, self.empty_text, self.empty_button)
+        self.ask = _centred(self.coder_panel)
+        self.stack = QStackedWidget()
+        for shown in (self.blank, self.desk, self.ask, self.empty):
+            self.stack.addWidget(shown)
+        bar = QHBoxLayout()
+        bar.setSpacing(theme.SMALL)
+        for control in (self.back_button, self.skip_button):
+            bar.addWidget(control)
+        bar.addStretch(1)
+        bar.addWidget(self.last_act)
+        bar.addStretch(1)
+        bar.addWidget(self.language)
+        bar.addWidget(self.coder_button)
+        left = QVBoxLayout()
+        left.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.LARGE)
+        left.setSpacing(theme.SMALL)
+        left.addLayout(bar)
+        left.addWidget(self.notice)
+        left.addWidget(self.stack, 1)
+        self.side = QFrame()
+        self.side.setFixedWidth(_SIDE_WIDTH)
+        right = QVBoxLayout(self.side)
+        right.setContentsMargins(0, theme.LARGE, theme.LARGE, theme.LARGE)
+        right.setSpacing(theme.LARGE)
+        right.addWidget(self.progress)
+        right.addWidget(self.codebook, 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(left, 1)
+        layout.addWidget(self.side)
+
+
+def _centred(*widgets: QWidget) -> QWidget:
+    holder = QWidget()
+    layout = QVBoxLayout(holder)
+    layout.setSpacing(theme.MEDIUM)
+    layout.addStretch(2)
+    for widget in widgets:
+        layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
+    layout.addStretch(3)
+    return holder

@@ -1,0 +1,139 @@
+"""How far labelling is: over all, by class, by language."""
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QProgressBar, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from app.gui import figures, theme
+from app.gui.codebook_view import shape_of
+from app.gui.language_names import language_name
+from app.study.codebook import Leaf
+from app.study.labelling import Progress
+
+_ROW = 22
+_MOST_HEIGHT = 6 * _ROW
+
+
+class _Rows(QWidget):
+    """Rows of a sign, a name and a number; those with a share have a bar under them."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.rows: list[tuple[str, str, str, str, float | None]] = []
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_rows(self, rows: list[tuple[str, str, str, str, float | None]]) -> None:
+        """Show rows of (sign, its colour, name, number, share in [0, 1] or None)."""
+        if len(rows) != len(self.rows):
+            self.setFixedHeight(max(1, len(rows)) * _ROW)
+        self.rows = rows
+        self.setAccessibleDescription(", ".join(f"{name} {number}" for _, _, name, number, _ in rows))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, max(1, len(self.rows)) * _ROW)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        t = theme.tokens()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        metrics = painter.fontMetrics()
+        middle = Qt.AlignmentFlag.AlignVCenter
+        for place, (sign, colour, name, number, part) in enumerate(self.rows):
+            box = QRectF(0, place * _ROW, self.width() - theme.TIGHT, _ROW)
+            if box.bottom() < event.rect().top() or box.top() > event.rect().bottom():
+                continue
+            left = 0.0
+            if sign:
+                painter.setPen(theme.leaf_colour(colour))
+                painter.drawText(box, middle | Qt.AlignmentFlag.AlignLeft, sign)
+                left = metrics.height() + 2.0
+            width = metrics.horizontalAdvance(number)
+            painter.setPen(QColor(t.muted))
+            painter.drawText(box, middle | Qt.AlignmentFlag.AlignRight, number)
+            painter.setPen(QColor(t.text))
+            room = int(box.width() - left - width - theme.SMALL)
+            shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(box.adjusted(left, 0, 0, 0), middle | Qt.AlignmentFlag.AlignLeft, shown)
+            if part is not None:
+                track = QRectF(0, box.bottom() - 3, box.width(), 2)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(QColor(t.raised))
+                painter.drawRect(track)
+                track.setWidth(track.width() * part)
+                painter.setBrush(QColor(t.accent))
+                painter.drawRect(track)
+
+
+class LabelProgress(QWidget):
+    """A bar for all tweets, the number of labels of each class, a thin bar for each language."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.text = QLabel()
+        self.text.setProperty("role", "heading")
+        self.mine = QLabel()
+        self.mine.setProperty("role", "muted")
+        self.mine.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName(self.tr("Labelled tweets"))
+        self.classes = _Rows(self.tr("Labels by class"))
+        self.languages = _Rows(self.tr("Labels by language"))
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(self.languages)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll = scroll
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.SMALL)
+        layout.addWidget(self.text)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.mine)
+        layout.addWidget(self.classes)
+        layout.addWidget(scroll)
+
+    def show_progress(self, progress: Progress, leaves: tuple[Leaf, ...], coder: str) -> None:
+        """Show how far the coder and all coders are."""
+        self.bar.setRange(0, max(1, progress.total))
+        self.bar.setValue(progress.labelled)
+        self.text.setText(
+            self.tr("{done} of {total} labelled").format(
+                done=figures.count(progress.labelled), total=figures.count(progress.total)
+            )
+        )
+        self.mine.setText(
+            self.tr("{share} · {mine} by {coder}").format(
+                share=figures.share(progress.labelled, progress.total),
+                mine=figures.count(progress.mine),
+                coder=coder,
+            )
+        )
+        self.classes.show_rows(
+            [
+                (
+                    shape_of(leaf),
+                    leaf.colour,
+                    leaf.name,
+                    figures.count(progress.per_leaf.get(leaf.code, 0)),
+                    None,
+                )
+                for leaf in leaves
+            ]
+        )
+        self.languages.show_rows(
+            [
+                (
+                    "",
+                    "",
+                    language_name(code),
+                    f"{figures.count(done)} / {figures.count(total)}",
+                    done / total if total else 0.0,
+                )
+                for code, (done, total) in progress.per_language.items()
+            ]
+        )
+        self._scroll.setFixedHeight(min(self.languages.height(), _MOST_HEIGHT))

@@ -1,0 +1,50 @@
+"""How cells of the table of tweets are painted: text in its own direction, classes with their sign."""
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QColor, QPainter, QPalette
+from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from app.gui import theme
+from app.gui.codebook_view import shape_of
+from app.gui.tweet_model import LABEL, LEAF_ROLE, PREDICTION, ROW_ROLE, TEXT, Index
+from app.gui.tweet_view import text_direction
+
+
+class TweetCells(QStyledItemDelegate):
+    """Lays each tweet out in its own direction, and paints a class as its coloured sign and its name."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
+        super().initStyleOption(option, index)  # type: ignore[arg-type]
+        row = index.data(ROW_ROLE) if index.column() == TEXT else None
+        if row is not None:
+            # The style aligns and cuts off by the direction of the item, not of its text.
+            option.direction = text_direction(row.text)  # type: ignore[attr-defined]
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        if index.column() not in (LABEL, PREDICTION):
+            super().paint(painter, option, index)  # type: ignore[arg-type]
+            return
+        leaf = index.data(LEAF_ROLE)
+        shown = QStyleOptionViewItem(option)
+        self.initStyleOption(shown, index)
+        text, shown.text = shown.text, ""  # type: ignore[attr-defined]
+        style = shown.widget.style() if shown.widget else QApplication.style()  # type: ignore[attr-defined]
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, shown, painter, shown.widget)  # type: ignore[attr-defined]
+        if not text:
+            return
+        painter.save()
+        painter.setFont(shown.font)  # type: ignore[attr-defined]
+        metrics = painter.fontMetrics()
+        box: QRect = shown.rect.adjusted(theme.SMALL, 0, -theme.TIGHT, 0)  # type: ignore[attr-defined]
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        colour = shown.palette.color(QPalette.ColorRole.Text)  # type: ignore[attr-defined]
+        if leaf is None:
+            sign, sign_colour = "⚠", QColor(theme.tokens().warning)
+        else:
+            sign, sign_colour = shape_of(leaf), theme.leaf_colour(leaf.colour)
+        painter.setPen(sign_colour)
+        painter.drawText(box, middle, sign)
+        box.setLeft(box.left() + metrics.height() + 2)
+        painter.setPen(colour)
+        painter.drawText(box, middle, metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width()))
+        painter.restore()

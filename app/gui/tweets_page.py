@@ -1,0 +1,355 @@
+"""The page of all tweets: search, filters, and a table that scrolls through a million rows."""
+
+from typing import TypeVar
+
+from PySide6.QtCore import QEvent, QItemSelection, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui import figures, theme
+from app.gui import tweet_model as columns
+from app.gui.codebook_view import shape_of
+from app.gui.language_names import language_name
+from app.gui.notice import Notice, Tone
+from app.gui.page import Page, make_action
+from app.gui.tweet_cells import TweetCells
+from app.gui.tweet_model import TweetModel
+from app.jobs.worker import run_in_worker
+from app.study import tweets
+from app.study.study import Study
+from app.study.tweets import NO_LANGUAGE, TweetFilter
+
+_TYPING_MILLISECONDS = 250
+
+W = TypeVar("W", bound=QWidget)
+
+
+class TweetsPage(Page):
+    """Find tweets and look at them. The selected one is told to the inspector.
+
+    `label_wanted` gives the primary key of a tweet that the user wants to label.
+    """
+
+    key = "tweets"
+    icon = "tweets"
+
+    label_wanted = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._total = 0
+        self.model = TweetModel(self)
+        self.model.counted.connect(self._show_count)
+        self.model.failed.connect(self._tell)
+        self.notice = Notice()
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(self.tr("Search text, author or id"))
+        self.search.setClearButtonEnabled(True)
+        self.language = self._choice(self.tr("Language"))
+        self.label = self._choice(self.tr("Label"))
+        self.status = self._choice(self.tr("Status"))
+        self.order = self._choice(self.tr("Order"))
+        self.count = QLabel()
+        self.count.setProperty("role", "muted")
+        self.table = self._make_table()
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_TYPING_MILLISECONDS)
+        self._pause.timeout.connect(self._ask)
+        self.search.textChanged.connect(lambda _: self._pause.start())
+        self.search.returnPressed.connect(self.table.setFocus)
+        self._fill_choices()
+        for choice in (self.language, self.label, self.status, self.order):
+            choice.currentIndexChanged.connect(lambda _: self._ask())
+        self._lay_out()
+        make_action(self, self.tr("Search the tweets"), "Ctrl+F", self._go_to_search)
+        clear = make_action(self, self.tr("Show all tweets"), "Esc", self.clear_filters)
+        clear.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._label_action = make_action(self, self.tr("Label this tweet"), "Ctrl+L", self._label_selected)
+        self.search.setToolTip(self.tr("Search text, author or id (Ctrl+F)"))
+        self.search.setAccessibleName(self.tr("Search the tweets"))
+
+    @property
+    def title(self) -> str:
+        """The page's name."""
+        return self.tr("Tweets")
+
+    def study_opened(self, study: Study) -> None:
+        """Show the study's tweets."""
+        super().study_opened(study)
+        self.model.show_study(study)
+        self._fill_choices()
+        self.study_changed({"tweets"})
+
+    def study_closing(self) -> None:
+        """Show nothing."""
+        super().study_closing()
+        self._pause.stop()
+        self.model.show_study(None)
+
+    def study_changed(self, what: set[str]) -> None:
+        """Count again, and read again what is in sight."""
+        study = self.study
+        if study is None:
+            return
+        if "codebook" in what:
+            self.model.show_study(study)
+            self._fill_choices()
+        if what & {"tweets", "labels", "predictions", "codebook"}:
+            run_in_worker(lambda: tweets.languages(study), self._show_languages, self._tell, self)
+            self._ask()
+
+    def state_text(self) -> str:
+        """The number of tweets."""
+        return figures.count(self._total) if self._total else ""
+
+    def asked(self) -> TweetFilter:
+        """Return what the search box and the filters ask for."""
+        return TweetFilter(
+            search=self.search.text().strip(),
+            language=self.language.currentData() or "",
+            leaf=self.label.currentData() or "",
+            status=self.status.currentData() or "",
+        )
+
+    def clear_filters(self) -> None:
+        """Show all tweets again."""
+        for choice in (self.language, self.label, self.status):
+            choice.blockSignals(True)
+            choice.setCurrentIndex(0)
+            choice.blockSignals(False)
+        self.search.clear()
+        self._pause.stop()
+        self._ask()
+
+    def _ask(self) -> None:
+        self._pause.stop()
+        self.model.ask(self.asked(), self.order.currentData() or "file")
+
+    def _go_to_search(self) -> None:
+        self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search.selectAll()
+
+    def _tell(self, error: Exception) -> None:
+        self.notice.tell(Tone.ERROR, str(error))
+
+    # What is shown
+
+    def _show_languages(self, found: dict[str, tuple[int, int]]) -> None:
+        self._total = sum(total for _, total in found.values())
+        chosen = self.language.currentData()
+        self.language.blockSignals(True)
+        self.language.clear()
+        self.language.addItem(self.tr("All languages"), "")
+        for code, (_, total) in found.items():
+            name = f"{language_name(code)}  {figures.count(total)}"
+            self.language.addItem(name, code or NO_LANGUAGE)
+        self.language.setCurrentIndex(max(0, self.language.findData(chosen)))
+        self.language.blockSignals(False)
+        self._show_state()
+        self.state_changed.emit()
+
+    def _show_count(self, count: int) -> None:
+        self.notice.clear()
+        filtered = self.asked() != TweetFilter()
+        if not filtered and self.order.currentIndex() < 2:
+            self._total = count
+            text = self.tr("%n tweet(s)", "", count) if count < 2 else self.tr("{count} tweets")
+        else:
+            text = self.tr("{count} of {total} tweets")
+        self.count.setText(text.format(count=figures.count(count), total=figures.count(self._total)))
+        self._show_state()
+        if not self.table.selectionModel().hasSelection():
+            self.tweet_selected.emit(None)
+
+    def _show_state(self) -> None:
+        if self.model.rowCount():
+            self.stack.setCurrentWidget(self.table)
+        elif self._total:
+            uncertain = self.order.currentIndex() > 1 and self.asked() == TweetFilter()
+            self.no_hit_text.setText(
+                self.tr("No tweet has a prediction yet, so none is more uncertain than another.")
+                if uncertain
+                else self.tr("No tweet passes the search and the filters.")
+            )
+            self.stack.setCurrentWidget(self.no_hit)
+        else:
+            self.stack.setCurrentWidget(self.empty)
+        for control in (self.search, self.language, self.label, self.status, self.order):
+            control.setEnabled(self._total > 0)
+        self.count.setVisible(self._total > 0)
+
+    def _selected(self, selected: QItemSelection) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        self.tweet_selected.emit(self.model.tweet(rows[0].row()) if rows else None)
+
+    def _reselected(self) -> None:
+        """A selected row whose page has only now been read is told now."""
+        if self.table.selectionModel().hasSelection():
+            self._selected(self.table.selectionModel().selection())
+
+    def _label_selected(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        row = self.model.tweet(rows[0].row()) if rows else None
+        if row is not None:
+            self.page_wanted.emit("label")
+            self.label_wanted.emit(row.id)
+
+    # How it is made
+
+    def _choice(self, name: str) -> QComboBox:
+        choice = QComboBox()
+        choice.setAccessibleName(name)
+        choice.setToolTip(name)
+        choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        choice.setMinimumContentsLength(11)
+        return choice
+
+    def _fill_choices(self) -> None:
+        leaves = self.study.codebook.leaves if self.study else ()
+        for choice, entries in (
+            (self.language, [(self.tr("All languages"), "")]),
+            (
+                self.label,
+                [(self.tr("All classes"), "")]
+                + [(f"{shape_of(leaf)} {leaf.name}", leaf.code) for leaf in leaves],
+            ),
+            (
+                self.status,
+                [
+                    (self.tr("Labelled or not"), ""),
+                    (self.tr("Labelled"), "labelled"),
+                    (self.tr("Not labelled"), "unlabelled"),
+                    (self.tr("Coders disagree"), "disputed"),
+                    (self.tr("Predicted"), "predicted"),
+                    (self.tr("Not predicted"), "unpredicted"),
+                    (self.tr("Prediction failed"), "failed"),
+                ],
+            ),
+            (
+                self.order,
+                [
+                    (self.tr("In order of the file"), "file"),
+                    (self.tr("Last imported first"), "-file"),
+                    (self.tr("Most uncertain first"), "uncertain"),
+                    (self.tr("Most certain first"), "certain"),
+                ],
+            ),
+        ):
+            chosen = choice.currentData()
+            choice.blockSignals(True)
+            choice.clear()
+            for name, data in entries:
+                choice.addItem(name, data)
+            choice.setCurrentIndex(max(0, choice.findData(chosen)))
+            choice.blockSignals(False)
+
+    def _make_table(self) -> QTableView:
+        table = QTableView()
+        table.setModel(self.model)
+        table.setItemDelegate(TweetCells(table))
+        table.setAccessibleName(self.tr("Tweets"))
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        table.setShowGrid(False)
+        table.setWordWrap(False)
+        table.setTabKeyNavigation(False)
+        table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        rows = table.verticalHeader()
+        rows.setVisible(False)
+        # One fixed height: measuring a million rows would take minutes.
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        rows.setDefaultSectionSize(table.fontMetrics().height() + 2 * theme.SMALL)
+        head = table.horizontalHeader()
+        head.setHighlightSections(False)
+        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        head.setSectionResizeMode(columns.TEXT, QHeaderView.ResizeMode.Stretch)
+        for column, width in (
+            (columns.LANGUAGE, 112),
+            (columns.AUTHOR, 120),
+            (columns.DATE, 124),
+            (columns.LABEL, 108),
+            (columns.PREDICTION, 108),
+            (columns.CONFIDENCE, 88),
+        ):
+            table.setColumnWidth(column, width)
+        table.selectionModel().selectionChanged.connect(lambda selected, _: self._selected(selected))
+        self.model.dataChanged.connect(lambda *_: self._reselected())
+        table.doubleClicked.connect(lambda _: self._label_selected())
+        return table
+
+    def _lay_out(self) -> None:
+        self.empty = self._message(
+            self.tr("No tweets yet"),
+            QLabel(self.tr("Import tweets to begin: a CSV, Excel or Parquet table with a column of texts.")),
+            self.tr("Import tweets"),
+            lambda: self.page_wanted.emit("study"),
+        )
+        self.no_hit_text = QLabel()
+        self.no_hit = self._message(
+            self.tr("Nothing found"), self.no_hit_text, self.tr("Show all tweets"), self._show_everything
+        )
+        self.stack = QStackedWidget()
+        for shown in (self.table, self.empty, self.no_hit):
+            self.stack.addWidget(shown)
+        self.stack.setCurrentWidget(self.empty)
+        first = QHBoxLayout()
+        first.setSpacing(theme.SMALL)
+        first.addWidget(self.search, 1)
+        first.addWidget(self.count)
+        second = QHBoxLayout()
+        second.setSpacing(theme.SMALL)
+        for choice in (self.language, self.label, self.status):
+            second.addWidget(choice, 1)
+        second.addWidget(self.order, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.WIDE)
+        layout.setSpacing(theme.SMALL)
+        layout.addWidget(self.notice)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addSpacing(theme.TIGHT)
+        layout.addWidget(self.stack, 1)
+        self._show_state()
+
+    def _show_everything(self) -> None:
+        self.order.setCurrentIndex(0)
+        self.clear_filters()
+
+    def _message(self, title: str, text: QLabel, button: str, run: object) -> QFrame:
+        frame = QFrame()
+        heading = QLabel(title)
+        heading.setProperty("role", "heading")
+        text.setProperty("role", "muted")
+        text.setWordWrap(True)
+        text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        push = QPushButton(button)
+        push.setProperty("primary", True)
+        push.setAccessibleName(button)
+        push.clicked.connect(run)
+        layout = QVBoxLayout(frame)
+        layout.setSpacing(theme.MEDIUM)
+        layout.addStretch(2)
+        layout.addWidget(heading, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addWidget(text)
+        layout.addWidget(push, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addStretch(3)
+        frame.button = push  # type: ignore[attr-defined]
+        return frame
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "table"):
+            self.table.viewport().update()
