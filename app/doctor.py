@@ -95,7 +95,8 @@ def _missing(report: dict[str, Any]) -> list[str]:
     if not report["inference"]["available"]:
         missing.append('Classification needs llama.cpp: pip install "stancedesk[inference]".')
     if not report["training"].get("torch"):
-        missing.append('Training needs PyTorch: pip install "stancedesk[training]".')
+        told = report["training"].get("message")
+        missing.append(told or 'Training needs PyTorch: pip install "stancedesk[training]".')
     elif report["training"].get("cuda") and report["inference"]["device"] == "CPU":
         missing.append(
             "There is a GPU, but llama.cpp was built without it: classification runs on the processor. "

