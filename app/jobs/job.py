@@ -123,7 +123,7 @@ class Job(QObject):
             begin = psutil.Process(child.pid).create_time()
         except psutil.Error:
             begin = 0.0  # It has ended already; its events tell how.
-        record = JobRecord(identifier, kind, title, str(study), list(words), child.pid, begin)
+        record = JobRecord(identifier, kind, title, study_key(study), list(words), child.pid, begin)
         partial = folder / "job.partial"
         partial.write_text(json.dumps(asdict(record), ensure_ascii=False), encoding="utf-8")
         partial.replace(folder / "job.json")
@@ -152,7 +152,7 @@ class Job(QObject):
 
     def is_on(self, study: Path | str) -> bool:
         """Tell whether the job works on this study."""
-        return self.record.study == str(study)
+        return self.record.study == study_key(study)
 
     def stop(self) -> None:
         """Ask the job to stop. After the grace time, or when asked again, it is made to."""
@@ -226,6 +226,11 @@ class Job(QObject):
             shutil.rmtree(self.folder, ignore_errors=True)
         self.changed.emit()
         self.ended.emit(self.outcome)
+
+
+def study_key(study: Path | str) -> str:
+    """Return what a job remembers its study by: the file's one absolute path; "" for none."""
+    return str(Path(study).resolve()) if str(study) else ""
 
 
 def jobs_folder() -> Path:

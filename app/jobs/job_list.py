@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.jobs.job import Job, jobs_folder
+from app.jobs.job import Job, jobs_folder, study_key
 from app.jobs.outcome import JobOutcome
 
 # The training process gets a minute to finish its step, its conductor a little more.
@@ -63,7 +63,7 @@ class JobList(QObject):
         found = []
         known = {job.record.id for job in self._jobs}
         for folder in sorted(_folders()):
-            if folder.name in known or _study_of(folder) != str(study):
+            if folder.name in known or _study_of(folder) != study_key(study):
                 continue
             if (folder / "told").exists():
                 if time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
