@@ -27,8 +27,9 @@ _XLSX_ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[
 
 # Stata's and SPSS's own words.
 _RESERVED = frozenset([
-    "all", "and", "by", "eq", "ge", "gt", "le", "lt", "ne", "not", "or", "to", "with", "byte", "double", "float",
-    "if", "in", "int", "long", "using", "strl", "_all", "_b", "_coef", "_cons", "_n", "_pi", "_pred", "_rc", "_skip",
+    "all", "and", "by", "eq", "ge", "gt", "le", "lt", "ne", "not", "or", "to", "with", "byte", "double",
+    "float", "if", "in", "int", "long", "using", "strl", "_all", "_b", "_coef", "_cons", "_n", "_pi", "_pred",
+    "_rc", "_skip",
 ])  # fmt: skip
 
 
