@@ -60,11 +60,13 @@ class TableReader(AbstractContextManager["TableReader"]):
         if chunk:
             yield chunk
 
+    # The files stay open for as long as the reader, which closes them.
+
     def _open_csv(self) -> list[str]:
         from app.study import importing
 
         preview = importing.preview(self.path)
-        self._file = open(self.path, encoding=preview.encoding, newline="")
+        self._file = open(self.path, encoding=preview.encoding, newline="")  # noqa: SIM115
         self._csv = csv.reader(self._file, delimiter=preview.delimiter)
         csv.field_size_limit(1 << 24)
         columns = next(self._csv, [])
@@ -91,7 +93,7 @@ class TableReader(AbstractContextManager["TableReader"]):
             ) from error
 
     def _open_jsonl(self) -> list[str]:
-        self._file = open(self.path, encoding="utf-8-sig", newline="\n")
+        self._file = open(self.path, encoding="utf-8-sig", newline="\n")  # noqa: SIM115
         # The columns are those of all lines, so that a field that a later line brings is not lost.
         columns: dict[str, None] = {}
         self.total = 0

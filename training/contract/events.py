@@ -11,6 +11,7 @@ Kinds and their fields (each also has `event` and `time`, ISO 8601 in UTC):
 - ``finished`` (the results), ``cancelled``, ``failed`` (`message`, `kind`: "user" or "bug", `detail`)
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -58,10 +59,8 @@ class EventLog:
 
 def _silence_standard_output() -> None:
     """Point standard output to nowhere, so that the interpreter's last flush does not fail on a closed pipe."""
-    try:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        pass
 
 
 def parse_event(line: str) -> dict[str, Any] | None:

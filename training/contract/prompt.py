@@ -116,8 +116,8 @@ def encode_prompt(
         in_context = list(tokenize(prompt.cue + answer))
         if in_context[: len(after)] != after or len(in_context) != len(after) + 1:
             raise PromptError(
-                f"The base model writes the answer “{answer.strip()}” as more than one token, so it cannot be used here. "
-                "Choose another base model."
+                f"The base model writes the answer “{answer.strip()}” as more than one token, so it cannot be "
+                "used here. Choose another base model."
             )
         leaf_tokens.append(in_context[-1])
     if len(set(leaf_tokens)) != len(leaf_tokens):
