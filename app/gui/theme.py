@@ -1,12 +1,16 @@
 """Light and dark from the same twelve colour tokens, and the one style sheet made of them."""
 
+import logging
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QLoggingCategory, Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication
 
 import resources
+from app import paths
+
+_log = logging.getLogger(__name__)
 
 # Distances between things, in device-independent pixels.
 TIGHT, SMALL, MEDIUM, LARGE, WIDE = 4, 8, 12, 16, 24
@@ -97,6 +101,8 @@ def apply(choice: str) -> None:
     _chosen = choice
     application = QApplication.instance()
     assert isinstance(application, QApplication)
+    # Qt tells of each family that cannot shape a script, on its way to the one that can.
+    QLoggingCategory.setFilterRules("qt.text.font.db.warning=false")
     application.setStyle("Fusion")
     font = QFont()
     font.setFamilies(_FAMILIES)
@@ -121,6 +127,24 @@ def _scaled(svg: bytes, size: int) -> bytes:
     return svg.replace(b'width="24"', f'width="{size}"'.encode()).replace(
         b'height="24"', f'height="{size}"'.encode()
     )
+
+
+def _arrow(direction: str, colour: str) -> str:
+    """Return the style sheet's words for an arrow in a colour: it can show images from files only."""
+    points = "M3 6l5 5 5-5" if direction == "down" else "M3 10l5-5 5 5"
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16">'
+        f'<path d="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-linecap="round"/></svg>'
+    )
+    path = paths.cache_folder() / "theme" / f"{direction}-{colour.removeprefix('#')}.svg"
+    try:
+        if not path.is_file() or path.read_text(encoding="utf-8") != svg:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        _log.warning("The arrows of the window cannot be written: %s", error)
+        return ""
+    return f'image: url("{path.as_posix()}");'
 
 
 def leaf_colour(colour: str) -> QColor:
@@ -189,7 +213,11 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ bac
     selection-color: {t.text}; }}
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QComboBox:focus {{
     border-color: {t.accent}; }}
-QComboBox::drop-down {{ border: 0; width: 20px; }}
+QComboBox::drop-down {{ border: 0; width: 28px; }}
+QComboBox::down-arrow {{ {_arrow('down', t.muted)} width: 12px; height: 12px; }}
+QSpinBox::up-button, QSpinBox::down-button {{ border: 0; background: transparent; width: 24px; }}
+QSpinBox::up-arrow {{ {_arrow('up', t.muted)} width: 10px; height: 10px; }}
+QSpinBox::down-arrow {{ {_arrow('down', t.muted)} width: 10px; height: 10px; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.line}; }}
 QProgressBar {{ background: {t.raised}; border: 0; border-radius: 4px; min-height: 8px; max-height: 8px;
     text-align: center; }}
@@ -198,10 +226,20 @@ QTableView, QTableWidget, QListView, QListWidget, QTreeView {{ background: {t.su
     border: 1px solid {t.line}; border-radius: 6px; gridline-color: {t.line};
     alternate-background-color: {t.window}; selection-background-color: {t.selection};
     selection-color: {t.text}; }}
-QHeaderView::section {{ background: {t.window}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line};
+QHeaderView {{ background: {t.surface}; border: 0; border-bottom: 1px solid {t.line}; }}
+QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line};
     padding: 6px 8px; font-weight: 600; }}
 QScrollArea {{ border: 0; background: transparent; }}
 QScrollArea > QWidget > QWidget {{ background: transparent; }}
+QScrollBar {{ background: transparent; border: 0; margin: 0; }}
+QScrollBar:vertical {{ width: 10px; }}
+QScrollBar:horizontal {{ height: 10px; }}
+QScrollBar::handle {{ background: {t.line}; border-radius: 3px; margin: 2px; }}
+QScrollBar::handle:hover {{ background: {t.muted}; }}
+QScrollBar::handle:vertical {{ min-height: 32px; }}
+QScrollBar::handle:horizontal {{ min-width: 32px; }}
+QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QStatusBar {{ background: {t.window}; color: {t.muted}; }}
 QDockWidget {{ color: {t.text}; }}
 QDockWidget::title {{ background: {t.window}; padding: 8px 12px; font-weight: 600; }}

@@ -1,5 +1,6 @@
 """Short work off the window's thread: a function runs on a thread pool, its result comes back."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -60,15 +61,21 @@ class Work(QObject):
         try:
             result = function(self._progress, self._stop.is_set) if self._with_progress else function()
         except Exception as error:
-            self._ended.emit(None, error)
+            self._tell_end(None, error)
         else:
-            self._ended.emit(result, None)
+            self._tell_end(result, None)
+
+    def _tell_end(self, result: Any, error: Exception | None) -> None:
+        # At the program's end Qt's objects go before the last threads do.
+        with contextlib.suppress(RuntimeError):
+            self._ended.emit(result, error)
 
     def _progress(self, done: int, total: int) -> None:
         now = time.monotonic()
         if now - self._last_progress >= _PROGRESS_SECONDS or done == total:
             self._last_progress = now
-            self._progressed.emit(done, total)
+            with contextlib.suppress(RuntimeError):
+                self._progressed.emit(done, total)
 
     @Slot(object, object)
     def _tell_progress(self, done: int, total: int) -> None:
