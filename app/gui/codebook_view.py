@@ -32,6 +32,7 @@ class CodebookView(QWidget):
         self.text.setOpenLinks(False)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
         self.text.setStyleSheet("QTextBrowser { background: transparent; border: 0; padding: 0; }")
+        self.text.viewport().setAutoFillBackground(False)
         self.text.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.text.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.text.setAccessibleName(self.tr("Codebook"))

@@ -5,16 +5,19 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButto
 
 from app.gui import theme
 
+_WIDTH = 460
 
-class CoderPanel(QFrame):
+
+class CoderPanel(QWidget):
     """Asks for the coder's name, in the page. `chosen` gives the name."""
 
     chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("role", "card")
-        self.setMaximumWidth(560)
+        card = QFrame()
+        card.setProperty("role", "card")
+        card.setFixedWidth(_WIDTH)
         heading = QLabel(self.tr("Who is labelling?"))
         heading.setProperty("role", "heading")
         text = QLabel(
@@ -40,12 +43,20 @@ class CoderPanel(QFrame):
         row.setSpacing(theme.SMALL)
         row.addWidget(self.name, 1)
         row.addWidget(self.button)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout(card)
         layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.WIDE)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(heading)
         layout.addWidget(text)
         layout.addLayout(row)
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(card)
+        middle.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.addStretch(2)
+        outer.addLayout(middle)
+        outer.addStretch(3)
         self.setFocusProxy(self.name)
 
     def ask(self, name: str) -> None:

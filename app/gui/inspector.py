@@ -59,7 +59,7 @@ class Inspector(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.details = scroll
         self.codebook = CodebookView()
-        self.codebook.layout().setContentsMargins(theme.LARGE, theme.MEDIUM, theme.LARGE, theme.LARGE)
+        self.codebook.setContentsMargins(theme.LARGE, theme.MEDIUM, theme.LARGE, theme.LARGE)
         self.empty = QLabel(self.tr("Select a tweet to see all that is known about it."))
         self.empty.setProperty("role", "muted")
         self.empty.setWordWrap(True)

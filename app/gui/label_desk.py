@@ -1,15 +1,13 @@
 """What lies before the coder: the tweet in its card, the classes, a note."""
 
-from datetime import datetime
-
-from PySide6.QtCore import QLocale, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QScrollArea,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,12 +23,8 @@ _POINTS = 20.0
 
 
 def shown_date(created_at: str) -> str:
-    """Return a tweet's date in the way of the window's language; as it is where it is not ISO 8601."""
-    try:
-        found = datetime.fromisoformat(created_at)
-    except ValueError:
-        return created_at
-    return QLocale().toString(found, QLocale.FormatType.ShortFormat)
+    """Return the day and minute of an ISO 8601 date, which researchers of all languages read alike."""
+    return created_at[:16].replace("T", " ")
 
 
 class LabelDesk(QWidget):
@@ -50,7 +44,10 @@ class LabelDesk(QWidget):
         self.note.setToolTip(self.tr("A note beside the label (N); Esc leaves the field"))
         self.note.setAccessibleName(self.tr("Note"))
         self.note.setMaxLength(1000)
-        self.flag = QCheckBox(self.tr("Uncertain"))
+        self.flag = QToolButton()
+        self.flag.setText(self.tr("⚑ Uncertain"))
+        self.flag.setAccessibleName(self.tr("Uncertain"))
+        self.flag.setCheckable(True)
         self.flag.setToolTip(self.tr("Mark this label as uncertain (F)"))
         self.flag.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.card = QFrame()
@@ -60,7 +57,7 @@ class LabelDesk(QWidget):
         head.addWidget(self.about, 1)
         head.addWidget(self.earlier)
         inside = QVBoxLayout(self.card)
-        inside.setContentsMargins(2 * theme.LARGE, theme.WIDE, 2 * theme.LARGE, 2 * theme.LARGE)
+        inside.setContentsMargins(2 * theme.LARGE, theme.WIDE, 2 * theme.LARGE, theme.WIDE)
         inside.setSpacing(theme.LARGE)
         inside.addLayout(head)
         inside.addWidget(self.tweet)

@@ -1,31 +1,22 @@
 """The page where tweets are labelled, one after the other, by key."""
 
 import time
-from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QHideEvent, QShowEvent
-from PySide6.QtWidgets import (
-    QComboBox,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QStackedWidget,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import theme
 from app.gui.codebook_view import CodebookView, shape_of
 from app.gui.coder_panel import CoderPanel
+from app.gui.label_bar import LabelBar
 from app.gui.label_desk import LabelDesk
+from app.gui.label_end import LabelEnd
+from app.gui.label_keys import LabelKeys
 from app.gui.label_progress import LabelProgress
-from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
-from app.gui.page import Page, make_action
+from app.gui.page import Page
 from app.jobs.worker import run_in_worker
 from app.study import tweets
 from app.study.labelling import Labelling, Progress
@@ -57,8 +48,7 @@ class LabelPage(Page):
         self._turn = 0
         self._shown_at = 0.0
         self._telling = False
-        self._leaf_actions: list[QAction] = []
-        self._own_keys: dict[str, QAction] = {}
+        self._keys = LabelKeys(self)
         self._tell_later = QTimer(self)
         self._tell_later.setSingleShot(True)
         self._tell_later.setInterval(_TELL_MILLISECONDS)
@@ -70,7 +60,10 @@ class LabelPage(Page):
         self.coder_panel.chosen.connect(self._choose_coder)
         self.codebook = CodebookView()
         self.progress = LabelProgress()
-        self._make_controls()
+        self._make_acts()
+        self.bar = LabelBar((self.back_action, self.skip_action))
+        self.bar.language_chosen.connect(self._choose_language)
+        self.bar.coder_clicked.connect(self._ask_again)
         self._lay_out()
         self._show_nothing()
 
@@ -110,7 +103,6 @@ class LabelPage(Page):
         if name == self.coder and self.labelling is not None:
             return
         self.coder = name
-        self.coder_button.setText(name or self.tr("Who is labelling?"))
         self.row = None
         self._begin()
 
@@ -226,7 +218,7 @@ class LabelPage(Page):
         """Read the queue on a worker: in a large study, counting takes a moment. The tweet in sight may stay."""
         self._turn += 1
         turn, study, coder = self._turn, self.study, self.coder
-        language = self.language.currentData() or ""
+        language = self.bar.chosen_language()
         if study is None:
             return
         if not keep:
@@ -261,7 +253,7 @@ class LabelPage(Page):
         if turn != self._turn or self.study is None:
             return
         self.labelling, self._progress = labelling, progress
-        self._fill_languages(languages)
+        self.bar.show_languages(languages)
         self.state_changed.emit()
         if labelling is None:
             self._show_nothing()
@@ -313,93 +305,31 @@ class LabelPage(Page):
         if self.study is None or progress is None:
             self.stack.setCurrentWidget(self.blank)
         elif progress.total and not self.coder:
-            self.stack.setCurrentWidget(self.ask)
+            self.stack.setCurrentWidget(self.coder_panel)
             if self.isVisible():
-                self.coder_panel.ask(self.coder_panel.name.text())
-        elif not progress.total:
-            self._show_empty(
-                self.tr("No tweets to label"),
-                self.tr("Import tweets to begin."),
-                self.tr("Import tweets"),
-                "study",
-            )
-        elif self.language.currentData():
-            self._show_empty(
-                self.tr("All tweets in this language are labelled"),
-                self.tr("Go on with the other languages."),
-                self.tr("Show all languages"),
-                "all languages",
-            )
+                self.coder_panel.ask("")
         else:
-            self._show_empty(
-                self.tr("All tweets are labelled"),
-                self.tr("Train a model on them; then it can classify what you import later."),
-                self.tr("Train a model"),
-                "train",
-            )
-
-    def _show_empty(self, title: str, text: str, button: str, wanted: str) -> None:
-        self.empty_title.setText(title)
-        self.empty_text.setText(text)
-        self.empty_button.setText(button)
-        self.empty_button.setAccessibleName(button)
-        self._wanted = wanted
-        self.stack.setCurrentWidget(self.empty)
-
-    def _go_on(self) -> None:
-        if self._wanted == "all languages":
-            self.language.setCurrentIndex(0)
-        elif self._wanted:
-            self.page_wanted.emit(self._wanted)
+            self.end.show_reason(progress.total, self.bar.chosen_language())
+            self.stack.setCurrentWidget(self.end)
 
     def _show_controls(self) -> None:
         at_work = self.labelling is not None and self.row is not None
-        for action in (
-            *self._leaf_actions,
-            self.skip_action,
-            self.note_action,
-            self.flag_action,
-            self.clear_action,
-        ):
+        self._keys.enable_leaves(at_work)
+        for action in (self.skip_action, self.note_action, self.flag_action, self.clear_action):
             action.setEnabled(at_work)
         self.back_action.setEnabled(self.labelling is not None)
         self.side.setVisible(self._progress is not None and bool(self._progress.total))
-        for control in (self.back_button, self.skip_button, self.language):
-            control.setVisible(self.labelling is not None)
-        self.coder_button.setVisible(bool(self.coder))
+        self.progress.setVisible(self.labelling is not None)
+        self.bar.show_work(self.labelling is not None, self.coder)
 
     def _show_codebook(self) -> None:
         assert self.study is not None
         self.codebook.show_codebook(self.study.codebook)
         self.desk.leaves.show_codebook(self.study.codebook)
-        for action in self._leaf_actions:
-            self.removeAction(action)
-            action.deleteLater()
-        self._leaf_actions = []
-        taken = {leaf.key.casefold() for leaf in self.study.codebook.leaves}
-        for key, action in self._own_keys.items():
-            # A class's key comes first; the page's act keeps its other key or its button.
-            action.setShortcuts([k for k in key.split("|") if k.casefold() not in taken])
-        for leaf in self.study.codebook.leaves:
-            action = self._act(
-                self.tr("Label “{name}”").format(name=leaf.name),
-                leaf.key.upper(),
-                lambda c=leaf.code: self.label(c),
-            )
-            # A key held down must not label a hundred tweets.
-            action.setAutoRepeat(False)
-            self._leaf_actions.append(action)
-
-    def _fill_languages(self, found: dict[str, tuple[int, int]]) -> None:
-        chosen = self.language.currentData()
-        self.language.blockSignals(True)
-        self.language.clear()
-        self.language.addItem(self.tr("All languages"), "")
-        for code in found:
-            if code:
-                self.language.addItem(language_name(code), code)
-        self.language.setCurrentIndex(max(0, self.language.findData(chosen)))
-        self.language.blockSignals(False)
+        name = self.tr("Label “{name}”")
+        self._keys.show_leaves(
+            self.study.codebook.leaves, lambda leaf: name.format(name=leaf.name), self.label
+        )
 
     def _choose_language(self) -> None:
         self.row = None
@@ -412,7 +342,7 @@ class LabelPage(Page):
 
     def _ask_again(self) -> None:
         """Ask who labels, because another person sits down."""
-        self.stack.setCurrentWidget(self.ask)
+        self.stack.setCurrentWidget(self.coder_panel)
         self.coder_panel.ask(self.coder)
 
     def _named(self, code: str) -> str:
@@ -421,7 +351,7 @@ class LabelPage(Page):
         return f"{shape_of(leaf)} {leaf.name}"
 
     def _say(self, text: str) -> None:
-        self.last_act.setText(text)
+        self.bar.last_act.setText(text)
 
     def _tell(self, error: Exception) -> None:
         next_step = error.next_step if isinstance(error, UserError) else ""
@@ -441,7 +371,7 @@ class LabelPage(Page):
         super().showEvent(event)
         # The time before another page is not the time this tweet took.
         self._shown_at = time.monotonic()
-        if self.stack.currentWidget() is self.ask:
+        if self.stack.currentWidget() is self.coder_panel:
             self.coder_panel.setFocus()
         else:
             self.setFocus()
@@ -455,72 +385,29 @@ class LabelPage(Page):
 
     # How it is made
 
-    def _act(self, text: str, key: str, run: Callable[[], object], icon: str = "") -> QAction:
-        action = make_action(self, text, key, run, icon=icon)
-        # Only here, and not while a text field has the focus: fields take the keys of letters themselves.
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        return action
-
-    def _make_controls(self) -> None:
+    def _make_acts(self) -> None:
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.language = QComboBox()
-        self.language.setAccessibleName(self.tr("Language"))
-        self.language.setToolTip(self.tr("Label tweets in this language only"))
-        self.language.addItem(self.tr("All languages"), "")
-        self.language.currentIndexChanged.connect(lambda _: self._choose_language())
-        self.coder_button = QToolButton()
-        self.coder_button.setToolTip(self.tr("Who is labelling; press to change"))
-        self.coder_button.setAccessibleName(self.tr("Who is labelling"))
-        self.coder_button.clicked.connect(self._ask_again)
-        self.last_act = QLabel()
-        self.last_act.setProperty("role", "muted")
-        self.back_action = self._act(self.tr("Back"), "Backspace", self.back, "back")
-        self.skip_action = self._act(self.tr("Skip"), "Space", self.skip, "skip")
-        self.note_action = self._act(self.tr("Write a note"), "N", self.desk.note.setFocus)
-        self.flag_action = self._act(self.tr("Mark as uncertain"), "F", self.desk.flag.toggle)
-        self.clear_action = self._act(self.tr("Take the label off"), "Delete", self.clear_label)
-        self._own_keys = {
-            "Backspace|Left": self.back_action,
-            "Space|S": self.skip_action,
-            "N": self.note_action,
-            "F": self.flag_action,
-            "Delete": self.clear_action,
-        }
-        self._act(self.tr("Leave the note"), "Esc", self.setFocus)
+        add = self._keys.add
+        self.back_action = add(self.tr("Back"), ("Backspace", "Left"), self.back, "back")
+        self.skip_action = add(self.tr("Skip"), ("Space", "S"), self.skip, "skip")
+        self.note_action = add(self.tr("Write a note"), ("N",), self.desk.note.setFocus)
+        self.flag_action = add(self.tr("Mark as uncertain"), ("F",), self.desk.flag.toggle)
+        self.clear_action = add(self.tr("Take the label off"), ("Delete",), self.clear_label)
+        add(self.tr("Leave the note"), ("Esc",), self.setFocus)
         self.desk.note.returnPressed.connect(self.setFocus)
-        self.back_button, self.skip_button = QToolButton(), QToolButton()
-        for button, action in ((self.back_button, self.back_action), (self.skip_button, self.skip_action)):
-            button.setDefaultAction(action)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setAccessibleName(action.text())
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def _lay_out(self) -> None:
         self.blank = QWidget()
-        self._wanted = ""
-        self.empty_title, self.empty_text, self.empty_button = QLabel(), QLabel(), QPushButton()
-        self.empty_title.setProperty("role", "heading")
-        self.empty_text.setProperty("role", "muted")
-        self.empty_button.setProperty("primary", True)
-        self.empty_button.clicked.connect(self._go_on)
-        self.empty = _centred(self.empty_title, self.empty_text, self.empty_button)
-        self.ask = _centred(self.coder_panel)
+        self.end = LabelEnd()
+        self.end.page_wanted.connect(self.page_wanted)
+        self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()
-        for shown in (self.blank, self.desk, self.ask, self.empty):
+        for shown in (self.blank, self.desk, self.coder_panel, self.end):
             self.stack.addWidget(shown)
-        bar = QHBoxLayout()
-        bar.setSpacing(theme.SMALL)
-        for control in (self.back_button, self.skip_button):
-            bar.addWidget(control)
-        bar.addStretch(1)
-        bar.addWidget(self.last_act)
-        bar.addStretch(1)
-        bar.addWidget(self.language)
-        bar.addWidget(self.coder_button)
         left = QVBoxLayout()
         left.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.LARGE)
         left.setSpacing(theme.SMALL)
-        left.addLayout(bar)
+        left.addWidget(self.bar)
         left.addWidget(self.notice)
         left.addWidget(self.stack, 1)
         self.side = QFrame()
@@ -535,14 +422,3 @@ class LabelPage(Page):
         layout.setSpacing(0)
         layout.addLayout(left, 1)
         layout.addWidget(self.side)
-
-
-def _centred(*widgets: QWidget) -> QWidget:
-    holder = QWidget()
-    layout = QVBoxLayout(holder)
-    layout.setSpacing(theme.MEDIUM)
-    layout.addStretch(2)
-    for widget in widgets:
-        layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
-    layout.addStretch(3)
-    return holder

@@ -10,8 +10,8 @@ from app.gui.language_names import language_name
 from app.study.codebook import Leaf
 from app.study.labelling import Progress
 
-_ROW = 22
-_MOST_HEIGHT = 6 * _ROW
+_ROW = 26
+_MOST_HEIGHT = 5 * _ROW
 
 
 class _Rows(QWidget):
@@ -57,7 +57,7 @@ class _Rows(QWidget):
             shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
             painter.drawText(box.adjusted(left, 0, 0, 0), middle | Qt.AlignmentFlag.AlignLeft, shown)
             if part is not None:
-                track = QRectF(0, box.bottom() - 3, box.width(), 2)
+                track = QRectF(0, box.bottom() - 2, box.width(), 2)
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(QColor(t.raised))
                 painter.drawRect(track)

@@ -14,30 +14,30 @@ class TweetCells(QStyledItemDelegate):
     """Lays each tweet out in its own direction, and paints a class as its coloured sign and its name."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
-        super().initStyleOption(option, index)  # type: ignore[arg-type]
+        super().initStyleOption(option, index)
         row = index.data(ROW_ROLE) if index.column() == TEXT else None
         if row is not None:
             # The style aligns and cuts off by the direction of the item, not of its text.
-            option.direction = text_direction(row.text)  # type: ignore[attr-defined]
+            option.direction = text_direction(row.text)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         if index.column() not in (LABEL, PREDICTION):
-            super().paint(painter, option, index)  # type: ignore[arg-type]
+            super().paint(painter, option, index)
             return
         leaf = index.data(LEAF_ROLE)
         shown = QStyleOptionViewItem(option)
         self.initStyleOption(shown, index)
-        text, shown.text = shown.text, ""  # type: ignore[attr-defined]
-        style = shown.widget.style() if shown.widget else QApplication.style()  # type: ignore[attr-defined]
-        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, shown, painter, shown.widget)  # type: ignore[attr-defined]
+        text, shown.text = shown.text, ""
+        style = shown.widget.style() if shown.widget else QApplication.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, shown, painter, shown.widget)
         if not text:
             return
         painter.save()
-        painter.setFont(shown.font)  # type: ignore[attr-defined]
+        painter.setFont(shown.font)
         metrics = painter.fontMetrics()
-        box: QRect = shown.rect.adjusted(theme.SMALL, 0, -theme.TIGHT, 0)  # type: ignore[attr-defined]
+        box: QRect = shown.rect.adjusted(theme.SMALL, 0, -theme.TIGHT, 0)
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        colour = shown.palette.color(QPalette.ColorRole.Text)  # type: ignore[attr-defined]
+        colour = shown.palette.color(QPalette.ColorRole.Text)
         if leaf is None:
             sign, sign_colour = "⚠", QColor(theme.tokens().warning)
         else:

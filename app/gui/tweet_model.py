@@ -200,11 +200,11 @@ class TweetModel(QAbstractTableModel):
         if column == TEXT:
             return " ".join(row.text.split())
         if column == LANGUAGE:
-            return language_name(row.lang) if row.lang else figures.NONE
+            return language_name(row.lang).removesuffix(f" ({row.lang})") if row.lang else figures.NONE
         if column == AUTHOR:
             return row.author
         if column == DATE:
-            return row.created_at[:16].replace("T", " ")
+            return row.created_at[:10]
         if column == LABEL:
             return self.tr("disputed") if row.disputed else self._name(row.label)
         if column == PREDICTION:

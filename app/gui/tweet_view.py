@@ -90,7 +90,7 @@ class TweetView(QTextEdit):
         self.document().setDefaultTextOption(option)
         side = "rtl" if direction == Qt.LayoutDirection.RightToLeft else "ltr"
         self.setHtml(
-            f'<div dir="{side}" style="line-height:135%; white-space:pre-wrap">{tweet_html(self._tweet)}</div>'
+            f'<div dir="{side}" style="line-height:112%; white-space:pre-wrap">{tweet_html(self._tweet)}</div>'
         )
         self.setAccessibleDescription(self._tweet)
         self._fit()

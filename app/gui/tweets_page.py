@@ -1,17 +1,13 @@
 """The page of all tweets: search, filters, and a table that scrolls through a million rows."""
 
-from typing import TypeVar
-
 from PySide6.QtCore import QEvent, QItemSelection, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
-    QFrame,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
-    QPushButton,
     QStackedWidget,
     QTableView,
     QVBoxLayout,
@@ -21,19 +17,17 @@ from PySide6.QtWidgets import (
 from app.gui import figures, theme
 from app.gui import tweet_model as columns
 from app.gui.codebook_view import shape_of
+from app.gui.empty_state import EmptyState
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
 from app.gui.tweet_cells import TweetCells
 from app.gui.tweet_model import TweetModel
 from app.jobs.worker import run_in_worker
-from app.study import tweets
-from app.study.study import Study
+from app.study.study import Study, StudyCounts
 from app.study.tweets import NO_LANGUAGE, TweetFilter
 
 _TYPING_MILLISECONDS = 250
-
-W = TypeVar("W", bound=QWidget)
 
 
 class TweetsPage(Page):
@@ -108,7 +102,7 @@ class TweetsPage(Page):
             self.model.show_study(study)
             self._fill_choices()
         if what & {"tweets", "labels", "predictions", "codebook"}:
-            run_in_worker(lambda: tweets.languages(study), self._show_languages, self._tell, self)
+            run_in_worker(study.counts, self._show_counts, self._tell, self)
             self._ask()
 
     def state_text(self) -> str:
@@ -147,13 +141,16 @@ class TweetsPage(Page):
 
     # What is shown
 
-    def _show_languages(self, found: dict[str, tuple[int, int]]) -> None:
-        self._total = sum(total for _, total in found.values())
+    def _show_counts(self, counts: StudyCounts) -> None:
+        self._total = counts.tweets
+        # Without predictions their columns would only take room from the texts.
+        for column in (columns.PREDICTION, columns.CONFIDENCE):
+            self.table.setColumnHidden(column, not counts.predicted)
         chosen = self.language.currentData()
         self.language.blockSignals(True)
         self.language.clear()
         self.language.addItem(self.tr("All languages"), "")
-        for code, (_, total) in found.items():
+        for code, (_, total) in counts.per_language.items():
             name = f"{language_name(code)}  {figures.count(total)}"
             self.language.addItem(name, code or NO_LANGUAGE)
         self.language.setCurrentIndex(max(0, self.language.findData(chosen)))
@@ -179,7 +176,7 @@ class TweetsPage(Page):
             self.stack.setCurrentWidget(self.table)
         elif self._total:
             uncertain = self.order.currentIndex() > 1 and self.asked() == TweetFilter()
-            self.no_hit_text.setText(
+            self.no_hit.text.setText(
                 self.tr("No tweet has a prediction yet, so none is more uncertain than another.")
                 if uncertain
                 else self.tr("No tweet passes the search and the filters.")
@@ -277,30 +274,28 @@ class TweetsPage(Page):
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         head.setSectionResizeMode(columns.TEXT, QHeaderView.ResizeMode.Stretch)
         for column, width in (
-            (columns.LANGUAGE, 112),
+            (columns.LANGUAGE, 100),
             (columns.AUTHOR, 120),
-            (columns.DATE, 124),
-            (columns.LABEL, 108),
-            (columns.PREDICTION, 108),
-            (columns.CONFIDENCE, 88),
+            (columns.DATE, 100),
+            (columns.LABEL, 112),
+            (columns.PREDICTION, 112),
+            (columns.CONFIDENCE, 104),
         ):
             table.setColumnWidth(column, width)
+        table.setStyleSheet("QTableView::item { padding: 0 8px; border: 0; }")
         table.selectionModel().selectionChanged.connect(lambda selected, _: self._selected(selected))
         self.model.dataChanged.connect(lambda *_: self._reselected())
         table.doubleClicked.connect(lambda _: self._label_selected())
         return table
 
     def _lay_out(self) -> None:
-        self.empty = self._message(
-            self.tr("No tweets yet"),
-            QLabel(self.tr("Import tweets to begin: a CSV, Excel or Parquet table with a column of texts.")),
+        self.empty = EmptyState(
+            self.tr("Import tweets to begin: a CSV, Excel or Parquet table with a column of texts."),
             self.tr("Import tweets"),
-            lambda: self.page_wanted.emit("study"),
         )
-        self.no_hit_text = QLabel()
-        self.no_hit = self._message(
-            self.tr("Nothing found"), self.no_hit_text, self.tr("Show all tweets"), self._show_everything
-        )
+        self.empty.clicked.connect(lambda: self.page_wanted.emit("study"))
+        self.no_hit = EmptyState("", self.tr("Show all tweets"), self.tr("Show all tweets (Esc)"))
+        self.no_hit.clicked.connect(self._show_everything)
         self.stack = QStackedWidget()
         for shown in (self.table, self.empty, self.no_hit):
             self.stack.addWidget(shown)
@@ -327,27 +322,6 @@ class TweetsPage(Page):
     def _show_everything(self) -> None:
         self.order.setCurrentIndex(0)
         self.clear_filters()
-
-    def _message(self, title: str, text: QLabel, button: str, run: object) -> QFrame:
-        frame = QFrame()
-        heading = QLabel(title)
-        heading.setProperty("role", "heading")
-        text.setProperty("role", "muted")
-        text.setWordWrap(True)
-        text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        push = QPushButton(button)
-        push.setProperty("primary", True)
-        push.setAccessibleName(button)
-        push.clicked.connect(run)
-        layout = QVBoxLayout(frame)
-        layout.setSpacing(theme.MEDIUM)
-        layout.addStretch(2)
-        layout.addWidget(heading, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addWidget(text)
-        layout.addWidget(push, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addStretch(3)
-        frame.button = push  # type: ignore[attr-defined]
-        return frame
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -1,0 +1,56 @@
+"""What the label page shows while there is no tweet to label: why, and what to do next."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from app.gui.empty_state import EmptyState
+
+_ALL_LANGUAGES = "all languages"
+
+
+class LabelEnd(EmptyState):
+    """No tweets yet, all labelled in one language, or all labelled."""
+
+    page_wanted = Signal(str)
+    all_languages_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("", "", parent=parent)
+        self._wanted = ""
+        self.clicked.connect(self._go_on)
+
+    def show_reason(self, total: int, language: str) -> None:
+        """Say why there is nothing to label: of `total` tweets in the language none is left."""
+        if not total and not language:
+            self._show(
+                self.tr("There are no tweets to label yet. Import tweets to begin."),
+                self.tr("Import tweets"),
+                "study",
+            )
+        elif language:
+            self._show(
+                self.tr("All tweets in this language are labelled. Go on with the other languages."),
+                self.tr("Show all languages"),
+                _ALL_LANGUAGES,
+            )
+        else:
+            self._show(
+                self.tr(
+                    "All tweets are labelled. Train a model on them; then it can classify what you import later."
+                ),
+                self.tr("Train a model"),
+                "train",
+            )
+
+    def _show(self, text: str, button: str, wanted: str) -> None:
+        self.text.setText(text)
+        self.button.setText(button)
+        self.button.setAccessibleName(button)
+        self.button.setToolTip(button)
+        self._wanted = wanted
+
+    def _go_on(self) -> None:
+        if self._wanted == _ALL_LANGUAGES:
+            self.all_languages_wanted.emit()
+        else:
+            self.page_wanted.emit(self._wanted)

@@ -1,0 +1,52 @@
+"""The keys of the label page: one for each class, and those of the coder's other acts."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from app.gui.page import make_action
+from app.study.codebook import Leaf
+
+
+class LabelKeys:
+    """Actions that work on their page only, and not while one types: fields take the keys of letters first."""
+
+    def __init__(self, page: QWidget) -> None:
+        self._page = page
+        self._leaves: list[QAction] = []
+        self._acts: list[tuple[QAction, tuple[str, ...]]] = []
+
+    def add(self, text: str, keys: tuple[str, ...], run: Callable[[], object], icon: str = "") -> QAction:
+        """Add an act with its keys, the first of which is shown."""
+        action = make_action(self._page, text, keys[0], run, icon=icon)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._acts.append((action, keys))
+        return action
+
+    def show_leaves(
+        self, leaves: Iterable[Leaf], name: Callable[[Leaf], str], run: Callable[[str], object]
+    ) -> None:
+        """Give each class its key. Where an act has the same, the class's comes first."""
+        for action in self._leaves:
+            self._page.removeAction(action)
+            action.deleteLater()
+        self._leaves = []
+        taken = set()
+        for leaf in leaves:
+            action = make_action(self._page, name(leaf), leaf.key.upper(), partial(run, leaf.code))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            # A key held down must not label a hundred tweets.
+            action.setAutoRepeat(False)
+            self._leaves.append(action)
+            taken.add(leaf.key.casefold())
+        for action, keys in self._acts:
+            action.setShortcuts([QKeySequence(key) for key in keys if key.casefold() not in taken])
+
+    def enable_leaves(self, enabled: bool) -> None:
+        """Let the classes' keys work, or not."""
+        for action in self._leaves:
+            action.setEnabled(enabled)
