@@ -94,8 +94,9 @@ class ClassifyPage(QWidget):
         self._pause.setInterval(_PAUSE_MILLISECONDS)
         self._pause.timeout.connect(self._ask_count)
         for box in (self.model, self.which, self.language):
-            box.currentIndexChanged.connect(self._pause.start)
-        self.again.toggled.connect(self._pause.start)
+            # Not connected to `start` itself: it would take the index for an interval.
+            box.currentIndexChanged.connect(lambda _: self._pause.start())
+        self.again.toggled.connect(lambda _: self._pause.start())
         self._lay_out()
         self._show_report(None)
         jobs.added.connect(self._follow)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -20,6 +20,7 @@ class FigureTable(QTableWidget):
     def __init__(self, name: str, left: int = 1, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._left = left
+        self._most_rows = 16
         self.setAccessibleName(name)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -28,6 +29,7 @@ class FigureTable(QTableWidget):
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
         self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.horizontalHeader().setMinimumSectionSize(64)
@@ -61,13 +63,23 @@ class FigureTable(QTableWidget):
 
     def fit(self, most_rows: int = 16) -> None:
         """Make the table as high as its rows."""
-        self.resizeRowsToContents()
-        shown = min(self.rowCount(), most_rows)
-        height = sum(self.rowHeight(row) for row in range(shown))
-        bar = self.horizontalScrollBar().sizeHint().height() if shown else 0
-        self.setFixedHeight(
-            height + self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth() + bar
-        )
+        self._most_rows = most_rows
+        row_height = self.fontMetrics().height() + 10
+        self.verticalHeader().setDefaultSectionSize(row_height)
+        height = row_height * min(self.rowCount(), most_rows)
+        # Room for the scroll bar only where there is one: it would hide the last row.
+        if self.isVisible() and self.horizontalHeader().length() > self.viewport().width():
+            height += self.horizontalScrollBar().sizeHint().height()
+        self.setFixedHeight(height + self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.fit(self._most_rows)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.fit(self._most_rows)
 
     def text(self, row: int, column: int) -> str:
         """Return a cell's text."""

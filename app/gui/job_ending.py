@@ -12,7 +12,7 @@ def tell_ending(notice: Notice, title: str, outcome: JobOutcome, kept: str) -> N
         stopped = QCoreApplication.translate("job_ending", "{title}: stopped.").format(title=title)
         notice.tell(Tone.INFO, stopped, kept)
     elif outcome.ending == "interrupted":
-        notice.tell(Tone.WARNING, f"{title}: {outcome.message}", outcome.next_step, outcome.detail)
+        notice.tell(Tone.WARNING, f"{title}. {outcome.message}", outcome.next_step, outcome.detail)
     elif outcome.ending == "failed":
         notice.tell(Tone.ERROR, outcome.message, outcome.next_step, outcome.detail)
     else:

@@ -1,7 +1,16 @@
 """The strip at the bottom of every page: each running job with its progress and its stop button."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui import figures
 from app.jobs.job import Job
@@ -62,8 +71,9 @@ class JobRow(QWidget):
     def __init__(self, job: Job, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._job = job
-        self.title = QPushButton(job.title)
-        self.title.setFlat(True)
+        self.title = QToolButton()
+        self.title.setText(job.title)
+        self.title.setAutoRaise(True)
         self.title.setCursor(Qt.CursorShape.PointingHandCursor)
         self.title.setToolTip(self.tr("Show the page of this job"))
         self.title.clicked.connect(lambda: self.clicked.emit(job.kind))

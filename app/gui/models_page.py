@@ -45,6 +45,7 @@ class ModelsPage(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Models on the shelf"))
         self.list.setFixedWidth(260)
+        self.list.setSpacing(theme.TIGHT)
         self.list.currentRowChanged.connect(self._show_details)
         self.details = ModelDetails()
         add_folder = make_action(

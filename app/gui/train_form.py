@@ -66,6 +66,7 @@ class TrainForm(QWidget):
         self.base.setToolTip(self.tr("The model that is fine-tuned"))
         self.base.currentIndexChanged.connect(self._show_base)
         self.base.activated.connect(self._choose_file_if_asked)
+        self._base_is_chosen = False
         self.base_note = QLabel()
         self.base_note.setWordWrap(True)
         self.base_note.setProperty("role", "muted")
@@ -191,6 +192,7 @@ class TrainForm(QWidget):
         first = next((base.name for base in bases if base.available), None)
         self.base.setCurrentIndex(max(0, self.base.findData(before if before and before != _FILE else first)))
         self.base.blockSignals(False)
+        self._suggest_base()
         self._show_base()
 
     def add_base_file(self, path: Path) -> None:
@@ -200,6 +202,7 @@ class TrainForm(QWidget):
             known = self.base.count() - 1
             self.base.insertItem(known, path.name, str(path))
         self.base.setCurrentIndex(known)
+        self._base_is_chosen = True
 
     def set_readiness(self, ready: Readiness) -> None:
         """Show how many tweets of each language and class may be trained on."""
@@ -236,10 +239,12 @@ class TrainForm(QWidget):
                 checked = language not in unchecked
                 item.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
         self.languages.blockSignals(False)
+        self._suggest_base()
 
     def use(self, base: str, languages: Sequence[str], epochs: int, seed: int) -> None:
         """Fill in the settings of an earlier run."""
         index = self.base.findData(base)
+        self._base_is_chosen = True
         if index >= 0:
             self.base.setCurrentIndex(index)
         self.epochs.setValue(epochs)
@@ -290,7 +295,18 @@ class TrainForm(QWidget):
         self.name.setPlaceholderText(f"{self._study_name}-{stem}")
         self.changed.emit()
 
+    def _suggest_base(self) -> None:
+        """Choose the base that knows most of the study's languages, until the user chooses one."""
+        if self._base_is_chosen:
+            return
+        labelled = {item.data(Qt.ItemDataRole.UserRole) for item in self._language_items()}
+        there = [base for base in self._bases.values() if base.available]
+        if there:
+            best = max(there, key=lambda base: len(labelled & set(base.languages)))
+            self.base.setCurrentIndex(self.base.findData(best.name))
+
     def _choose_file_if_asked(self, index: int) -> None:
+        self._base_is_chosen = True
         if self.base.itemData(index) != _FILE:
             return
         chosen, _ = QFileDialog.getOpenFileName(

@@ -216,15 +216,15 @@ class TrainPage(QWidget):
                     base=base.title, how=base.missing
                 )
             )
-        if self._ready is not None:
-            if self._ready.missing and not self._ready.rows and not self.form.chosen_languages():
+        if self.form.languages.rowCount() and not self.form.chosen_languages():
+            found.append(self.tr("No language is checked. Check at least one."))
+        elif self._ready is not None:
+            if not self._ready.rows:
                 found.append(
                     self.tr(
                         "No tweet is labelled yet. Label at least two classes with {n} tweets each on the page "
                         "Label, or import tweets with labels."
                     ).format(n=training_runs.LEAST_ROWS_A_CLASS)
-                    if not self.form.languages.rowCount()
-                    else self.tr("No language is checked. Check at least one.")
                 )
             else:
                 found += [f"{sentence} {self.tr('Label more tweets.')}" for sentence in self._ready.missing]
@@ -237,8 +237,7 @@ class TrainPage(QWidget):
             self.reasons.tell(Tone.WARNING, "\n".join(obstacles))
         else:
             self._tell_memory()
-        none_checked = self.form.languages.rowCount() > 0 and not self.form.chosen_languages()
-        self.start.setEnabled(known and not obstacles and not none_checked)
+        self.start.setEnabled(known and not obstacles)
 
     def _tell_memory(self) -> None:
         base = self.form.chosen_base()
