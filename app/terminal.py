@@ -40,7 +40,7 @@ class TerminalProgress:
             return
         self._last = now
         done, total, unit = event.get("done", 0), event.get("total", 0), event.get("unit", "")
-        parts = [f"  {done:,} of {total:,} {unit}"]
+        parts = [f"  {done:,} of {total:,} {unit}" if total else f"  {done:,} {unit}"]
         if event.get("loss") is not None:
             parts.append(f"loss {event['loss']:.3f}")
         if event.get("rate"):

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 _SPREAD_SLOPE = 0.3
 _SPREAD_BIAS = 0.25
 _LEAST_SLOPE = 0.05
+# So narrow that the biases stay at zero.
+_NO_SPREAD = 1e-6
 
 
-def fit(logits: "Floats", gold: Sequence[int]) -> dict[str, Any]:
+def fit(logits: "Floats", gold: Sequence[int], *, with_bias: bool = True) -> dict[str, Any]:
     """Return `{"temperature": float, "bias": [float, …]}` for logits (rows, leaves) and rows' leaf indices.
 
-    The logarithm of probabilities will do for logits. Rows with NaN are left out; without rows it is the
+    Without bias no label changes: only the confidence does. The logarithm of probabilities will do for logits. Rows with NaN are left out; without rows it is the
     identity.
     """
     import numpy as np
@@ -39,14 +41,15 @@ def fit(logits: "Floats", gold: Sequence[int]) -> dict[str, Any]:
     # In the slope 1/temperature and the biases the problem is convex: Newton's method with halved steps ends
     # at its one minimum.
     theta = np.concatenate([[1.0], np.zeros(z.shape[1])])
-    value, gradient, curvature = _objective(theta, z, y)
+    spread = _SPREAD_BIAS if with_bias else _NO_SPREAD
+    value, gradient, curvature = _objective(theta, z, y, spread)
     for _ in range(100):
         step = np.linalg.solve(curvature, gradient)
         size = 1.0
         while size > 1e-6:
             trial = theta - size * step
             trial[0] = max(trial[0], _LEAST_SLOPE)
-            trial_value, trial_gradient, trial_curvature = _objective(trial, z, y)
+            trial_value, trial_gradient, trial_curvature = _objective(trial, z, y, spread)
             if trial_value <= value:
                 break
             size /= 2
@@ -56,11 +59,11 @@ def fit(logits: "Floats", gold: Sequence[int]) -> dict[str, Any]:
         theta, value, gradient, curvature = trial, trial_value, trial_gradient, trial_curvature
         if gain < 1e-12:
             break
-    bias = theta[1:] - theta[1:].mean()
+    bias = (theta[1:] - theta[1:].mean()) * with_bias
     return {"temperature": float(1 / theta[0]), "bias": [float(b) for b in bias]}
 
 
-def _objective(theta: "Floats", z: "Floats", y: "Floats") -> "tuple[float, Floats, Floats]":
+def _objective(theta: "Floats", z: "Floats", y: "Floats", spread: float) -> "tuple[float, Floats, Floats]":
     """Return the penalised negative log-likelihood, its gradient and its matrix of second derivatives."""
     import numpy as np
 
@@ -69,7 +72,7 @@ def _objective(theta: "Floats", z: "Floats", y: "Floats") -> "tuple[float, Float
     scores = scores - scores.max(axis=1, keepdims=True)
     log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
     p = np.exp(log_p)
-    precision = np.concatenate([[_SPREAD_SLOPE**-2], np.full(classes, _SPREAD_BIAS**-2)])
+    precision = np.concatenate([[_SPREAD_SLOPE**-2], np.full(classes, spread**-2)])
     away = theta - np.concatenate([[1.0], np.zeros(classes)])
     value = float(-(y * log_p).sum() + 0.5 * (precision * away**2).sum())
     error = p - y

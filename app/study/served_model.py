@@ -68,7 +68,10 @@ def choose_served_model(
 
     card.form = form
     card.quantisation = spec.single_type if form == "single" else base.quantisation
-    card.calibration = calibration.fit(logits[form], [spec.leaves.index(label) for label in gold])
+    # The temperature alone: it changes no label, so that what the gate compared is what is served. A bias for
+    # each class favours the frequent one; on Gemma-3-270M it cost up to 1.3 points of macro-F1 on these rows.
+    places = [spec.leaves.index(label) for label in gold]
+    card.calibration = calibration.fit(logits[form], places, with_bias=False)
     served = calibration.apply(logits[form], card.calibration)
     predicted = [spec.leaves[i] for i in served.argmax(axis=1)]
     card.parity = {"served": form, "reason": reason, "rows": len(rows)} | {

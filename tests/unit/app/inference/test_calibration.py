@@ -83,3 +83,13 @@ def test_expected_calibration_error_by_hand() -> None:
     gold = [0] * 8 + [1] * 2 + [0] * 5 + [1] * 5
     assert calibration.expected_calibration_error(p, gold, bins=2) == pytest.approx(0.1)
     assert np.isnan(calibration.expected_calibration_error(np.zeros((0, 2)), []))
+
+
+def test_without_bias_no_label_changes() -> None:
+    logits, gold = _sample(500, slope=0.4, bias=[0.6, -0.2, -0.4, 0.0])
+    found = calibration.fit(logits, gold, with_bias=False)
+    assert found["bias"] == [0, 0, 0, 0]
+    assert found["temperature"] > 1.5
+    np.testing.assert_array_equal(
+        calibration.apply(logits, found).argmax(axis=1), calibration.apply(logits, {}).argmax(axis=1)
+    )
