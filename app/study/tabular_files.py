@@ -40,12 +40,12 @@ class TableReader(AbstractContextManager["TableReader"]):
         if path.stat().st_size == 0:
             raise UserError(f"{path.name} is empty.", "Choose another file.")
         self._file: IO[str] | None = None
-        if ending == ".parquet":
-            self.columns = self._open_parquet()
-        elif ending == ".jsonl":
-            self.columns = self._open_jsonl()
-        else:
-            self.columns = self._open_csv()
+        openers = {".parquet": self._open_parquet, ".jsonl": self._open_jsonl}
+        try:
+            self.columns = openers.get(ending, self._open_csv)()
+        except BaseException:
+            self.close()
+            raise
 
     def chunks(self) -> Iterator[list[Row]]:
         """Yield the rows in order; raise `UserError` at the first that cannot be read."""
@@ -73,6 +73,12 @@ class TableReader(AbstractContextManager["TableReader"]):
         for column in columns:
             if columns.count(column) > 1:
                 raise UserError(f"{self.path.name} has two columns named “{column}”.", "Rename one of them.")
+        # A first pass, a few seconds a million rows, so that the long second one can tell how far it is.
+        self.columns = columns
+        self.total = sum(1 for _ in self._csv_rows())
+        self._file.seek(0)
+        self._csv = csv.reader(self._file, delimiter=preview.delimiter)
+        next(self._csv)
         return columns
 
     def _csv_rows(self) -> Iterator[Row]:
@@ -139,13 +145,17 @@ class TableReader(AbstractContextManager["TableReader"]):
         for batch in self._parquet.iter_batches(CHUNK):
             yield from batch.to_pylist()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
         if self._file is not None:
             self._file.close()
         if hasattr(self, "_parquet"):
             self._parquet.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class TableWriter(Protocol):
