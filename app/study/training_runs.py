@@ -121,6 +121,10 @@ def train(
         raise UserError(ready.missing[0], "Label more tweets, or choose more languages.")
     for language in set(languages) - set(ready.per_language):
         raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
+    for earlier in list_runs(study)[:1]:
+        if earlier.status == "interrupted":
+            message = f"The training of “{earlier.name}” was interrupted; its run folder is {earlier.folder}"
+            on_event(make_event("warning", message=message))
     base_file = shelf.base_file(base)
     taken = {model.name for model in models.list_models(study)}
     model_name = shelf.free_name(name or f"{study.name}-{base_file.name}", taken)
@@ -132,6 +136,7 @@ def train(
         log.append(event)
         on_event(event)
 
+    ended = "failed"
     try:
         if base_file.licence_url:
             tell(
@@ -146,6 +151,7 @@ def train(
         )
         outcome = run_training(run, on_event, stop)
         if outcome == "interrupted":
+            ended = outcome
             raise UserError(
                 "Training was interrupted: its process ended without a word (killed, or out of memory).",
                 f"Start it again; its log is {run.log}.",
@@ -166,7 +172,7 @@ def train(
         tell("stage", stage="shelve", message=served.reason)
         entry = shelf.place(served.folder, model_name)
     except BaseException as error:
-        runs.update(study, run_id, status="failed" if isinstance(error, Exception) else "interrupted")
+        runs.update(study, run_id, status=ended if isinstance(error, Exception) else "interrupted")
         if isinstance(error, Exception):
             log.write("failed", message=str(error), kind="user" if isinstance(error, UserError) else "bug")
         raise

@@ -97,6 +97,11 @@ def test_killed_training_is_told_as_interrupted(
     # The study is whole, and nothing half-made stands on the shelf.
     program("export", study, tmp_path / "after.csv")
     assert json.loads(program("models", "--json"))["models"] == []
+    # The next training says so, too.
+    stop = tmp_path / "stop"
+    stop.touch()
+    out = program("train", study, "--json", "--stop-file", stop, status=1)
+    assert out.strip().endswith("Stopped before the model was ready.")
 
 
 def test_a_killed_conductor_leaves_an_interrupted_run(
