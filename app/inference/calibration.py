@@ -26,8 +26,8 @@ _NO_SPREAD = 1e-6
 def fit(logits: "Floats", gold: Sequence[int], *, with_bias: bool = True) -> dict[str, Any]:
     """Return `{"temperature": float, "bias": [float, …]}` for logits (rows, leaves) and rows' leaf indices.
 
-    Without bias no label changes: only the confidence does. The logarithm of probabilities will do for logits. Rows with NaN are left out; without rows it is the
-    identity.
+    Without bias no label changes: only the confidence does. The logarithm of probabilities will do for
+    logits. Rows with NaN are left out; without rows it is the identity.
     """
     import numpy as np
 

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from app.inference.gguf_file import GGUFError, GGUFHead, read_head, rewrite
+from app.inference.gguf_file import rewrite
+from training.contract.gguf_head import GGUFError, GGUFHead, read_head
 
 SINGLE, BASE, ADAPTER = "model.gguf", "base.gguf", "adapter.gguf"
 FORMS = ("single", "adapter")

@@ -44,8 +44,8 @@ def test_a_replaced_tensor_and_the_file_type_are_all_that_changes(small_base: Pa
     original.copy(path, {name: (0, lambda: numbers.view(np.uint8))}, file_type=7)
     copy = GGUFFile(path)
     assert copy.value("general.file_type") == 7
-    assert {key: copy.value(key) for key in copy.keys if key != "general.file_type"} == {
-        key: original.value(key) for key in original.keys if key != "general.file_type"
+    assert {key: copy.value(key) for key in copy.head.keys if key != "general.file_type"} == {
+        key: original.value(key) for key in original.head.keys if key != "general.file_type"
     }
     np.testing.assert_array_equal(copy.numbers(name), numbers)
     for other in original.tensors:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from app.inference.engine import Engine
-from app.inference.gguf_file import read_head
 from app.inference.model_file import ModelCard
+from training.contract.gguf_head import read_head
 from training.contract.prompt import Prompt, encode_prompt, fine_tuned_prompt
 
 REPOSITORY = Path(__file__).parents[4]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.inference.engine import Engine
-from app.inference.gguf_file import GGUFError, read_head, rewrite
+from app.inference.gguf_file import rewrite
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError, read_card, sha256, write_card
+from training.contract.gguf_head import GGUFError, read_head
 
 from .conftest import REPOSITORY, make_card, write_adapter
 
