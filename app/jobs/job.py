@@ -169,6 +169,9 @@ class Job(QObject):
     def release(self) -> None:
         """Stop watching; the process goes on."""
         self._timer.stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._child is not None and self._child.poll() is None:
             # To Popen a child that is left running on purpose is a mistake to warn of.
             self._child.returncode = 0
@@ -221,6 +224,7 @@ class Job(QObject):
 
     def _end(self) -> None:
         self._timer.stop()
+        self._let_go()
         self.outcome = outcome_of(self._last, asked_to_stop=self.is_stopping, log=tail(self.log))
         if self.outcome.ending in ("finished", "cancelled"):
             shutil.rmtree(self.folder, ignore_errors=True)

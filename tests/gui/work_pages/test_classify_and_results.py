@@ -1,0 +1,190 @@
+"""Classifying a study with a real model through the window, then its results."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.gui.classify_page import ClassifyPage
+from app.gui.notice import Tone
+from app.gui.results_page import ResultsPage
+from app.jobs.job_list import JobList
+from app.study import models, predictions
+from app.study.shelf import ModelEntry
+from app.study.study import Study
+
+from .conftest import Replay
+
+Settle = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture
+def page(qtbot: QtBot, study: Study, jobs: JobList) -> ClassifyPage:
+    shown = ClassifyPage(study, jobs)
+    qtbot.addWidget(shown)
+    shown.show()
+    return shown
+
+
+def test_without_a_model_it_leads_to_training(qtbot: QtBot, page: ClassifyPage, settle: Settle) -> None:
+    settle(lambda: page.stack.currentIndex() == 0)
+    with qtbot.waitSignal(page.page_wanted) as wanted:
+        page.empty.button.click()
+    assert wanted.args == ["train", ""]
+
+
+def test_the_number_of_selected_tweets_follows_the_choices(
+    model: ModelEntry, page: ClassifyPage, study: Study, settle: Settle
+) -> None:
+    settle(lambda: page.selected.text() == "42 tweets selected")
+    page.which.setCurrentIndex(1)
+    settle(lambda: page.selected.text() == "2 tweets selected")
+    page.language.setCurrentIndex(page.language.findData("es"))
+    settle(lambda: page.selected.text() == "1 tweets selected")
+    page.again.setChecked(True)
+    assert page.words() == [
+        "classify",
+        str(study.path.resolve()),
+        "--model=tiny",
+        "--only=unlabelled",
+        "--language=es",
+        "--again",
+    ]
+
+
+def test_a_real_model_classifies_the_study_and_its_results_are_shown(
+    qtbot: QtBot, model: ModelEntry, page: ClassifyPage, study: Study, jobs: JobList, settle: Settle
+) -> None:
+    settle(lambda: page._selected == 42 and page.start.isEnabled())
+    with qtbot.waitSignal(page.study_written, timeout=120000):
+        page.start.click()
+        assert not page.settings.isEnabled()
+    assert page.notice.tone is Tone.GOOD, page.notice.text
+    assert "42 selected = 42 classified + 0 failed" in page.sum.text()
+    assert sum(page.bars.counts.values()) == 42
+    (known,) = models.list_models(study)
+    assert (known.name, known.predicted) == ("tiny", 42)
+    settle(lambda: page._selected == 0)
+    assert not page.start.isEnabled()
+
+    results = ResultsPage(study, jobs)
+    qtbot.addWidget(results)
+    results.show()
+    settle(lambda: results.shares.rowCount() == 2)
+    assert results.shares.texts()[0][:2] == ["English (en)", "25"]
+    assert results.bars.counts == {
+        leaf: sum(one.get(leaf, 0) for one in predictions.per_language(study, "tiny").values())
+        for leaf in study.codebook.leaf_codes
+    }
+    with qtbot.waitSignal(results.study_written, timeout=120000):
+        results.evaluate.click()
+    assert results.overall.texts()[0][:2] == ["all languages", "40"]
+    assert [row[:2] for row in results.languages.texts()] == [
+        ["English (en) *", "24"],
+        ["Spanish (es) *", "16"],
+    ]
+    assert "had no part in this training" in results.note.text
+    assert results.few.isVisible()
+
+
+def test_running_shares_and_rate_are_shown_and_stop_keeps_what_is_done(
+    page: ClassifyPage, replay: Replay, settle: Settle
+) -> None:
+    progress: dict[str, Any] = {
+        "event": "progress",
+        "time": "",
+        "stage": "classify",
+        "done": 20,
+        "total": 42,
+        "unit": "tweets",
+        "rate": 50.0,
+        "seconds_left": 0.4,
+        "per_leaf": {"pro": 15, "anti": 5},
+    }
+    replay("classify", [progress])
+    settle(lambda: page.bars.counts == {"pro": 15, "anti": 5})
+    assert "50.0 tweets a second" in page.panel.figures.text()
+    page.panel.stop.click()
+    page.panel.stop.click()
+    settle(page.settings.isEnabled)
+    assert "is kept" in page.notice.text
+
+
+def report(**fields: Any) -> dict[str, Any]:
+    return {
+        "event": "finished",
+        "time": "",
+        "model": "tiny",
+        "selected": 42,
+        "predicted": 42,
+        "failed": 0,
+        "seconds": 2.0,
+        "per_second": 21.0,
+        "per_leaf": {"pro": 40},
+        "failures": {},
+    } | fields
+
+
+def test_failures_are_shown_with_reasons_and_can_be_tried_again(
+    page: ClassifyPage, replay: Replay, settle: Settle
+) -> None:
+    replay("classify", [report(predicted=40, failed=2, failures={"no text is left": 2})], stays=False)
+    settle(page.failures.isVisible)
+    assert page.failures.texts() == [["no text is left", "2"]]
+    assert page.notice.tone is Tone.WARNING
+    assert page.retry.isVisible()
+
+
+def test_counts_that_do_not_reconcile_are_an_error(
+    page: ClassifyPage, replay: Replay, settle: Settle
+) -> None:
+    replay("classify", [report(predicted=40)], stays=False)
+    settle(lambda: page.notice.tone is Tone.ERROR)
+    assert "2 tweets are missing" in page.notice.text
+
+
+def test_a_killed_classification_is_told_as_interrupted(
+    page: ClassifyPage, replay: Replay, settle: Settle
+) -> None:
+    job = replay("classify", [{"event": "stage", "time": "", "stage": "classify", "message": "x"}])
+    settle(lambda: len(job.history) == 1)
+    psutil.Process(job.record.pid).kill()
+    settle(lambda: "interrupted" in page.notice.text)
+    assert page.settings.isEnabled()
+
+
+def test_scores_on_trained_tweets_are_marked(
+    qtbot: QtBot, model: ModelEntry, study: Study, jobs: JobList, replay: Replay, settle: Settle
+) -> None:
+    page = ResultsPage(study, jobs)
+    qtbot.addWidget(page)
+    page.show()
+    settle(lambda: page.model.name() == "tiny")
+    scores = {"n": 60, "accuracy": 1.0, "macro_f1": 1.0, "topic_macro_f1": 1.0, "stance_macro_f1": None}
+    replay(
+        "evaluate",
+        [
+            {
+                "event": "finished",
+                "time": "",
+                "model": "tiny",
+                "rows": "trained",
+                "note": "Scored on rows that the model was trained on: this says nothing about new tweets.",
+                "overall": scores,
+                "seen": scores,
+                "unseen": {"n": 0},
+                "languages": {"en": scores | {"seen": True, "few": False}},
+                "confusion": {},
+            }
+        ],
+        stays=False,
+    )
+    settle(lambda: page.overall.isVisible())
+    assert page.note.tone is Tone.WARNING
+    assert "trained on" in page.note.text
+    assert page.overall.texts() == [["all languages", "60", "1.000", "1.000", "1.000", "–"]]
+    assert not page.few.isVisible()
+    page.study_changed({"labels"})
+    assert not page.overall.isVisible()

@@ -1,0 +1,89 @@
+"""The strip of running jobs, and the small widgets that show figures."""
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.gui import figures
+from app.gui.curve import LossCurve, _ticks
+from app.gui.figure_table import FigureTable
+from app.gui.job_strip import JobStrip
+from app.gui.language_names import language_name
+from app.jobs.job import JobProgress
+from app.jobs.job_list import JobList
+
+from .conftest import Replay
+
+Settle = Callable[[Callable[[], bool]], None]
+
+
+def test_each_job_has_a_row_while_it_runs(
+    qtbot: QtBot, jobs: JobList, replay: Replay, settle: Settle
+) -> None:
+    strip = JobStrip(jobs)
+    qtbot.addWidget(strip)
+    assert strip.isHidden()
+    progress = {"event": "progress", "time": "", "done": 5, "total": 10, "unit": "rows", "rate": 2.0}
+    replay("train", [progress | {"seconds_left": 2.5}])
+    replay("classify", [progress])
+    assert len(strip.rows()) == 2
+    assert not strip.isHidden()
+    first = strip.rows()[0]
+    settle(lambda: "5 of 10 rows" in first.figures.text())
+    assert first.bar.value() == 500
+    assert "2.0 rows a second" in first.figures.text()
+    with qtbot.waitSignal(strip.job_clicked) as clicked:
+        first.title.click()
+    assert clicked.args == ["train"]
+    first.stop.click()
+    assert first.stop.text() == "Stop now"
+    first.stop.click()
+    settle(lambda: len(strip.rows()) == 1)
+    strip.rows()[0].stop.click()
+    strip.rows()[0].stop.click()
+    settle(lambda: strip.isHidden())
+
+
+def test_figures_in_words() -> None:
+    state = JobProgress(done=5, total=10, unit="rows", rate=0.5, seconds_left=3700)
+    assert figures.progress(state) == "5 of 10 rows · 30 rows a minute · 1 h 1 min left"
+    assert figures.progress(JobProgress()) == ""
+    assert figures.score(None) == "–"
+    assert figures.share(1, 0) == "–"
+    assert figures.share(1, 8) == "12.5 %"
+    assert figures.size(253_113_024) == "253 MB"
+    assert language_name("id") == "Indonesian (id)"
+    assert language_name("") == "no language"
+
+
+@pytest.mark.parametrize("top", [0.003, 0.7, 1.0, 2.2, 17.0])
+def test_ticks_are_few_and_reach_the_top(top: float) -> None:
+    ticks = _ticks(top)
+    assert ticks[0] == 0
+    assert ticks[-1] >= top * 0.999
+    assert 3 <= len(ticks) <= 6
+
+
+def test_the_curve_smooths_without_bias_and_paints(qtbot: QtBot) -> None:
+    curve = LossCurve()
+    qtbot.addWidget(curve)
+    curve.resize(600, 240)
+    empty = curve.grab().toImage()
+    for step in range(1, 51):
+        curve.take({"event": "progress", "loss": 2.0, "step": step, "steps": 100})
+    curve.take({"event": "evaluated", "epoch": 1, "macro_f1": 0.5})
+    assert [round(loss, 6) for _, loss in curve.smoothed()] == [2.0] * 50
+    assert "epoch 1" in curve.accessibleDescription()
+    assert curve.grab().toImage() != empty
+
+
+def test_a_table_is_copied_with_its_header(qtbot: QtBot) -> None:
+    table = FigureTable("t")
+    qtbot.addWidget(table)
+    table.show_rows(["language", "n"], [["English", "3"], ["Spanish", "4"]])
+    table.selectRow(1)
+    qtbot.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == "language\tn\nSpanish\t4"

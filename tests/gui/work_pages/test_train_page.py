@@ -1,0 +1,208 @@
+"""The training page: what can be trained, why not, the run under way, and how it ended."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.gui.train_page import TrainPage
+from app.jobs.job_list import JobList
+from app.study import runs, splits
+from app.study.study import Study
+from training.contract.events import EventLog
+from training.contract.run_folder import RunFolder
+
+from .conftest import FINISHED_TRAINING, Replay
+
+Settle = Callable[[Callable[[], bool]], None]
+
+STEPS = [
+    {"event": "stage", "time": "", "stage": "train", "message": "Training on 36 rows"},
+    {
+        "event": "progress",
+        "time": "",
+        "stage": "train",
+        "done": 16,
+        "total": 108,
+        "unit": "rows",
+        "rate": 8.0,
+        "seconds_left": 11.5,
+        "loss": 1.25,
+        "step": 1,
+        "steps": 7,
+    },
+    {"event": "evaluated", "time": "", "epoch": 1, "macro_f1": 0.5, "accuracy": 0.6, "loss": 1.1},
+]
+
+
+@pytest.fixture
+def page(qtbot: QtBot, study: Study, jobs: JobList, settle: Settle) -> TrainPage:
+    shown = TrainPage(study, jobs)
+    qtbot.addWidget(shown)
+    shown.show()
+    settle(lambda: shown._machine is not None and shown.form.languages.rowCount() > 0 and bool(shown._bases))
+    return shown
+
+
+def test_languages_show_their_labels_by_class(page: TrainPage) -> None:
+    rows = page.form.languages.texts()
+    assert rows == [["English (en)", "24", "6", "6", "6", "6"], ["Spanish (es)", "16", "4", "4", "4", "4"]]
+    assert page.start.isEnabled()
+    assert page.obstacles() == []
+    assert page.machine.text()
+
+
+def test_the_licence_of_the_base_is_named(page: TrainPage) -> None:
+    page.form.base.setCurrentIndex(page.form.base.findData("smollm2-135m"))
+    assert "Apache-2.0" in page.form.licence.text()
+    page.form.base.setCurrentIndex(page.form.base.findData("gemma-3-270m"))
+    assert "Gemma" in page.form.licence.text()
+
+
+def test_the_words_of_the_command_say_what_is_checked(page: TrainPage, study: Study, settle: Settle) -> None:
+    page.form.base.setCurrentIndex(page.form.base.findData("smollm2-135m"))
+    path = study.path.resolve()
+    common = ["train", str(path), "--base=smollm2-135m", "--epochs=3", "--seed=1"]
+    assert page.form.wish().words(path) == common
+    spanish = page.form.languages.item(1, 0)
+    assert spanish is not None
+    spanish.setCheckState(Qt.CheckState.Unchecked)
+    page.form.name.setText("mine")
+    assert page.form.wish().words(path) == [*common, "--languages=en", "--name=mine"]
+
+
+def test_too_few_labels_of_the_checked_languages_are_told_and_block(page: TrainPage, settle: Settle) -> None:
+    english = page.form.languages.item(0, 0)
+    assert english is not None
+    english.setCheckState(Qt.CheckState.Unchecked)
+    settle(lambda: not page.start.isEnabled())
+    assert "at least two classes" in page.reasons.text
+    english.setCheckState(Qt.CheckState.Checked)
+    settle(page.start.isEnabled)
+    assert page.reasons.text == ""
+
+
+def test_no_language_checked_is_told(page: TrainPage) -> None:
+    page.form.no_languages.click()
+    assert not page.start.isEnabled()
+    assert "No language is checked" in page.reasons.text
+    page.form.all_languages.click()
+    assert page.form.has_all_languages()
+
+
+def test_a_machine_without_the_packages_is_told_what_to_do(page: TrainPage) -> None:
+    page._take_machine({"torch": None, "missing": ["torch", "transformers"]})
+    assert not page.start.isEnabled()
+    assert "torch, transformers" in page.reasons.text
+    assert "pip install" in page.reasons.text
+
+
+def test_a_study_without_labels_says_what_to_do(
+    qtbot: QtBot, tmp_path: Path, jobs: JobList, settle: Settle
+) -> None:
+    with Study.create(tmp_path / "empty.stancedesk") as empty:
+        page = TrainPage(empty, jobs)
+        qtbot.addWidget(page)
+        settle(lambda: page._ready is not None and page._machine is not None and bool(page._bases))
+        assert "No tweet is labelled yet" in page.reasons.text
+        assert not page.start.isEnabled()
+
+
+def test_a_run_shows_its_step_its_curve_and_its_epochs(
+    page: TrainPage, replay: Replay, settle: Settle
+) -> None:
+    replay("train", STEPS)
+    settle(lambda: page.view.epochs.rowCount() == 1)
+    assert page.stack.currentWidget() is page.view
+    assert page.view.curve.losses == [(1, 1.25)]
+    assert page.view.curve.epochs[0].macro_f1 == 0.5
+    assert "Step 1 of 7" in page.view.step.text()
+    assert "left" in page.view.panel.figures.text()
+    page.view.panel.stop.click()
+    page.view.panel.stop.click()
+    settle(lambda: page.stack.currentWidget() is page.settings)
+    assert "stopped" in page.notice.text
+
+
+def test_a_page_opened_during_a_run_shows_all_of_it(
+    qtbot: QtBot, study: Study, jobs: JobList, replay: Replay, settle: Settle
+) -> None:
+    job = replay("train", STEPS)
+    settle(lambda: len(job.history) == 3)
+    page = TrainPage(study, jobs)
+    qtbot.addWidget(page)
+    assert page.stack.currentWidget() is page.view
+    assert page.view.curve.losses == [(1, 1.25)]
+    assert page.view.epochs.rowCount() == 1
+
+
+def test_the_result_names_the_served_form_and_both_parities(
+    qtbot: QtBot, page: TrainPage, replay: Replay, settle: Settle
+) -> None:
+    with qtbot.waitSignal(page.study_written, timeout=20000) as written:
+        replay("train", [*STEPS, FINISHED_TRAINING], stays=False)
+    assert "models" in written.args[0]
+    assert page.stack.currentWidget() is page.result
+    assert "mine" in page.result.notice.text
+    single, adapter = page.result.parity.texts()
+    assert single[1] == "1 of 4"
+    assert (single[6], adapter[6]) == ("not passed", "passed")
+    assert (single[7], adapter[7]) == ("", "served")
+    assert "because" in page.result.reason.text()
+    with qtbot.waitSignal(page.page_wanted) as wanted:
+        page.result.classify.click()
+    assert wanted.args == ["classify", "mine"]
+
+
+def test_a_killed_run_is_told_as_interrupted(page: TrainPage, replay: Replay, settle: Settle) -> None:
+    job = replay("train", STEPS)
+    settle(lambda: len(job.history) == 3)
+    psutil.Process(job.record.pid).kill()
+    settle(lambda: page.stack.currentWidget() is page.settings)
+    assert "interrupted" in page.notice.text
+
+
+def test_a_failure_is_told_in_its_own_sentence(page: TrainPage, replay: Replay, settle: Settle) -> None:
+    failed = {
+        "event": "failed",
+        "time": "",
+        "message": "The disk is full.",
+        "next_step": "Free some space.",
+        "kind": "user",
+    }
+    replay("train", [failed], stays=False)
+    settle(lambda: page.notice.text == "The disk is full. Free some space.")
+    assert page.stack.currentWidget() is page.settings
+
+
+def test_a_run_that_died_without_a_window_is_told_with_its_step(
+    qtbot: QtBot, study: Study, jobs: JobList, settle: Settle, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    log = EventLog(folder.events)
+    log.write("progress", stage="train", done=16, total=108, loss=1.0, step=3, steps=7)
+    split = splits.save(study, "lost", {"train": [1]}, 1)
+    runs.create(study, "lost", str(folder.path), "smollm2-135m", ["es"], {"epochs": 5, "seed": 4}, split)
+    page = TrainPage(study, jobs)
+    qtbot.addWidget(page)
+    settle(lambda: "interrupted" in page.notice.text and page.form.languages.rowCount() > 0)
+    assert "step 3 of 7" in page.notice.text
+    assert page.runs.text(0, 4) == "interrupted at step 3 of 7"
+    settle(lambda: bool(page._bases))
+    page.use_settings.click()
+    wish = page.form.wish()
+    assert (wish.base, wish.languages, wish.epochs, wish.seed) == ("smollm2-135m", ("es",), 5, 4)
+
+
+def test_a_job_of_another_study_is_not_shown(
+    page: TrainPage, replay: Replay, jobs: JobList, tmp_path: Path, settle: Settle
+) -> None:
+    other = replay("train", STEPS)
+    jobs.running()  # the job is this study's: shown
+    assert page.stack.currentWidget() is page.view
+    assert not other.is_on(tmp_path / "other.stancedesk")
+    assert jobs.running_of("train", tmp_path / "other.stancedesk") is None
