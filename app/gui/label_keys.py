@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
+from app.gui import theme
 from app.gui.page import make_action
 from app.study.codebook import Leaf
 
@@ -50,3 +51,10 @@ class LabelKeys:
         """Let the classes' keys work, or not."""
         for action in self._leaves:
             action.setEnabled(enabled)
+
+    def refresh_icons(self) -> None:
+        """Draw the icons in the colours in use."""
+        for action, _ in self._acts:
+            name = action.property("icon_name")
+            if name:
+                action.setIcon(theme.icon(name))

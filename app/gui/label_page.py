@@ -1,20 +1,22 @@
 """The page where tweets are labelled, one after the other, by key."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import theme
-from app.gui.codebook_view import CodebookView, shape_of
+from app.gui.codebook_view import shape_of
 from app.gui.coder_panel import CoderPanel
 from app.gui.label_bar import LabelBar
 from app.gui.label_desk import LabelDesk
 from app.gui.label_end import LabelEnd
 from app.gui.label_keys import LabelKeys
-from app.gui.label_progress import LabelProgress
+from app.gui.label_side import LabelSide
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page
 from app.jobs.worker import run_in_worker
@@ -25,7 +27,6 @@ from app.study.tweets import TweetRow
 
 # The rail and other pages need not count again at each key.
 _TELL_MILLISECONDS = 1000
-_SIDE_WIDTH = 288
 
 
 class LabelPage(Page):
@@ -58,10 +59,10 @@ class LabelPage(Page):
         self.desk.leaves.chosen.connect(self.label)
         self.coder_panel = CoderPanel()
         self.coder_panel.chosen.connect(self._choose_coder)
-        self.codebook = CodebookView()
-        self.progress = LabelProgress()
+        self.side = LabelSide()
         self._make_acts()
         self.bar = LabelBar((self.back_action, self.skip_action))
+        self._say = self.bar.last_act.setText
         self.bar.language_chosen.connect(self._choose_language)
         self.bar.coder_clicked.connect(self._ask_again)
         self._lay_out()
@@ -101,6 +102,7 @@ class LabelPage(Page):
     def set_coder(self, name: str) -> None:
         """Label as this coder; "" asks for the name."""
         if name == self.coder and self.labelling is not None:
+            self._leave()
             return
         self.coder = name
         self.row = None
@@ -111,9 +113,8 @@ class LabelPage(Page):
         progress = self._progress
         if progress is None or not progress.total:
             return ""
-        return (
-            "✓" if progress.labelled >= progress.total else f"{100 * progress.labelled // progress.total} %"
-        )
+        share = 100 * progress.labelled // progress.total
+        return "✓" if progress.labelled >= progress.total else f"{share} %"
 
     # The coder's acts
 
@@ -129,73 +130,60 @@ class LabelPage(Page):
             return
         note, flag = self.desk.note.text().strip(), self.desk.flag.isChecked()
         seconds = round(time.monotonic() - self._shown_at, 3)
-        try:
+        with self._errors_told():
             following = labelling.label(leaf, seconds=seconds, note=note, flag=flag)
-        except UserError as error:
-            self._tell(error)
-            return
-        self._say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self._named(leaf)))
-        self._after(following, changed=True)
+            self._say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self._named(leaf)))
+            self._after(following, changed=True)
 
     def skip(self) -> None:
         """Leave the tweet for later."""
         if self.labelling is not None and self.row is not None:
-            self._say(self.tr("Skipped · it comes again after the others"))
-            self._after(self.labelling.skip())
+            with self._errors_told():
+                self._after(self.labelling.skip())
+                self._say(self.tr("Skipped · it comes again after the others"))
 
     def back(self) -> None:
         """Return to the tweet before."""
         if self.labelling is not None:
-            self._say("")
-            self._after(self.labelling.back())
+            with self._errors_told():
+                self._say("")
+                self._after(self.labelling.back())
 
     def clear_label(self) -> None:
         """Take the coder's label off the tweet in sight."""
-        if self.labelling is None or self.row is None:
+        labelling, row = self.labelling, self.row
+        if labelling is None or row is None or labelling.coder.name not in dict(row.labels):
             return
-        if not any(coder == self.labelling.coder.name for coder, _ in self.row.labels):
-            return
-        try:
-            row = self.labelling.clear()
-        except UserError as error:
-            self._tell(error)
-            return
-        self._say(self.tr("Label taken off · Ctrl+Z gives it back"))
-        self._after(row, changed=True)
+        with self._errors_told():
+            row = labelling.clear()
+            self._say(self.tr("Label taken off · Ctrl+Z gives it back"))
+            self._after(row, changed=True)
 
     def undo(self) -> bool:
         """Take back the last label and show its tweet again."""
-        if self.labelling is None:
+        if not self.can_undo():
             return False
-        try:
+        assert self.labelling is not None
+        with self._errors_told():
             row = self.labelling.undo()
-        except UserError as error:
-            self._tell(error)
-            return True
-        if row is None:
-            return False
-        self._say(self.tr("Taken back · Ctrl+Y gives it again"))
-        self._after(row, changed=True)
+            self._say(self.tr("Taken back · Ctrl+Y gives it again"))
+            self._after(row, changed=True)
         return True
 
     def redo(self) -> bool:
         """Give the label again that was taken back last."""
-        if self.labelling is None:
+        if not self.can_redo():
             return False
-        try:
+        assert self.labelling is not None
+        with self._errors_told():
             row = self.labelling.redo()
-        except UserError as error:
-            self._tell(error)
-            return True
-        if row is None:
-            return False
-        again = dict(row.labels).get(self.labelling.coder.name)
-        self._say(
-            self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self._named(again))
-            if again
-            else self.tr("Label taken off again · Ctrl+Z gives it back")
-        )
-        self._after(self.labelling.current(), changed=True)
+            again = dict(row.labels).get(self.labelling.coder.name) if row else None
+            self._say(
+                self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self._named(again))
+                if again
+                else self.tr("Label taken off again · Ctrl+Z gives it back")
+            )
+            self._after(self.labelling.current(), changed=True)
         return True
 
     def can_undo(self) -> bool:
@@ -209,8 +197,9 @@ class LabelPage(Page):
     def show_tweet(self, tweet: int) -> None:
         """Show a chosen tweet, by primary key; after it the queue goes on."""
         if self.labelling is not None:
-            self._say("")
-            self._after(self.labelling.show(tweet))
+            with self._errors_told():
+                self._say("")
+                self._after(self.labelling.show(tweet))
 
     # What is shown
 
@@ -227,21 +216,14 @@ class LabelPage(Page):
         def read() -> tuple[Labelling | None, Progress, dict[str, tuple[int, int]]]:
             languages = tweets.languages(study)
             if not coder:
-                total = sum(n for _, n in languages.values())
-                done = sum(n for n, _ in languages.values())
+                done, total = (sum(pair[i] for pair in languages.values()) for i in (0, 1))
                 return None, Progress(done, total, {}, languages), languages
             labelling = Labelling(study, coder, language)
             progress = labelling.progress()
             labelling.current()
             return labelling, progress, languages
 
-        run_in_worker(
-            read, lambda found: self._take(turn, *found), lambda error: self._fail(turn, error), self
-        )
-
-    def _fail(self, turn: int, error: Exception) -> None:
-        if turn == self._turn:
-            self._tell(error)
+        run_in_worker(read, lambda found: self._take(turn, *found), self._tell, self)
 
     def _take(
         self,
@@ -266,8 +248,7 @@ class LabelPage(Page):
     def _after(self, row: TweetRow | None, changed: bool = False, keep_note: bool = False) -> None:
         """Show what is current now, and tell of what changed."""
         assert self.labelling is not None and self.study is not None
-        if not changed or self._progress is None:
-            self.notice.clear()
+        self.notice.clear()
         self._progress = self.labelling.progress()
         kept = self.row is not None and row is not None and self.row.id == row.id and keep_note
         self.row = row
@@ -279,13 +260,13 @@ class LabelPage(Page):
             self.stack.setCurrentWidget(self.desk)
             if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.coder_panel.name):
                 self.setFocus()
-        self.progress.show_progress(self._progress, self.study.codebook.leaves, self.labelling.coder.name)
+        self.side.progress.show_progress(
+            self._progress, self.study.codebook.leaves, self.labelling.coder.name
+        )
         self._show_controls()
         self.tweet_selected.emit(row)
-        if changed:
-            self.notice.clear()
-            if not self._tell_later.isActive():
-                self._tell_later.start()
+        if changed and not self._tell_later.isActive():
+            self._tell_later.start()
 
     def _show_row(self, row: TweetRow) -> None:
         assert self.labelling is not None and self.study is not None
@@ -319,12 +300,12 @@ class LabelPage(Page):
             action.setEnabled(at_work)
         self.back_action.setEnabled(self.labelling is not None)
         self.side.setVisible(self._progress is not None and bool(self._progress.total))
-        self.progress.setVisible(self.labelling is not None)
+        self.side.progress.setVisible(self.labelling is not None)
         self.bar.show_work(self.labelling is not None, self.coder)
 
     def _show_codebook(self) -> None:
         assert self.study is not None
-        self.codebook.show_codebook(self.study.codebook)
+        self.side.codebook.show_codebook(self.study.codebook)
         self.desk.leaves.show_codebook(self.study.codebook)
         name = self.tr("Label “{name}”")
         self._keys.show_leaves(
@@ -345,18 +326,27 @@ class LabelPage(Page):
         self.stack.setCurrentWidget(self.coder_panel)
         self.coder_panel.ask(self.coder)
 
+    def _leave(self) -> None:
+        """Go back from the note, or from the question who labels, to the tweet."""
+        if self.row is not None and self.labelling is not None:
+            self.stack.setCurrentWidget(self.desk)
+        self.setFocus()
+
     def _named(self, code: str) -> str:
         assert self.study is not None
         leaf = self.study.codebook.leaf(code)
         return f"{shape_of(leaf)} {leaf.name}"
 
-    def _say(self, text: str) -> None:
-        self.bar.last_act.setText(text)
-
     def _tell(self, error: Exception) -> None:
-        next_step = error.next_step if isinstance(error, UserError) else ""
-        message = error.message if isinstance(error, UserError) else str(error)
-        self.notice.tell(Tone.ERROR, message, next_step)
+        self.notice.tell(Tone.ERROR, str(error))
+
+    @contextlib.contextmanager
+    def _errors_told(self) -> Iterator[None]:
+        """Tell what could not be saved or read, and leave the tweet where it is."""
+        try:
+            yield
+        except UserError as error:
+            self._tell(error)
 
     def _tell_labels(self) -> None:
         self._tell_later.stop()
@@ -383,6 +373,11 @@ class LabelPage(Page):
         if self._tell_later.isActive():
             self._tell_labels()
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_keys"):
+            self._keys.refresh_icons()
+
     # How it is made
 
     def _make_acts(self) -> None:
@@ -393,8 +388,8 @@ class LabelPage(Page):
         self.note_action = add(self.tr("Write a note"), ("N",), self.desk.note.setFocus)
         self.flag_action = add(self.tr("Mark as uncertain"), ("F",), self.desk.flag.toggle)
         self.clear_action = add(self.tr("Take the label off"), ("Delete",), self.clear_label)
-        add(self.tr("Leave the note"), ("Esc",), self.setFocus)
-        self.desk.note.returnPressed.connect(self.setFocus)
+        add(self.tr("Leave the field"), ("Esc",), self._leave)
+        self.desk.note.returnPressed.connect(self._leave)
 
     def _lay_out(self) -> None:
         self.blank = QWidget()
@@ -410,13 +405,6 @@ class LabelPage(Page):
         left.addWidget(self.bar)
         left.addWidget(self.notice)
         left.addWidget(self.stack, 1)
-        self.side = QFrame()
-        self.side.setFixedWidth(_SIDE_WIDTH)
-        right = QVBoxLayout(self.side)
-        right.setContentsMargins(0, theme.LARGE, theme.LARGE, theme.LARGE)
-        right.setSpacing(theme.LARGE)
-        right.addWidget(self.progress)
-        right.addWidget(self.codebook, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

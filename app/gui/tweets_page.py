@@ -275,14 +275,14 @@ class TweetsPage(Page):
         head.setSectionResizeMode(columns.TEXT, QHeaderView.ResizeMode.Stretch)
         for column, width in (
             (columns.LANGUAGE, 100),
-            (columns.AUTHOR, 120),
+            (columns.AUTHOR, 136),
             (columns.DATE, 100),
             (columns.LABEL, 112),
             (columns.PREDICTION, 112),
             (columns.CONFIDENCE, 104),
         ):
             table.setColumnWidth(column, width)
-        table.setStyleSheet("QTableView::item { padding: 0 8px; border: 0; }")
+        table.setStyleSheet("QTableView::item { padding: 0 5px; border: 0; }")
         table.selectionModel().selectionChanged.connect(lambda selected, _: self._selected(selected))
         self.model.dataChanged.connect(lambda *_: self._reselected())
         table.doubleClicked.connect(lambda _: self._label_selected())

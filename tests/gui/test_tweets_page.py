@@ -1,0 +1,192 @@
+"""The page of tweets: search, filters, pages on demand, the inspector."""
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.gui import tweet_model as columns
+from app.gui.inspector import Inspector
+from app.gui.tweet_model import PAGE, TweetModel
+from app.gui.tweet_view import text_direction
+from app.gui.tweets_page import TweetsPage
+from app.study import tweets
+from app.study.study import Study
+from app.study.tweets import TweetFilter, TweetRow
+
+Settled = Callable[[], None]
+
+
+@pytest.fixture
+def page(opened: Callable[..., TweetsPage]) -> TweetsPage:
+    """Return the page on the sample study."""
+    return opened(TweetsPage())
+
+
+def test_all_tweets_are_counted_and_shown(page: TweetsPage, study: Study) -> None:
+    total = study.counts().tweets
+    assert page.model.rowCount() == total
+    assert str(total) in page.count.text() and page.state_text() == str(total)
+    first = tweets.page(study, None, 0, 1)[0]
+    assert page.model.index(0, columns.TEXT).data() == " ".join(first.text.split())
+    assert page.model.index(0, columns.AUTHOR).data() == first.author
+
+
+def test_typing_searches_after_a_pause(
+    page: TweetsPage, study: Study, qtbot: QtBot, settled: Settled
+) -> None:
+    qtbot.keyClick(page, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert page.search.hasFocus()
+    qtbot.keyClicks(page.search, "WAGES")
+    expected = tweets.count(study, TweetFilter(search="WAGES"))
+    assert 0 < expected < study.counts().tweets
+    qtbot.waitUntil(lambda: page.model.rowCount() == expected, timeout=5000)
+    settled()
+    assert all("wages" in page.model.index(r, 0).data().lower() for r in range(expected))
+    qtbot.keyClick(page.search, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: page.model.rowCount() == study.counts().tweets, timeout=5000)
+    assert page.search.text() == ""
+
+
+def test_search_in_arabic(page: TweetsPage, study: Study, settled: Settled) -> None:
+    word = next(r for r in tweets.page(study, TweetFilter(language="ar"), 0, 1)).text.split()[0]
+    page.search.setText(word)
+    page._ask()
+    settled()
+    assert page.model.rowCount() == tweets.count(study, TweetFilter(search=word)) > 0
+
+
+def test_filters(page: TweetsPage, study: Study, settled: Settled) -> None:
+    page.language.setCurrentIndex(page.language.findData("ko"))
+    page.status.setCurrentIndex(page.status.findData("unlabelled"))
+    settled()
+    expected = tweets.count(study, TweetFilter(language="ko", status="unlabelled"))
+    assert page.model.rowCount() == expected > 0
+    assert all(page.model.tweet(r).lang == "ko" for r in range(expected))  # type: ignore[union-attr]
+    page.clear_filters()
+    page.label.setCurrentIndex(page.label.findData("pro"))
+    settled()
+    assert page.model.rowCount() == study.counts().per_leaf["pro"]
+    assert page.model.index(0, columns.LABEL).data() == study.codebook.leaf("pro").name
+    assert page.model.index(0, columns.LABEL).data(columns.LEAF_ROLE).code == "pro"
+
+
+def test_order(page: TweetsPage, study: Study, settled: Settled) -> None:
+    last = tweets.page(study, None, study.counts().tweets - 1, 1)[0]
+    page.order.setCurrentIndex(page.order.findData("-file"))
+    settled()
+    assert page.model.tweet(0).id == last.id  # type: ignore[union-attr]
+    page.order.setCurrentIndex(page.order.findData("uncertain"))
+    settled()
+    assert page.model.rowCount() == 0 and page.stack.currentWidget() is page.no_hit
+    page.no_hit.button.click()
+    settled()
+    assert page.model.rowCount() == study.counts().tweets
+
+
+def test_pages_are_read_when_they_are_asked_for(
+    study: Study, settled: Settled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    read = tweets.page
+
+    def counted(of: Study, filter: TweetFilter, offset: int, limit: int, order: str) -> list[TweetRow]:
+        asked.append(offset)
+        return read(of, filter, offset, limit, order)
+
+    monkeypatch.setattr(tweets, "page", counted)
+    monkeypatch.setattr(columns, "KEPT_PAGES", 2)
+    model = TweetModel()
+    model.show_study(study)
+    model.ask(TweetFilter())
+    settled()
+    assert asked == [0]
+    deep = 2 * PAGE + 3
+    assert model.index(deep, columns.TEXT).data() == "…"
+    settled()
+    assert asked == [0, 2 * PAGE]
+    assert model.index(deep, columns.TEXT).data() == " ".join(read(study, None, deep, 1)[0].text.split())
+    model.tweet(PAGE)
+    settled()
+    assert len(model._pages) == 2 and 0 not in model._pages
+    assert asked == [0, 2 * PAGE, PAGE]
+
+
+def test_selecting_tells_the_inspector(page: TweetsPage, study: Study, qtbot: QtBot) -> None:
+    told: list[TweetRow | None] = []
+    page.tweet_selected.connect(told.append)
+    page.table.setFocus()
+    page.table.selectRow(0)
+    qtbot.keyClick(page.table, Qt.Key.Key_Down)
+    second = tweets.page(study, None, 1, 1)[0]
+    assert told[-1] is not None and told[-1].id == second.id
+    with qtbot.waitSignals([page.page_wanted, page.label_wanted]):
+        qtbot.keyClick(page.table, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+
+
+def test_labels_from_elsewhere_appear_and_the_selection_stays(
+    page: TweetsPage, study: Study, settled: Settled
+) -> None:
+    from app.study.labelling import Labelling
+
+    page.table.selectRow(5)
+    labelling = Labelling(study, "Mia")
+    row = labelling.current()
+    assert row is not None
+    labelling.label("neutral")
+    page.study_changed({"labels"})
+    settled()
+    assert page.table.selectionModel().selectedRows()[0].row() == 5
+    page.table.scrollTo(page.model.index(row.id - 1, 0))
+    page.model.tweet(row.id - 1)
+    settled()
+    assert page.model.tweet(row.id - 1).label == "neutral"  # type: ignore[union-attr]
+
+
+def test_empty_study(opened: Callable[..., TweetsPage], empty_study: Study, qtbot: QtBot) -> None:
+    page = opened(TweetsPage(), empty_study)
+    assert page.stack.currentWidget() is page.empty and not page.search.isEnabled()
+    with qtbot.waitSignal(page.page_wanted) as wanted:
+        page.empty.button.click()
+    assert wanted.args == ["study"]
+
+
+def test_inspector_shows_all_that_is_known(study: Study, qtbot: QtBot) -> None:
+    inspector = Inspector()
+    qtbot.addWidget(inspector)
+    assert inspector.stack.currentWidget() is inspector.empty
+    row = tweets.page(study, TweetFilter(language="ar", status="labelled"), 0, 1)[0]
+    inspector.show_tweet(row, tweets.history(study, row.id), study.codebook)
+    assert inspector.tweet.toPlainText() == row.text
+    assert inspector.tweet.direction() == Qt.LayoutDirection.RightToLeft
+    facts = dict(inspector.about.facts)
+    assert facts["Id"] == row.tweet_id and set(row.extra) <= set(facts) | {
+        k for k, v in row.extra.items() if not v
+    }
+    assert (
+        inspector.labels.facts[0][0] == "Ana"
+        and study.codebook.leaf(row.label or "").name in inspector.labels.text()
+    )
+    assert len(inspector.history.facts) == 1
+    assert not inspector.bars.isVisibleTo(inspector)
+    inspector.show_codebook(study.codebook)
+    assert "Pro" in inspector.codebook.text.toPlainText()
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("Hello مرحبا", False),
+        ("مرحبا hello", True),
+        ("@someone https://t.co/x مرحبا بكم", True),
+        ("#migration שלום", True),
+        ("😀 123 !", False),
+        ("@someone", False),
+        ("#لاجئين", True),
+        ("नमस्ते", False),
+    ],
+)
+def test_text_direction(text: str, right: bool) -> None:
+    wanted = Qt.LayoutDirection.RightToLeft if right else Qt.LayoutDirection.LeftToRight
+    assert text_direction(text) == wanted
