@@ -1,5 +1,6 @@
 """The file formats of an export: each function writes rows to a file and returns the columns it renamed."""
 
+import contextlib
 import csv
 import json
 import re
@@ -102,7 +103,7 @@ def write_xlsx(path: Path, values: Values, rows: Rows) -> dict[str, str]:
     if len(values.names) > XLSX_COLUMNS:
         raise FormatLimit(f"An .xlsx sheet holds {XLSX_COLUMNS:,} columns, there are {len(values.names):,}.")
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("tweets")
+    sheet: Any = book.create_sheet("tweets")
     sheet.freeze_panes = "A2"
 
     def text_cell(value: str) -> Any:
@@ -113,21 +114,31 @@ def write_xlsx(path: Path, values: Values, rows: Rows) -> dict[str, str]:
         cell.number_format = "@"
         return cell
 
-    sheet.append([text_cell(name) for name in values.names])
     identity = values.names.index("id") if "id" in values.names else 0
-    for row in rows:
-        cells: list[Any] = []
+
+    def cells(row: Row) -> Iterator[Any]:
         for value in row:
-            if isinstance(value, str):
-                if len(value) > XLSX_CHARACTERS // 2 and _utf16_units(value) > XLSX_CHARACTERS:
-                    raise FormatLimit(
-                        f"An .xlsx cell holds {XLSX_CHARACTERS:,} characters, tweet {row[identity]} has more."
-                    )
-                cells.append(text_cell(value) if value else None)
+            if not isinstance(value, str):
+                yield value
+            elif len(value) > XLSX_CHARACTERS // 2 and _utf16_units(value) > XLSX_CHARACTERS:
+                raise FormatLimit(
+                    f"An .xlsx cell holds {XLSX_CHARACTERS:,} characters, tweet {row[identity]} has more."
+                )
             else:
-                cells.append(value)
-        sheet.append(cells)
-    book.save(path)
+                yield text_cell(value) if value else None
+
+    try:
+        sheet.append([text_cell(name) for name in values.names])
+        for row in rows:
+            sheet.append(list(cells(row)))
+        book.save(path)
+    except BaseException:
+        # The rows wait in a temporary file, which openpyxl would keep open and then complain about.
+        with contextlib.suppress(Exception):
+            sheet.close()
+        with contextlib.suppress(Exception):
+            sheet._writer.cleanup()
+        raise
     return {}
 
 
@@ -165,7 +176,10 @@ def write_spss(path: Path, values: Values, rows: Rows) -> dict[str, str]:
                 f"A .sav text holds {SPSS_STRING_BYTES:,} bytes, column “{name}” has longer ones."
             )
     labels = {new: old[:250] for old, new in _valid_names(values.names).items()}
-    pyreadstat.write_sav(frame, path, column_labels=labels, row_compress=True)
+    try:
+        pyreadstat.write_sav(frame, path, column_labels=labels, row_compress=True)
+    except pyreadstat.ReadstatError as error:
+        raise OSError(str(error)) from error
     return renamed
 
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def _read_workbook(path: Path) -> list[dict[str, Any]]:
     rows = [
         [unescape(v) if isinstance(v, str) else v for v in row] for row in sheet.iter_rows(values_only=True)
     ]
-    return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    return [dict(zip_longest(rows[0], row)) for row in rows[1:]]
 
 
 @pytest.fixture
