@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QStackedWidget,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -26,11 +28,22 @@ from PySide6.QtWidgets import (
 from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.notice import Notice, Tone
+from app.gui.tweet_view import text_direction
 from app.jobs.worker import Work, run_in_worker
 from app.study import importing
 from app.study.study import Study
 
 ROLES = ("text", "id", "lang", "label", "author", "date")
+
+
+class TextCells(QStyledItemDelegate):
+    """Lays each cell out in the direction of its text."""
+
+    def initStyleOption(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().initStyleOption(option, index)
+        option.direction = text_direction(str(index.data() or ""))  # type: ignore[attr-defined]
 
 
 class ImportDialog(QDialog):
@@ -113,6 +126,9 @@ class ImportDialog(QDialog):
             "date": self.tr("Date"),
         }
         left, right = QFormLayout(), QFormLayout()
+        for form in (left, right):
+            form.setSpacing(theme.SMALL)
+            form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for place, role in enumerate(ROLES):
             box = self.columns[role]
             box.setMinimumWidth(180)
@@ -134,6 +150,10 @@ class ImportDialog(QDialog):
         self.sample.setAccessibleName(self.tr("The first rows"))
         self.sample.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.sample.verticalHeader().hide()
+        self.sample.setShowGrid(False)
+        self.sample.setWordWrap(False)
+        self.sample.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.sample.setItemDelegate(TextCells(self.sample))
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
@@ -176,6 +196,8 @@ class ImportDialog(QDialog):
         layout.addWidget(self.summary)
         layout.addWidget(self.rejected, 1)
         layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
+        # Takes the room that a list of rejected rows would have.
+        layout.addStretch()
         return page
 
     def _show_preview(self, preview: importing.Preview) -> None:
@@ -192,6 +214,9 @@ class ImportDialog(QDialog):
             box.setCurrentIndex(max(0, box.findData(preview.columns.get(role, ""))))
         self.sample.setColumnCount(len(preview.header))
         self.sample.setHorizontalHeaderLabels(list(preview.header))
+        self.sample.horizontalHeader().setDefaultAlignment(
+            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        )
         self.sample.setRowCount(len(preview.rows))
         for row, cells in enumerate(preview.rows):
             for column, cell in enumerate(cells[: len(preview.header)]):

@@ -1,20 +1,17 @@
 """The window: its menus, the welcome page or an open study, and the inspector."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from app.gui.inspector import Inspector
 from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QApplication,
-    QDialog,
     QDockWidget,
     QFileDialog,
     QMainWindow,
-    QMenu,
     QMessageBox,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,10 +21,12 @@ from app.errors import UserError
 from app.gui import theme
 from app.gui.error_report import report_text
 from app.gui.export_dialog import ExportDialog, ask_for_file
-from app.gui.figure_table import FigureTable
 from app.gui.import_dialog import ImportDialog
+from app.gui.inspector import Inspector
+from app.gui.keys_dialog import KeysDialog
+from app.gui.menus import Menus, WindowActs
 from app.gui.notice import Tone
-from app.gui.page import Page, make_action
+from app.gui.page import Page
 from app.gui.study_area import StudyArea
 from app.gui.welcome_page import WelcomePage
 from app.jobs.job_list import JobList
@@ -51,6 +50,7 @@ class MainWindow(QMainWindow):
         self.jobs = JobList(self)
         self.setWindowTitle("StanceDesk")
         self.setMinimumSize(960, 640)
+        self.setAcceptDrops(True)
         self.welcome = WelcomePage()
         self.welcome.new_clicked.connect(self.ask_new)
         self.welcome.open_clicked.connect(self.ask_open)
@@ -68,7 +68,7 @@ class MainWindow(QMainWindow):
         self.dock.setMinimumWidth(300)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         self.dock.hide()
-        self._build_menus()
+        self.menus = self._make_menus()
         self.welcome.show_recent(settings.recent_studies)
         self.resize(1280, 800)
         if settings.geometry:
@@ -133,7 +133,7 @@ class MainWindow(QMainWindow):
         self.settings.remember_study(path)
         self.settings.save()
         self.jobs.attach_running(study.path)
-        self._fill_pages_menu()
+        self.menus.show_pages(self.area.make_page_actions(self.area))
         self._show_what_works()
         self._page_shown(self.area.current)
         return True
@@ -183,9 +183,22 @@ class MainWindow(QMainWindow):
         self.dock.hide()
         self.setWindowTitle("StanceDesk")
         self.welcome.show_recent(self.settings.recent_studies)
-        self.pages_menu.clear()
+        self.menus.show_pages([])
         self._show_what_works()
         return True
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Accept files over an open study; the welcome page takes its own."""
+        if self.study is not None and event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open a dropped study; import a dropped table."""
+        path = Path(event.mimeData().urls()[0].toLocalFile())
+        if path.suffix == SUFFIX:
+            self.open_study(path)
+        else:
+            self.import_table(path)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close the study first; stay where the user wants to."""
@@ -279,105 +292,28 @@ class MainWindow(QMainWindow):
 
     # Menus
 
-    def _build_menus(self) -> None:
-        bar = self.menuBar()
-        file = bar.addMenu(self.tr("&File"))
-        self.new_action = make_action(self, self.tr("&New study…"), "Ctrl+N", self.ask_new)
-        self.open_action = make_action(self, self.tr("&Open study…"), "Ctrl+O", self.ask_open, icon="folder")
-        self.sample_action = make_action(
-            self, self.tr("&Try the sample study"), "Ctrl+Shift+S", self.open_sample
+    def _make_menus(self) -> Menus:
+        acts = WindowActs(
+            new=self.ask_new,
+            open=self.ask_open,
+            open_path=self.open_study,
+            sample=self.open_sample,
+            import_tweets=self.ask_import,
+            export=self.ask_export,
+            copy=self.ask_copy,
+            close_study=self.close_study,
+            undo=self.undo,
+            redo=self.redo,
+            inspector=self._toggle_inspector,
+            choose_theme=self.choose_theme,
+            keys=self.show_keys,
+            report=self._copy_report,
+            about=self._about,
         )
-        self.import_action = make_action(
-            self, self.tr("&Import tweets…"), "Ctrl+I", self.ask_import, icon="file-import"
-        )
-        self.export_action = make_action(
-            self, self.tr("&Export…"), "Ctrl+E", self.ask_export, icon="file-export"
-        )
-        self.copy_action = make_action(self, self.tr("Save a &copy…"), "Ctrl+Shift+C", self.ask_copy)
-        self.close_action = make_action(self, self.tr("C&lose study"), "Ctrl+W", self.close_study)
-        self.quit_action = make_action(self, self.tr("&Quit"), "Ctrl+Q", self.close)
-        file.addActions([self.new_action, self.open_action])
-        self.recent_menu = file.addMenu(self.tr("Open &recent"))
-        self.recent_menu.aboutToShow.connect(self._fill_recent_menu)
-        file.addActions([self.sample_action, *self._line(file)])
-        file.addActions([self.import_action, self.export_action, self.copy_action, *self._line(file)])
-        file.addActions([self.close_action, self.quit_action])
-
-        edit = bar.addMenu(self.tr("&Edit"))
-        self.undo_action = make_action(self, self.tr("&Undo"), "Ctrl+Z", self._undo, icon="undo")
-        self.redo_action = make_action(self, self.tr("&Redo"), "Ctrl+Shift+Z", self._redo, icon="redo")
-        edit.addActions([self.undo_action, self.redo_action])
-
-        view = bar.addMenu(self.tr("&View"))
-        self.pages_menu = view.addMenu(self.tr("&Pages"))
-        self.inspector_action = make_action(
-            self,
-            self.tr("&Inspector"),
-            "F9",
-            self._toggle_inspector,
-            icon="inspector",
-            checkable=True,
-        )
-        view.addAction(self.inspector_action)
-        view.addSeparator()
-        themes = QActionGroup(self)
-        names = {
-            "system": self.tr("&As the system"),
-            "light": self.tr("&Light"),
-            "dark": self.tr("&Dark"),
-        }
-        self.theme_actions: dict[str, QAction] = {}
-        for number, (choice, name) in enumerate(names.items(), 1):
-            action = make_action(
-                self, name, f"Ctrl+Alt+{number}", lambda choice=choice: self.choose_theme(choice)
-            )
-            action.setCheckable(True)
-            action.setChecked(self.settings.theme == choice)
-            themes.addAction(action)
-            view.addAction(action)
-            self.theme_actions[choice] = action
-
-        help_menu = bar.addMenu(self.tr("&Help"))
-        self.keys_action = make_action(self, self.tr("&Keys of this page"), "F1", self.show_keys)
-        self.report_action = make_action(
-            self, self.tr("&Copy diagnostic report"), "Ctrl+Shift+R", self._copy_report
-        )
-        self.about_action = make_action(self, self.tr("&About StanceDesk"), "Shift+F1", self._about)
-        help_menu.addActions([self.keys_action, self.report_action, self.about_action])
-
-    def _line(self, menu: QMenu) -> list[QAction]:
-        line = QAction(menu)
-        line.setSeparator(True)
-        return [line]
-
-    def _fill_recent_menu(self) -> None:
-        self.recent_menu.clear()
-        for text in self.settings.recent_studies:
-            action = self.recent_menu.addAction(text)
-            action.setEnabled(Path(text).exists())
-            action.triggered.connect(lambda _=False, text=text: self.open_study(Path(text)))
-        if not self.settings.recent_studies:
-            self.recent_menu.addAction(self.tr("None yet")).setEnabled(False)
-
-    def _fill_pages_menu(self) -> None:
-        assert self.area is not None
-        self.pages_menu.clear()
-        for action in self.area.make_page_actions(self.area):
-            assert isinstance(action, QAction)
-            self.pages_menu.addAction(action)
+        return Menus(self, acts, self.settings)
 
     def _show_what_works(self) -> None:
-        is_open = self.study is not None
-        for action in (
-            self.import_action,
-            self.export_action,
-            self.copy_action,
-            self.close_action,
-            self.inspector_action,
-        ):
-            action.setEnabled(is_open)
-        self.pages_menu.setEnabled(is_open)
-        # On the welcome page its own buttons have these keys' names; the menu has the keys.
+        self.menus.show_study_open(self.study is not None)
         self._show_undo()
 
     # Pages, undo, inspector
@@ -389,13 +325,13 @@ class MainWindow(QMainWindow):
     def _page_shown(self, page: object) -> None:
         # The label page has the codebook in sight by itself.
         wanted = self.settings.inspector and page is self.area.page("tweets") if self.area else False
-        self.inspector_action.blockSignals(True)
-        self.inspector_action.setChecked(bool(wanted))
-        self.inspector_action.blockSignals(False)
+        self.menus.inspector.blockSignals(True)
+        self.menus.inspector.setChecked(bool(wanted))
+        self.menus.inspector.blockSignals(False)
         self.dock.setVisible(bool(wanted))
 
     def _toggle_inspector(self) -> None:
-        shown = self.inspector_action.isChecked()
+        shown = self.menus.inspector.isChecked()
         self.dock.setVisible(shown)
         if self.area is not None and self.area.current is self.area.page("tweets"):
             self.settings.inspector = shown
@@ -414,22 +350,39 @@ class MainWindow(QMainWindow):
             self,
         )
 
-    def _undo(self) -> None:
-        page = self.area.current if self.area is not None else None
-        if isinstance(page, Page):
-            page.undo()
+    def undo(self) -> None:
+        """Take back the last act of the page in sight, else the last label: Ctrl+Z always undoes.
+
+        What is taken back is shown.
+        """
+        page = self._page_that(Page.can_undo)
+        if page is not None and page.undo():
+            self._show(page)
         self._show_undo()
 
-    def _redo(self) -> None:
-        page = self.area.current if self.area is not None else None
-        if isinstance(page, Page):
-            page.redo()
+    def redo(self) -> None:
+        """Do again what was taken back last, and show it."""
+        page = self._page_that(Page.can_redo)
+        if page is not None and page.redo():
+            self._show(page)
         self._show_undo()
+
+    def _page_that(self, can: Callable[[Page], bool]) -> Page | None:
+        if self.area is None:
+            return None
+        current = self.area.current
+        if isinstance(current, Page) and can(current):
+            return current
+        return self.area.label_page if can(self.area.label_page) else None
+
+    def _show(self, page: Page) -> None:
+        if self.area is not None and self.area.current is not page:
+            self.area.show_page(page.key)
 
     def _show_undo(self) -> None:
-        page = self.area.current if self.area is not None else None
-        self.undo_action.setEnabled(isinstance(page, Page) and page.can_undo())
-        self.redo_action.setEnabled(isinstance(page, Page) and page.can_redo())
+        # Not greyed by what was known a moment ago: the key that takes back a label must always arrive.
+        self.menus.undo.setEnabled(self.area is not None)
+        self.menus.redo.setEnabled(self.area is not None)
 
     def _remember_coder(self, name: str) -> None:
         self.settings.coder = name
@@ -448,31 +401,19 @@ class MainWindow(QMainWindow):
     def refresh_theme(self) -> None:
         """Draw everything in the colours in use."""
         theme.apply(self.settings.theme)
-        self.theme_actions[self.settings.theme].setChecked(True)
-        for action in self.actions():
-            name = action.property("icon_name")
-            if name:
-                action.setIcon(theme.icon(name))
+        self.menus.themes[self.settings.theme].setChecked(True)
+        self.menus.refresh_icons()
         if self.area is not None:
             self.area.refresh_icons()
 
-    def show_keys(self) -> QDialog:
+    def show_keys(self) -> KeysDialog:
         """Show the keys of the page and of the window."""
-        dialog = QDialog(self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setWindowTitle(self.tr("Keys"))
         page = self.area.current if self.area is not None else None
-        actions = [a for w in _family(page) for a in w.actions()] if page is not None else []
-        rows = [
-            [action.shortcut().toString(), action.text().replace("&", "").rstrip("…")]
-            for action in [*actions, *self.actions()]
-            if not action.shortcut().isEmpty() and action.text()
-        ]
-        table = FigureTable(self.tr("Keys"), left=2)
-        table.show_rows([self.tr("key"), self.tr("what it does")], rows, most_rows=24)
-        layout = QVBoxLayout(dialog)
-        layout.addWidget(table)
-        dialog.resize(460, min(640, table.height() + 48))
+        of_page = [a for w in _family(page) for a in w.actions()] if page is not None else []
+        title = self.area.current_title if self.area is not None else ""
+        pages = self.menus.pages.actions()
+        dialog = KeysDialog(title, of_page, [*self.actions(), *pages], self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog
 

@@ -2,13 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from app.gui.classify_page import ClassifyPage
-from app.gui.label_page import LabelPage
-from app.gui.models_page import ModelsPage
-from app.gui.results_page import ResultsPage
-from app.gui.tweets_page import TweetsPage
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QActionGroup
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -22,10 +17,15 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import theme
+from app.gui.classify_page import ClassifyPage
 from app.gui.job_strip import JobStrip
+from app.gui.label_page import LabelPage
+from app.gui.models_page import ModelsPage
 from app.gui.page import Page, make_action
+from app.gui.results_page import ResultsPage
 from app.gui.study_page import StudyPage
 from app.gui.train_page import TrainPage
+from app.gui.tweets_page import TweetsPage
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
@@ -102,6 +102,11 @@ class StudyArea(QWidget):
     def current(self) -> QWidget:
         """The page that is shown."""
         return self.pages[self.stack.currentIndex()]
+
+    @property
+    def current_title(self) -> str:
+        """The title of the page that is shown."""
+        return self.buttons[self.keys[self.stack.currentIndex()]].text()
 
     def page(self, key: str) -> QWidget:
         """Return the page of a key."""
@@ -224,7 +229,7 @@ class StudyArea(QWidget):
         for key, label in self.states.items():
             label.setText(states.get(key, ""))
 
-    def make_page_actions(self, owner: QWidget) -> Sequence[object]:
+    def make_page_actions(self, owner: QWidget) -> Sequence[QAction]:
         """Return an action for each page, Ctrl+1 onward."""
         group = QActionGroup(owner)
         actions = []

@@ -1,13 +1,22 @@
 """The overview of a study: how far it is, and what to do next."""
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui import figures, theme
-from app.gui.figure_table import FigureTable
-from app.gui.language_names import language_name
+from app.gui.language_bars import LanguageBars
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
+from app.gui.share_bars import ShareBars
 from app.jobs.worker import run_in_worker
 from app.study.study import Study, StudyCounts
 
@@ -29,7 +38,9 @@ class StudyPage(Page):
         self.name.setProperty("role", "title")
         self.file = QLabel()
         self.file.setProperty("role", "muted")
-        self.file.setWordWrap(True)
+        # A long path is cut off rather than making the window wide.
+        self.file.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.file.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.numbers = {what: QLabel(figures.NONE) for what in ("tweets", "labelled", "predicted", "models")}
         names = {
             "tweets": self.tr("tweets"),
@@ -54,24 +65,17 @@ class StudyPage(Page):
         next_row.setSpacing(theme.LARGE)
         next_row.addWidget(self.next_text, 1)
         next_row.addWidget(self.next_button)
-        self.classes = FigureTable(self.tr("Labels by class"))
-        self.languages = FigureTable(self.tr("Labels by language"))
-        self.tables = QWidget()
-        tables = QHBoxLayout(self.tables)
-        tables.setContentsMargins(0, 0, 0, 0)
-        tables.setSpacing(theme.LARGE)
+        self.classes = ShareBars()
+        self.languages = LanguageBars()
+        self.bars = QWidget()
+        bars = QHBoxLayout(self.bars)
+        bars.setContentsMargins(0, 0, 0, 0)
+        bars.setSpacing(theme.MEDIUM)
         for heading, one in (
             (self.tr("Labels by class"), self.classes),
-            (self.tr("Labels by language"), self.languages),
+            (self.tr("Labelled by language"), self.languages),
         ):
-            column = QVBoxLayout()
-            column.setSpacing(theme.SMALL)
-            head = QLabel(heading)
-            head.setProperty("role", "heading")
-            column.addWidget(head)
-            column.addWidget(one)
-            column.addStretch(1)
-            tables.addLayout(column, 1)
+            bars.addWidget(self._card(heading, one), 1, Qt.AlignmentFlag.AlignTop)
         self.import_button = QPushButton(self.tr("&Import tweets"))
         self.export_button = QPushButton(self.tr("&Export"))
         self.import_button.setToolTip(self.tr("Import tweets from a table (Ctrl+I)"))
@@ -94,7 +98,7 @@ class StudyPage(Page):
         layout.addWidget(self.notice)
         layout.addWidget(self.next_card)
         layout.addLayout(tiles)
-        layout.addWidget(self.tables)
+        layout.addWidget(self.bars)
         layout.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -114,6 +118,7 @@ class StudyPage(Page):
         super().study_opened(study)
         self.name.setText(study.name)
         self.file.setText(str(study.path))
+        self.file.setToolTip(str(study.path))
         self._count()
 
     def study_changed(self, what: set[str]) -> None:
@@ -137,23 +142,10 @@ class StudyPage(Page):
         self._counts = counts
         for what, label in self.numbers.items():
             label.setText(figures.count(getattr(counts, what)))
-        total = max(counts.labelled, 1)
-        self.classes.show_rows(
-            [self.tr("class"), self.tr("labels"), self.tr("share")],
-            [
-                [f"{leaf.shape} {leaf.name}".strip(), figures.count(n), figures.share(n, total)]
-                for leaf in self.study.codebook.leaves
-                for n in [counts.per_leaf.get(leaf.code, 0)]
-            ],
-        )
-        self.languages.show_rows(
-            [self.tr("language"), self.tr("labelled"), self.tr("tweets"), self.tr("share")],
-            [
-                [language_name(lang), figures.count(done), figures.count(n), figures.share(done, n)]
-                for lang, (done, n) in counts.per_language.items()
-            ],
-        )
-        self.tables.setVisible(counts.tweets > 0)
+        self.classes.set_leaves(self.study.codebook.leaves)
+        self.classes.set_counts(counts.per_leaf)
+        self.languages.set_counts(counts.per_language)
+        self.bars.setVisible(counts.tweets > 0)
         self._suggest(counts)
 
     def _suggest(self, counts: StudyCounts) -> None:
@@ -199,6 +191,18 @@ class StudyPage(Page):
             self.import_wanted.emit()
         elif self._next:
             self.page_wanted.emit(self._next)
+
+    def _card(self, heading: str, content: QWidget) -> QFrame:
+        card = QFrame()
+        card.setProperty("role", "card")
+        head = QLabel(heading)
+        head.setProperty("role", "heading")
+        layout = QVBoxLayout(card)
+        layout.setContentsMargins(theme.LARGE, theme.MEDIUM, theme.LARGE, theme.LARGE)
+        layout.setSpacing(theme.SMALL)
+        layout.addWidget(head)
+        layout.addWidget(content)
+        return card
 
     def _tile(self, number: QLabel, name: str) -> QFrame:
         tile = QFrame()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -20,6 +21,8 @@ from app.gui import theme
 from app.gui.notice import Notice
 
 _WIDTH = 720
+_LOGO = 56
+_MOST_RECENT_HEIGHT = 260
 
 
 class WelcomePage(QWidget):
@@ -36,16 +39,12 @@ class WelcomePage(QWidget):
         self.setAcceptDrops(True)
         self.notice = Notice()
         logo = QLabel()
+        # Drawn at three times its size: sharp on every screen.
         pixmap = QPixmap()
         pixmap.loadFromData(resources.icon_bytes(resources.APP_ICON), "SVG")
-        logo.setPixmap(
-            pixmap.scaled(
-                56,
-                56,
-                Qt.AspectRatioMode.KeepAspectRatio,
-                Qt.TransformationMode.SmoothTransformation,
-            )
-        )
+        pixmap = pixmap.scaledToWidth(3 * _LOGO, Qt.TransformationMode.SmoothTransformation)
+        pixmap.setDevicePixelRatio(3)
+        logo.setPixmap(pixmap)
         title = QLabel("StanceDesk")
         title.setProperty("role", "title")
         about = QLabel(
@@ -102,13 +101,18 @@ class WelcomePage(QWidget):
         inside.addLayout(buttons)
         inside.addWidget(self.notice)
         inside.addWidget(self.recent_heading)
-        inside.addWidget(self.recent, 1)
+        inside.addWidget(self.recent)
         inside.addWidget(self.hint)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(theme.WIDE, 48, theme.WIDE, 48)
+        card.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+        row = QHBoxLayout()
         row.addStretch(1)
-        row.addWidget(card, 8)
+        row.addWidget(card, 100)
         row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.WIDE)
+        column.addStretch(2)
+        column.addLayout(row)
+        column.addStretch(3)
         self.show_recent([])
 
     def show_recent(self, studies: list[str]) -> None:
@@ -117,14 +121,15 @@ class WelcomePage(QWidget):
         for text in studies:
             path = Path(text)
             missing = not path.exists()
-            label = f"{path.stem}\n{path.parent}"
-            if missing:
-                label += "   " + self.tr("(not there any more)")
-            item = QListWidgetItem(label)
+            place = self.tr("{folder} (not there any more)") if missing else "{folder}"
+            item = QListWidgetItem(f"{path.stem}\n{place.format(folder=path.parent)}")
+            item.setToolTip(text)
             item.setData(Qt.ItemDataRole.UserRole, text)
             if missing:
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
             self.recent.addItem(item)
+        height = sum(self.recent.sizeHintForRow(row) for row in range(self.recent.count()))
+        self.recent.setFixedHeight(min(height + 2 * self.recent.frameWidth() + 2, _MOST_RECENT_HEIGHT))
         self.recent.setVisible(bool(studies))
         self.recent_heading.setVisible(bool(studies))
 

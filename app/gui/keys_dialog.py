@@ -1,0 +1,58 @@
+"""The keys of the page in sight and of the window, to look up with F1."""
+
+from collections.abc import Sequence
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QDialog, QHeaderView, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from app.gui import theme
+from app.gui.figure_table import FigureTable
+
+_ALL = 1000
+
+
+class KeysDialog(QDialog):
+    """Two tables: what works on this page, and what works everywhere."""
+
+    def __init__(
+        self, page: str, page_actions: Sequence[QAction], actions: Sequence[QAction], parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Keys"))
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.WIDE)
+        layout.setSpacing(theme.SMALL)
+        self.tables: list[FigureTable] = []
+        for title, found in ((page, rows_of(page_actions)), (self.tr("Everywhere"), rows_of(actions))):
+            if not found:
+                continue
+            heading = QLabel(title)
+            heading.setProperty("role", "heading")
+            table = FigureTable(title, left=2)
+            table.show_rows([self.tr("key"), self.tr("what it does")], found, most_rows=_ALL)
+            table.setMinimumWidth(420)
+            table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+            layout.addWidget(heading)
+            layout.addWidget(table)
+            layout.addSpacing(theme.SMALL)
+            self.tables.append(table)
+        layout.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inside)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+        self.resize(540, 640)
+
+
+def rows_of(actions: Sequence[QAction]) -> list[list[str]]:
+    """Return [keys, name] of the actions that have keys, each once."""
+    rows = []
+    for action in actions:
+        keys = [k.toString(QKeySequence.SequenceFormat.NativeText) for k in action.shortcuts()]
+        row = [", ".join(key for key in keys if key), action.text().replace("&", "").rstrip(" …")]
+        if all(row) and row not in rows:
+            rows.append(row)
+    return rows
