@@ -355,14 +355,14 @@ class MainWindow(QMainWindow):
 
         What is taken back is shown.
         """
-        page = self._page_that(Page.can_undo)
+        page = self._page_that(lambda page: page.can_undo())
         if page is not None and page.undo():
             self._show(page)
         self._show_undo()
 
     def redo(self) -> None:
         """Do again what was taken back last, and show it."""
-        page = self._page_that(Page.can_redo)
+        page = self._page_that(lambda page: page.can_redo())
         if page is not None and page.redo():
             self._show(page)
         self._show_undo()

@@ -69,6 +69,9 @@ def test_from_welcome_to_exported_csv(
     page = window.area.page("label")
     assert isinstance(page, LabelPage)
     qtbot.waitUntil(lambda: page.row is not None and "A tweet to label" in page.row.text, timeout=WAIT)
+    # Under a bare X server nobody gives the focus back to the window when a dialog is closed.
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=WAIT)
     for key in "1234":
         qtbot.keyClick(page, key)
     assert len(labelling.current_labels(window.study)) == 64
