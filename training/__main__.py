@@ -82,6 +82,9 @@ def _work(folder: RunFolder, base: Path | None) -> int:
         EventLog(None, sys.stdout).write("failed", message=message, kind="user", detail="")
         return 1
     events = EventLog(folder.events, _redirect_output(folder.log))
+    # Before torch is loaded. Threads that spin while they wait for one another burn what another program
+    # leaves of the cores: with one busy neighbour a step took three times the processor time.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         take_lock(folder.lock, _start_time())
         watch = Watch(folder)
