@@ -28,6 +28,9 @@ from app.study.tweets import TweetRow
 # The rail and other pages need not count again at each key.
 _TELL_MILLISECONDS = 1000
 
+# What is read on a worker: the coder's queue, how far labelling is, all languages.
+_Queue = tuple[Labelling | None, Progress, dict[str, tuple[int, int]]]
+
 
 class LabelPage(Page):
     """The tweet, large and calm; its classes; the codebook and the progress at the side.
@@ -213,7 +216,7 @@ class LabelPage(Page):
         if not keep:
             self.labelling = None
 
-        def read() -> tuple[Labelling | None, Progress, dict[str, tuple[int, int]]]:
+        def read() -> _Queue:
             languages = tweets.languages(study)
             if not coder:
                 done, total = (sum(pair[i] for pair in languages.values()) for i in (0, 1))
@@ -223,18 +226,13 @@ class LabelPage(Page):
             labelling.current()
             return labelling, progress, languages
 
-        run_in_worker(read, lambda found: self._take(turn, *found), self._tell, self)
+        run_in_worker(read, lambda found: self._take(turn, found), self._tell, self)
 
-    def _take(
-        self,
-        turn: int,
-        labelling: Labelling | None,
-        progress: Progress,
-        languages: dict[str, tuple[int, int]],
-    ) -> None:
+    def _take(self, turn: int, found: _Queue) -> None:
         if turn != self._turn or self.study is None:
             return
-        self.labelling, self._progress = labelling, progress
+        labelling, self._progress, languages = found
+        self.labelling = labelling
         self.bar.show_languages(languages)
         self.state_changed.emit()
         if labelling is None:

@@ -1,5 +1,6 @@
 """What the tests of the window have: a study of the sample tweets, and a look at what a test leaves behind."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,25 +39,39 @@ def settled(qtbot: QtBot) -> Callable[[], None]:
     return wait
 
 
-@pytest.fixture
-def empty_study(tmp_path: Path) -> Iterator[Study]:
-    """Return a study without tweets."""
-    with Study.create(tmp_path / "empty.stancedesk") as found:
-        yield found
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Iterator[Study]:
-    """Return a study of the sample tweets; those of the second half of the file have no labels."""
+@pytest.fixture(scope="session")
+def made_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the studies once; each test gets copies. Return their folder."""
+    folder = tmp_path_factory.mktemp("studies")
+    with Study.create(folder / "empty.stancedesk"):
+        pass
     lines = resources.sample_study_bytes().decode("utf-8").splitlines(keepends=True)
     half = len(lines) // 2
-    first, second = tmp_path / "labelled.csv", tmp_path / "unlabelled.csv"
+    first, second = folder / "labelled.csv", folder / "unlabelled.csv"
     first.write_text("".join(lines[:half]), encoding="utf-8")
     second.write_text("".join(lines[:1] + lines[half:]), encoding="utf-8")
-    with Study.create(tmp_path / "sample.stancedesk") as found:
+    with Study.create(folder / "sample.stancedesk") as found:
         import_file(found, first, coder="Ana")
         import_file(found, second, {"label": ""})
+    return folder
+
+
+def _copied(folder: Path, name: str, to: Path) -> Iterator[Study]:
+    shutil.copyfile(folder / name, to / name)
+    with Study.open(to / name) as found:
         yield found
+
+
+@pytest.fixture
+def empty_study(made_studies: Path, tmp_path: Path) -> Iterator[Study]:
+    """Return a study without tweets."""
+    yield from _copied(made_studies, "empty.stancedesk", tmp_path)
+
+
+@pytest.fixture
+def study(made_studies: Path, tmp_path: Path) -> Iterator[Study]:
+    """Return a study of the sample tweets; those of the second half of the file have no labels."""
+    yield from _copied(made_studies, "sample.stancedesk", tmp_path)
 
 
 @pytest.fixture
