@@ -68,6 +68,8 @@ class ClassifyPage(QWidget):
         self.start.setShortcut("Ctrl+Return")
         self.start.setToolTip(self.tr("Classify the selected tweets (Ctrl+Enter)"))
         self.start.clicked.connect(self.start_classifying)
+        # Until a model is chosen and its tweets are counted there is nothing to start.
+        self.start.setEnabled(False)
         self.panel = JobPanel()
         self.bars = ShareBars(study.codebook.leaves)
         self.bars_heading = QLabel(self.tr("Shares of the classes so far"))

@@ -154,6 +154,7 @@ class ResultsPage(QWidget):
         self.stack.setCurrentIndex(1 if self.model.count() else 0)
 
     def _show_model(self) -> None:
+        self.evaluate.setEnabled(bool(self.model.name()))
         self._show_report(self._reports.get(self.model.name()))
         self._ask_shares()
 

@@ -111,6 +111,7 @@ def test_from_welcome_to_exported_csv(
     window.area.show_page("results", "through-the-window")
     results = window.area.page("results")
     assert isinstance(results, ResultsPage)
+    qtbot.waitUntil(lambda: results.model.name() == "through-the-window", timeout=WAIT)
     qtbot.waitUntil(results.evaluate.isEnabled, timeout=WAIT)
     qtbot.mouseClick(results.evaluate, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.jobs.running_of("evaluate") is not None, timeout=WAIT)
