@@ -5,6 +5,8 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.gui import theme
 
+_WIDTH = 480
+
 
 class EmptyState(QWidget):
     """A sentence and a button."""
@@ -16,8 +18,9 @@ class EmptyState(QWidget):
         self.text = QLabel(text)
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.text.setMaximumWidth(480)
-        self.text.setMinimumWidth(360)
+        # A label in a centred layout is given one line's height; it says itself how high it is at this width.
+        self.text.setFixedWidth(_WIDTH)
+        self.text.setMinimumHeight(self.text.heightForWidth(_WIDTH))
         self.button = QPushButton(button)
         self.button.setProperty("primary", True)
         self.button.setToolTip(tip or button.replace("&", ""))
