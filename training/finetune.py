@@ -42,10 +42,6 @@ class Finetuning:
         Resumes from the checkpoint, if there is one of the same run. Writes one when it is stopped.
         """
         self.network.body.train()
-        self.weights = class_weights(
-            [e.leaf for e in self.train], len(self.spec.leaves), self.spec.class_balance
-        )
-        self.weights = self.weights.to(self.network.plan.device)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.spec.learning_rate, weight_decay=self.spec.weight_decay
         )
@@ -62,8 +58,16 @@ class Finetuning:
         self._saved = time.monotonic()
         self._recent: list[tuple[float, int]] = [(time.monotonic(), 0)]
         try:
-            while self.standing.step < self.steps and not self._is_over():
-                self._train_epoch(self.standing.step // self.steps_an_epoch)
+            while True:
+                epochs = self.standing.step // self.steps_an_epoch
+                # A run may have been stopped between an epoch's last step and its evaluation.
+                if len(self.standing.epochs) < epochs:
+                    self._evaluate(epochs)
+                    self._save()
+                elif self.standing.step == self.steps or self._is_over():
+                    break
+                else:
+                    self._train_epoch(epochs)
         except BaseException:
             # Stopped, out of disk, a bug: what was learnt is kept if it can be.
             if self.standing.step:
@@ -94,8 +98,6 @@ class Finetuning:
             self._report(loss, len(batch))
             if time.monotonic() - self._saved > _CHECKPOINT_SECONDS:
                 self._save()
-        self._evaluate(epoch + 1)
-        self._save()
 
     def _step(self, batch: list[Example]) -> float:
         # Dropout of a step depends on the seed and the step alone.
@@ -106,13 +108,8 @@ class Finetuning:
         self.optimizer.zero_grad()
 
         def learn(piece: Batch) -> float:
-            loss = functional.cross_entropy(
-                self.network.logits(piece),
-                piece.leaf,
-                weight=self.weights,
-                label_smoothing=self.spec.label_smoothing,
-                reduction="sum",
-            ) / len(batch)
+            logits = self.network.logits(piece)
+            loss = functional.cross_entropy(logits, piece.leaf, reduction="sum") / len(batch)
             loss.backward()
             return float(loss.detach())
 
@@ -174,14 +171,3 @@ class Finetuning:
             self.checkpoint_folder, self.fingerprint, self.standing, self.network, self.optimizer, self.best
         )
         self._saved = time.monotonic()
-
-
-def class_weights(leaves: Sequence[int], leaf_count: int, balance: float) -> torch.Tensor:
-    """Return a weight for each class, frequency ** -balance, scaled so that the rows' mean weight is 1.
-
-    Macro-F1 counts each class alike while the loss counts rows; half-way between the two (0.5) helps rare
-    classes without drowning the others' rows. A class without rows has weight 0.
-    """
-    counts = torch.bincount(torch.tensor(leaves), minlength=leaf_count).double()
-    weights = torch.where(counts > 0, counts.clamp(min=1) ** -balance, torch.zeros_like(counts))
-    return (weights * len(leaves) / (weights * counts).sum()).float()

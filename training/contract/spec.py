@@ -36,13 +36,6 @@ class TrainingSpec:
     dropout: float = _setting(0.05, "dropout inside the adapter")
     weight_decay: float = _setting(0.0, "weight decay of the adapter")
     max_gradient: float = _setting(1.0, "gradients are clipped to this norm")
-    label_smoothing: float = _setting(
-        0.1, "share of each label spread over all classes: hand labels are not certain"
-    )
-    class_balance: float = _setting(
-        0.5,
-        "weight of a class in the loss: its frequency to the power of minus this; 0 for none, 1 for equal",
-    )
     seed: int = _setting(1, "seed of order, initialisation and dropout")
     single_type: str = _setting("Q4_0", "4-bit type of the merged single file")
 
@@ -61,11 +54,8 @@ class TrainingSpec:
             raise SpecError(
                 f"The setting “learning_rate” must lie between 0 and 1, it is {self.learning_rate}."
             )
-        for name in ("label_smoothing", "class_balance", "dropout"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SpecError(
-                    f"The setting “{name}” must lie between 0 and 1, it is {getattr(self, name)}."
-                )
+        if not 0 <= self.dropout < 1:
+            raise SpecError(f"The setting “dropout” must be 0 or more and less than 1, it is {self.dropout}.")
         if self.batch % self.micro_batch:
             raise SpecError(
                 f"“batch” ({self.batch}) must be a multiple of “micro_batch” ({self.micro_batch}). Lower micro_batch."
