@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, func, insert, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Integer, Select, false, func, insert, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from db.tables import Coder, CurrentLabel, Prediction, Tweet
@@ -82,7 +82,10 @@ def _matching(query: TweetQuery, with_prediction: bool = False) -> Select[int]:
             statement = statement.join(Tweet, Tweet.id == Prediction.tweet_id)
     else:
         statement = select(Tweet.id)
-    if query.status in ("unpredicted", "failed") and not with_prediction:
+    if query.status in ("unpredicted", "failed") and with_prediction:
+        # No such tweet has a confidence to be ordered by.
+        conditions.append(false())
+    elif query.status in ("unpredicted", "failed"):
         found = select(Prediction.tweet_id).where(
             Prediction.model_id == query.model_id, Prediction.tweet_id == Tweet.id
         )
