@@ -103,9 +103,7 @@ def _work(folder: RunFolder, base: Path | None) -> int:
         detail = traceback.format_exc()
         sys.stderr.write(detail)
         if isinstance(error, OSError) and error.errno in _DISK_FULL:
-            message = (
-                "The disk is full. Free some space and start the run again: it goes on where it stopped."
-            )
+            message = "The disk is full. Free some space and train again."
             return _end(events, 1, "failed", message=message, kind="user", detail="")
         if isinstance(error, MemoryError):
             message = "There is too little memory. Close other programs or choose a smaller base model."

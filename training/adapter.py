@@ -51,7 +51,7 @@ def put_on(
     model: torch.nn.Module, *, rank: int, alpha: float, dropout: float, seed: int
 ) -> dict[str, AdaptedLinear]:
     """Replace every linear layer of the seven families by an adapted one; return them by their names."""
-    torch.manual_seed(seed)
+    torch.manual_seed(seed % 2**63)
     adapted = {}
     for name, linear in list(model.named_modules()):
         if name.endswith(tuple(LINEARS.values())):

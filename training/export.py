@@ -61,7 +61,7 @@ def export(
     if free < need:
         raise TrainingError(
             f"The disk has {free / 1e9:.1f} GB left, the model needs {need / 1e9:.1f} GB. Free some "
-            "space and start the run again: it goes on where it stopped."
+            "space and train again."
         )
     together = folder / "adapter"
     together.mkdir(exist_ok=True)

@@ -101,7 +101,7 @@ class Finetuning:
 
     def _step(self, batch: list[Example]) -> float:
         # Dropout of a step depends on the seed and the step alone.
-        torch.manual_seed((self.spec.seed << 32) + self.standing.step)
+        torch.manual_seed((self.spec.seed * 2**32 + self.standing.step) % 2**63)
         rate = self.learning_rate(self.standing.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
