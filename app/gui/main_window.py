@@ -6,19 +6,15 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
-    QApplication,
     QDockWidget,
     QFileDialog,
     QMainWindow,
-    QMessageBox,
     QStackedWidget,
     QWidget,
 )
 
-import resources
-from app import __version__
 from app.errors import UserError
-from app.gui import theme
+from app.gui import sample_study, theme
 from app.gui.error_report import report_text
 from app.gui.export_dialog import ExportDialog, ask_for_file
 from app.gui.import_dialog import ImportDialog
@@ -27,16 +23,16 @@ from app.gui.keys_dialog import KeysDialog
 from app.gui.menus import Menus, WindowActs
 from app.gui.notice import Tone
 from app.gui.page import Page
+from app.gui.questions import ask_about_jobs, show_about
 from app.gui.study_area import StudyArea
+from app.gui.study_places import free_study_beside, studies_folder, study_filter
 from app.gui.welcome_page import WelcomePage
 from app.jobs.job_list import JobList
-from app.jobs.worker import run_in_worker
+from app.jobs.worker import run_in_worker, wait_for_workers
 from app.settings import Settings
-from app.study import importing, tweets
+from app.study import tweets
 from app.study.study import SUFFIX, Study
 from app.study.tweets import TweetRow
-
-_SAMPLE = "Sample study"
 
 
 class MainWindow(QMainWindow):
@@ -48,6 +44,7 @@ class MainWindow(QMainWindow):
         self.study: Study | None = None
         self.area: StudyArea | None = None
         self.jobs = JobList(self)
+        self._making_sample = False
         self.setWindowTitle("StanceDesk")
         self.setMinimumSize(960, 640)
         self.setAcceptDrops(True)
@@ -64,7 +61,7 @@ class MainWindow(QMainWindow):
         self.dock = QDockWidget(self.tr("Inspector"), self)
         self.dock.setObjectName("inspector")
         self.dock.setWidget(self.inspector)
-        self.dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+        self.dock.setFeatures(QDockWidget.DockWidgetFeature.NoDockWidgetFeatures)
         self.dock.setMinimumWidth(300)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         self.dock.hide()
@@ -80,7 +77,7 @@ class MainWindow(QMainWindow):
     def ask_new(self) -> None:
         """Ask for a file and create a study there."""
         name, _ = QFileDialog.getSaveFileName(
-            self, self.tr("New study"), str(self._folder() / f"study{SUFFIX}"), self._filter()
+            self, self.tr("New study"), str(self._folder() / f"study{SUFFIX}"), study_filter()
         )
         if name:
             self.new_study(Path(name))
@@ -99,7 +96,7 @@ class MainWindow(QMainWindow):
     def ask_open(self) -> None:
         """Ask for a study and open it."""
         name, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Open study"), str(self._folder()), self._filter()
+            self, self.tr("Open study"), str(self._folder()), study_filter()
         )
         if name:
             self.open_study(Path(name))
@@ -138,30 +135,29 @@ class MainWindow(QMainWindow):
         self._page_shown(self.area.current)
         return True
 
-    def open_sample(self) -> bool:
-        """Make a study of the sample tweets, beside the user's own studies, or open the one that is there."""
-        path = self._folder() / f"{_SAMPLE}{SUFFIX}"
-        if path.exists():
-            return self.open_study(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with Study.create(path, name=_SAMPLE) as study, resources.sample_study_file() as file:
-                importing.import_file(study, file, coder="sample coder")
-        except UserError as error:
-            self._tell(error)
-            return False
-        except OSError as error:
-            self._tell(UserError(self.tr("The sample study cannot be written there."), str(error)))
-            return False
-        return self.open_study(path)
+    def open_sample(self) -> None:
+        """Make a study of the sample tweets beside the user's own, or open the one that is there."""
+        if self._making_sample:
+            return
+        self._making_sample = True
+        path = self._folder() / f"{sample_study.NAME}{SUFFIX}"
+
+        def end() -> None:
+            self._making_sample = False
+
+        def take(made: Path) -> None:
+            end()
+            self.open_study(made)
+
+        def tell(error: Exception) -> None:
+            end()
+            self._tell_error(error)
+
+        run_in_worker(lambda: sample_study.make_sample_study(path), take, tell, self)
 
     def new_from_table(self, table: Path) -> None:
         """Make a study beside a dropped table and offer to import it."""
-        path = table.with_suffix(SUFFIX)
-        number = 2
-        while path.exists():
-            path = table.with_name(f"{table.stem}-{number}{SUFFIX}")
-            number += 1
+        path = free_study_beside(table)
         if self.new_study(path):
             self.import_table(table)
 
@@ -178,6 +174,8 @@ class MainWindow(QMainWindow):
         self.stack.removeWidget(self.area)
         self.area.deleteLater()
         self.area = None
+        # A page's last question to the study is answered before its file is closed.
+        wait_for_workers(10)
         self.study.close()
         self.study = None
         self.dock.hide()
@@ -210,22 +208,7 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def _ask_about_jobs(self) -> bool:
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setText(self.tr("Work is still going on."))
-        box.setInformativeText(self.tr("It can go on without the window; open the study again to see it."))
-        go_on = box.addButton(self.tr("&Let it go on"), QMessageBox.ButtonRole.AcceptRole)
-        stop = box.addButton(self.tr("&Stop it"), QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
-        box.exec()
-        if box.clickedButton() is go_on:
-            self.jobs.release_all()
-            return True
-        if box.clickedButton() is stop:
-            self.jobs.stop_all()
-            self.jobs.release_all()
-            return True
-        return False
+        return ask_about_jobs(self.jobs, self)
 
     # Import, export, copies
 
@@ -278,7 +261,7 @@ class MainWindow(QMainWindow):
             self,
             self.tr("Save a copy"),
             str(study.path.with_name(f"{study.path.stem} copy{SUFFIX}")),
-            self._filter(),
+            study_filter(),
         )
         if name:
             run_in_worker(
@@ -422,18 +405,7 @@ class MainWindow(QMainWindow):
         self.statusBar().showMessage(self.tr("The diagnostic report is on the clipboard."), 5000)
 
     def _about(self) -> None:
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle(self.tr("About StanceDesk"))
-        box.setText(f"StanceDesk {__version__}")
-        box.setInformativeText(
-            self.tr(
-                "Label tweets, agree, fine-tune a small language model and classify millions of tweets on your "
-                "own machine. No tweet leaves it. Licence: Apache-2.0."
-            )
-        )
-        box.setIconPixmap(QApplication.windowIcon().pixmap(48, 48))
-        box.open()
+        show_about(self)
 
     # Errors
 
@@ -451,22 +423,7 @@ class MainWindow(QMainWindow):
         self._tell(error)
 
     def _folder(self) -> Path:
-        """Return where the user keeps studies: beside the last one, else a folder in the documents."""
-        from PySide6.QtCore import QStandardPaths
-
-        for text in self.settings.recent_studies:
-            if Path(text).parent.is_dir():
-                return Path(text).parent
-        documents = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation)
-        folder = Path(documents) / "StanceDesk"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            return Path.home()
-        return folder
-
-    def _filter(self) -> str:
-        return self.tr("StanceDesk studies (*{suffix})").format(suffix=SUFFIX)
+        return studies_folder(self.settings.recent_studies)
 
 
 def _family(widget: QWidget) -> list[QWidget]:

@@ -84,6 +84,7 @@ class StudyPage(Page):
         self.export_button.clicked.connect(self.export_wanted)
         head_row = QHBoxLayout()
         titles = QVBoxLayout()
+        titles.setSpacing(theme.TIGHT)
         titles.addWidget(self.name)
         titles.addWidget(self.file)
         head_row.addLayout(titles, 1)

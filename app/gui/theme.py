@@ -130,8 +130,8 @@ def _scaled(svg: bytes, size: int) -> bytes:
 
 
 def _arrow(direction: str, colour: str) -> str:
-    """Return the style sheet's words for an arrow in a colour: it can show images from files only."""
-    points = "M3 6l5 5 5-5" if direction == "down" else "M3 10l5-5 5 5"
+    """Return the style sheet's words for an arrow (down, up) or a tick: it can show images from files only."""
+    points = {"down": "M3 6l5 5 5-5", "up": "M3 10l5-5 5 5", "tick": "M3 8l4 4 6-8"}[direction]
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16">'
         f'<path d="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-linecap="round"/></svg>'
@@ -214,10 +214,10 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ bac
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QComboBox:focus {{
     border-color: {t.accent}; }}
 QComboBox::drop-down {{ border: 0; width: 28px; }}
-QComboBox::down-arrow {{ {_arrow('down', t.muted)} width: 12px; height: 12px; }}
+QComboBox::down-arrow {{ {_arrow("down", t.muted)} width: 12px; height: 12px; }}
 QSpinBox::up-button, QSpinBox::down-button {{ border: 0; background: transparent; width: 24px; }}
-QSpinBox::up-arrow {{ {_arrow('up', t.muted)} width: 10px; height: 10px; }}
-QSpinBox::down-arrow {{ {_arrow('down', t.muted)} width: 10px; height: 10px; }}
+QSpinBox::up-arrow {{ {_arrow("up", t.muted)} width: 10px; height: 10px; }}
+QSpinBox::down-arrow {{ {_arrow("down", t.muted)} width: 10px; height: 10px; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.line}; }}
 QProgressBar {{ background: {t.raised}; border: 0; border-radius: 4px; min-height: 8px; max-height: 8px;
     text-align: center; }}
@@ -226,6 +226,15 @@ QTableView, QTableWidget, QListView, QListWidget, QTreeView {{ background: {t.su
     border: 1px solid {t.line}; border-radius: 6px; gridline-color: {t.line};
     alternate-background-color: {t.window}; selection-background-color: {t.selection};
     selection-color: {t.text}; }}
+QListWidget::item {{ padding: 6px 8px; border-radius: 4px; }}
+QListWidget::item:hover {{ background: {t.raised}; }}
+QListWidget::item:selected {{ background: {t.selection}; color: {t.text}; }}
+QTableView::item {{ padding: 0 8px; border: 0; }}
+QCheckBox::indicator, QTableView::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
+    border-radius: 3px; background: {t.surface}; }}
+QCheckBox::indicator:checked, QTableView::indicator:checked {{ border-color: {t.accent};
+    background: {t.accent}; {_arrow("tick", t.on_accent)} }}
+QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
 QHeaderView {{ background: {t.surface}; border: 0; border-bottom: 1px solid {t.line}; }}
 QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line};
     padding: 6px 8px; font-weight: 600; }}

@@ -1,0 +1,48 @@
+"""The window's few message boxes."""
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+
+from app import __version__
+from app.jobs.job_list import JobList
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("questions", text)
+
+
+def ask_about_jobs(jobs: JobList, parent: QWidget) -> bool:
+    """Ask what becomes of the jobs that run, do it, and return whether the study may be closed."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setText(_tr("Work is still going on."))
+    box.setInformativeText(_tr("It can go on without the window; open the study again to see it."))
+    go_on = box.addButton(_tr("&Let it go on"), QMessageBox.ButtonRole.AcceptRole)
+    stop = box.addButton(_tr("&Stop it"), QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton(QMessageBox.StandardButton.Cancel)
+    box.exec()
+    chosen = box.clickedButton()
+    box.deleteLater()
+    if chosen is stop:
+        jobs.stop_all()
+    if chosen is stop or chosen is go_on:
+        jobs.release_all()
+        return True
+    return False
+
+
+def show_about(parent: QWidget) -> QMessageBox:
+    """Show what the program is; return the open box."""
+    box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setWindowTitle(_tr("About StanceDesk"))
+    box.setText(f"StanceDesk {__version__}")
+    box.setInformativeText(
+        _tr(
+            "Label tweets, agree, fine-tune a small language model and classify millions of tweets on your "
+            "own machine. No tweet leaves it. Licence: Apache-2.0."
+        )
+    )
+    box.setIconPixmap(QApplication.windowIcon().pixmap(48, 48))
+    box.open()
+    return box
