@@ -20,7 +20,7 @@ class EmptyState(QWidget):
         self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         # A label in a centred layout is given one line's height; it says itself how high it is at this width.
         self.text.setFixedWidth(_WIDTH)
-        self.text.setMinimumHeight(self.text.heightForWidth(_WIDTH))
+        self.text.setMinimumHeight(max(0, self.text.heightForWidth(_WIDTH)))
         self.button = QPushButton(button)
         self.button.setProperty("primary", True)
         self.button.setToolTip(tip or button.replace("&", ""))
