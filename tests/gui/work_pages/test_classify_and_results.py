@@ -128,7 +128,7 @@ def report(**fields: Any) -> dict[str, Any]:
 
 
 def test_failures_are_shown_with_reasons_and_can_be_tried_again(
-    page: ClassifyPage, replay: Replay, settle: Settle
+    model: ModelEntry, page: ClassifyPage, replay: Replay, settle: Settle
 ) -> None:
     replay("classify", [report(predicted=40, failed=2, failures={"no text is left": 2})], stays=False)
     settle(page.failures.isVisible)
@@ -138,7 +138,7 @@ def test_failures_are_shown_with_reasons_and_can_be_tried_again(
 
 
 def test_counts_that_do_not_reconcile_are_an_error(
-    page: ClassifyPage, replay: Replay, settle: Settle
+    model: ModelEntry, page: ClassifyPage, replay: Replay, settle: Settle
 ) -> None:
     replay("classify", [report(predicted=40)], stays=False)
     settle(lambda: page.notice.tone is Tone.ERROR)

@@ -80,7 +80,7 @@ def test_too_few_labels_of_the_checked_languages_are_told_and_block(page: TrainP
     english.setCheckState(Qt.CheckState.Unchecked)
     settle(lambda: not page.start.isEnabled())
     assert "at least two classes" in page.reasons.text
-    english.setCheckState(Qt.CheckState.Checked)
+    page.form.all_languages.click()
     settle(page.start.isEnabled)
     assert page.reasons.text == ""
 
