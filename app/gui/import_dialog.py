@@ -43,7 +43,7 @@ class TextCells(QStyledItemDelegate):
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().initStyleOption(option, index)
-        option.direction = text_direction(str(index.data() or ""))  # type: ignore[attr-defined]
+        option.direction = text_direction(str(index.data() or ""))
 
 
 class ImportDialog(QDialog):
@@ -180,21 +180,21 @@ class ImportDialog(QDialog):
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.summary.setProperty("role", "heading")
-        self.rejected = QPlainTextEdit()
-        self.rejected.setReadOnly(True)
-        self.rejected.setAccessibleName(self.tr("Rejected rows"))
+        self.rejected_rows = QPlainTextEdit()
+        self.rejected_rows.setReadOnly(True)
+        self.rejected_rows.setAccessibleName(self.tr("Rejected rows"))
         self.copy = QPushButton(self.tr("Co&py the report"))
         self.copy.setToolTip(self.tr("Copy the whole report as text (Alt+P)"))
         self.copy.clicked.connect(
             lambda: QGuiApplication.clipboard().setText(
-                f"{self.summary.text()}\n{self.rejected.toPlainText()}"
+                f"{self.summary.text()}\n{self.rejected_rows.toPlainText()}"
             )
         )
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.summary)
-        layout.addWidget(self.rejected, 1)
+        layout.addWidget(self.rejected_rows, 1)
         layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
         # Takes the room that a list of rejected rows would have.
         layout.addStretch()
@@ -237,8 +237,8 @@ class ImportDialog(QDialog):
         lines = [
             self.tr("row {row}: {reason}").format(row=row, reason=reason) for row, reason in report.rejected
         ]
-        self.rejected.setPlainText("\n".join(lines))
-        self.rejected.setVisible(bool(lines))
+        self.rejected_rows.setPlainText("\n".join(lines))
+        self.rejected_rows.setVisible(bool(lines))
         self.stack.setCurrentIndex(2)
         self.import_button.hide()
         self.close_button.setText(self.tr("&Close"))

@@ -82,8 +82,8 @@ class ModelDetails(QWidget):
             [self.tr("language"), self.tr("tweets")],
             [[language_name(code), figures.count(n)] for code, n in sorted(model.languages.items())],
         )
-        for widget in (self.languages_heading, self.languages):
-            widget.setVisible(bool(model.languages))
+        self.languages_heading.setVisible(bool(model.languages))
+        self.languages.setVisible(bool(model.languages))
 
     def _show_scores(self, model: ModelEntry) -> None:
         scores = model.metrics.get("validation") or {}

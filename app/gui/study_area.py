@@ -1,6 +1,7 @@
 """An open study in the window: the rail of steps, the page that is shown, the strip of running jobs."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup
@@ -56,9 +57,13 @@ class StudyArea(QWidget):
         self.study_page = StudyPage()
         self.label_page = LabelPage()
         self.label_page.set_coder(settings.coder)
+        # Each act of the coder shows a tweet anew; only then can undo and redo have changed.
+        self.label_page.tweet_selected.connect(lambda _: self.undo_changed.emit())
+        tweets_page = TweetsPage()
+        tweets_page.label_wanted.connect(self.label_page.show_tweet)
         self.pages: list[QWidget] = [
             self.study_page,
-            TweetsPage(),
+            tweets_page,
             self.label_page,
             TrainPage(study, jobs),
             ModelsPage(study, jobs),
@@ -238,7 +243,7 @@ class StudyArea(QWidget):
                 owner,
                 self.buttons[key].text(),
                 f"Ctrl+{number}",
-                lambda key=key: self.show_page(key),
+                partial(self.show_page, key),
                 icon=key,
             )
             group.addAction(action)
