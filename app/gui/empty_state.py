@@ -15,12 +15,11 @@ class EmptyState(QWidget):
 
     def __init__(self, text: str, button: str, tip: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.text = QLabel(text)
+        self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        # A label in a centred layout is given one line's height; it says itself how high it is at this width.
         self.text.setFixedWidth(_WIDTH)
-        self.text.setMinimumHeight(max(0, self.text.heightForWidth(_WIDTH)))
+        self.say(text)
         self.button = QPushButton(button)
         self.button.setProperty("primary", True)
         self.button.setToolTip(tip or button.replace("&", ""))
@@ -31,3 +30,9 @@ class EmptyState(QWidget):
         layout.addWidget(self.text, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(2)
+
+    def say(self, text: str) -> None:
+        """Show another sentence."""
+        self.text.setText(text)
+        # A label in a centred layout is given one line's height; it says itself how high it is at this width.
+        self.text.setMinimumHeight(max(0, self.text.heightForWidth(_WIDTH)))

@@ -1,5 +1,7 @@
 """What lies before the coder: the tweet in its card, the classes, a note."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QFrame,
@@ -16,7 +18,7 @@ from app.gui import theme
 from app.gui.language_names import language_name
 from app.gui.leaf_buttons import LeafButtons
 from app.gui.tweet_view import TweetView
-from app.study.tweets import TweetRow
+from app.study.tweets import HistoryEntry, TweetRow
 
 _CARD_WIDTH = 760
 _POINTS = 20.0
@@ -87,8 +89,13 @@ class LabelDesk(QWidget):
         layout.addWidget(self.leaves)
         layout.addLayout(under)
 
-    def show_tweet(self, row: TweetRow, label: str | None, note: str, flag: bool) -> None:
-        """Show a tweet, with the coder's own label, note and flag where it has them already."""
+    def show_tweet(self, row: TweetRow, coder: str, history: Sequence[HistoryEntry]) -> None:
+        """Show a tweet, with the coder's own label, note and flag where its history has them already."""
+        label = dict(row.labels).get(coder)
+        note, flag = "", False
+        for entry in history:
+            if entry.coder == coder and entry.undoes is None and entry.leaf == label:
+                note, flag = entry.note, entry.flag
         about = [row.author, shown_date(row.created_at), language_name(row.lang) if row.lang else ""]
         self.about.setText(" · ".join(part for part in about if part) or row.tweet_id)
         self.earlier.setText(self.tr("labelled before") if label else "")

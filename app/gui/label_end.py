@@ -43,7 +43,7 @@ class LabelEnd(EmptyState):
             )
 
     def _show(self, text: str, button: str, wanted: str) -> None:
-        self.text.setText(text)
+        self.say(text)
         self.button.setText(button)
         self.button.setAccessibleName(button)
         self.button.setToolTip(button)

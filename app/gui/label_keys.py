@@ -28,17 +28,17 @@ class LabelKeys:
         self._acts.append((action, keys))
         return action
 
-    def show_leaves(
-        self, leaves: Iterable[Leaf], name: Callable[[Leaf], str], run: Callable[[str], object]
-    ) -> None:
-        """Give each class its key. Where an act has the same, the class's comes first."""
+    def show_leaves(self, leaves: Iterable[Leaf], name: str, run: Callable[[str], object]) -> None:
+        """Give each class its key; `name` has the place "{name}". Where an act has the same, the class's wins."""
         for action in self._leaves:
             self._page.removeAction(action)
             action.deleteLater()
         self._leaves = []
         taken = set()
         for leaf in leaves:
-            action = make_action(self._page, name(leaf), leaf.key.upper(), partial(run, leaf.code))
+            action = make_action(
+                self._page, name.format(name=leaf.name), leaf.key.upper(), partial(run, leaf.code)
+            )
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             # A key held down must not label a hundred tweets.
             action.setAutoRepeat(False)

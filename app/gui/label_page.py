@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import UserError
@@ -113,11 +113,10 @@ class LabelPage(Page):
 
     def state_text(self) -> str:
         """The share that is labelled."""
-        progress = self._progress
-        if progress is None or not progress.total:
+        if self._progress is None or not self._progress.total:
             return ""
-        share = 100 * progress.labelled // progress.total
-        return "✓" if progress.labelled >= progress.total else f"{share} %"
+        share = 100 * self._progress.labelled // self._progress.total
+        return "✓" if share == 100 else f"{share} %"
 
     # The coder's acts
 
@@ -209,8 +208,7 @@ class LabelPage(Page):
     def _begin(self, keep: bool = False) -> None:
         """Read the queue on a worker: in a large study, counting takes a moment. The tweet in sight may stay."""
         self._turn += 1
-        turn, study, coder = self._turn, self.study, self.coder
-        language = self.bar.chosen_language()
+        turn, study, coder, language = self._turn, self.study, self.coder, self.bar.chosen_language()
         if study is None:
             return
         if not keep:
@@ -222,14 +220,13 @@ class LabelPage(Page):
                 done, total = (sum(pair[i] for pair in languages.values()) for i in (0, 1))
                 return None, Progress(done, total, {}, languages), languages
             labelling = Labelling(study, coder, language)
-            progress = labelling.progress()
             labelling.current()
-            return labelling, progress, languages
+            return labelling, labelling.progress(), languages
 
         run_in_worker(read, lambda found: self._take(turn, found), self._tell, self)
 
     def _take(self, turn: int, found: _Queue) -> None:
-        if turn != self._turn or self.study is None:
+        if turn != self._turn:
             return
         labelling, self._progress, languages = found
         self.labelling = labelling
@@ -258,9 +255,8 @@ class LabelPage(Page):
             self.stack.setCurrentWidget(self.desk)
             if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.coder_panel.name):
                 self.setFocus()
-        self.side.progress.show_progress(
-            self._progress, self.study.codebook.leaves, self.labelling.coder.name
-        )
+        leaves, coder = self.study.codebook.leaves, self.labelling.coder.name
+        self.side.progress.show_progress(self._progress, leaves, coder)
         self._show_controls()
         self.tweet_selected.emit(row)
         if changed and not self._tell_later.isActive():
@@ -268,13 +264,9 @@ class LabelPage(Page):
 
     def _show_row(self, row: TweetRow) -> None:
         assert self.labelling is not None and self.study is not None
-        own = dict(row.labels).get(self.labelling.coder.name)
-        note, flag = "", False
-        if own:
-            for entry in tweets.history(self.study, row.id):
-                if entry.coder == self.labelling.coder.name and entry.undoes is None and entry.leaf == own:
-                    note, flag = entry.note, entry.flag
-        self.desk.show_tweet(row, own, note, flag)
+        coder = self.labelling.coder.name
+        own = coder in dict(row.labels)
+        self.desk.show_tweet(row, coder, tweets.history(self.study, row.id) if own else [])
         self._shown_at = time.monotonic()
 
     def _show_nothing(self) -> None:
@@ -305,10 +297,7 @@ class LabelPage(Page):
         assert self.study is not None
         self.side.codebook.show_codebook(self.study.codebook)
         self.desk.leaves.show_codebook(self.study.codebook)
-        name = self.tr("Label “{name}”")
-        self._keys.show_leaves(
-            self.study.codebook.leaves, lambda leaf: name.format(name=leaf.name), self.label
-        )
+        self._keys.show_leaves(self.study.codebook.leaves, self.tr("Label “{name}”"), self.label)
 
     def _choose_language(self) -> None:
         self.row = None
@@ -320,7 +309,6 @@ class LabelPage(Page):
         self.set_coder(name)
 
     def _ask_again(self) -> None:
-        """Ask who labels, because another person sits down."""
         self.stack.setCurrentWidget(self.coder_panel)
         self.coder_panel.ask(self.coder)
 
@@ -355,14 +343,16 @@ class LabelPage(Page):
             self._telling = False
         self.state_changed.emit()
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if self.stack.currentWidget() is self.coder_panel:
+            self.coder_panel.setFocus()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         # The time before another page is not the time this tweet took.
         self._shown_at = time.monotonic()
-        if self.stack.currentWidget() is self.coder_panel:
-            self.coder_panel.setFocus()
-        else:
-            self.setFocus()
+        self.setFocus()
         if self.row is not None:
             self.tweet_selected.emit(self.row)
 

@@ -68,6 +68,7 @@ class TweetsPage(Page):
         for choice in (self.language, self.label, self.status, self.order):
             choice.currentIndexChanged.connect(lambda _: self._ask())
         self._lay_out()
+        self.setFocusProxy(self.table)
         make_action(self, self.tr("Search the tweets"), "Ctrl+F", self._go_to_search)
         clear = make_action(self, self.tr("Show all tweets"), "Esc", self.clear_filters)
         clear.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -176,7 +177,7 @@ class TweetsPage(Page):
             self.stack.setCurrentWidget(self.table)
         elif self._total:
             uncertain = self.order.currentIndex() > 1 and self.asked() == TweetFilter()
-            self.no_hit.text.setText(
+            self.no_hit.say(
                 self.tr("No tweet has a prediction yet, so none is more uncertain than another.")
                 if uncertain
                 else self.tr("No tweet passes the search and the filters.")
