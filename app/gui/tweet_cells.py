@@ -15,6 +15,8 @@ class TweetCells(QStyledItemDelegate):
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
+        # Whole rows are selected: a frame around one cell would say otherwise.
+        option.state &= ~QStyle.StateFlag.State_HasFocus
         row = index.data(ROW_ROLE) if index.column() == TEXT else None
         if row is not None:
             # The style aligns and cuts off by the direction of the item, not of its text.
