@@ -24,15 +24,13 @@ class EmptyState(QWidget):
         self.button.setProperty("primary", True)
         self.button.setToolTip(tip or button.replace("&", ""))
         self.button.clicked.connect(self.clicked)
-        layout = QVBoxLayout(self)
-        layout.setSpacing(theme.LARGE)
-        layout.addStretch(1)
-        layout.addWidget(self.text, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addStretch(2)
+        self._layout = QVBoxLayout(self)
+        self._layout.setSpacing(theme.LARGE)
+        self._layout.addStretch(1)
+        self._layout.addWidget(self.text, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._layout.addStretch(2)
 
-    def say(self, text: str) -> None:
-        """Show another sentence."""
-        self.text.setText(text)
-        # A label in a centred layout is given one line's height; it says itself how high it is at this width.
-        self.text.setMinimumHeight(max(0, self.text.heightForWidth(_WIDTH)))
+    def add_button(self, button: QPushButton) -> None:
+        """Show a second way on below the first."""
+        self._layout.insertWidget(self._layout.count() - 1, button, 0, Qt.AlignmentFlag.AlignHCenter)

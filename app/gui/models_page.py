@@ -56,7 +56,11 @@ class ModelsPage(QWidget):
             tip=self.tr("Add a model folder"),
         )
         add_file = make_action(
-            self, self.tr("Add a model f&ile …"), "", self.ask_file, tip=self.tr("Add a model file")
+            self,
+            self.tr("Add a model f&ile …"),
+            "Ctrl+Shift+F",
+            self.ask_file,
+            tip=self.tr("Add a model file"),
         )
         menu = QMenu(self)
         menu.addAction(add_folder)
@@ -114,13 +118,9 @@ class ModelsPage(QWidget):
         self.add_when_empty = QPushButton(self.tr("Add a model &folder …"))
         self.add_when_empty.setToolTip(self.tr("Add a model folder (Ctrl+Shift+A)"))
         self.add_when_empty.clicked.connect(self.ask_folder)
-        nothing = QWidget()
-        middle = QVBoxLayout(nothing)
-        middle.addWidget(self.empty, 1)
-        middle.addWidget(self.add_when_empty, 0, Qt.AlignmentFlag.AlignHCenter)
-        middle.addStretch(1)
+        self.empty.add_button(self.add_when_empty)
         self.stack = QStackedWidget()
-        self.stack.addWidget(nothing)
+        self.stack.addWidget(self.empty)
         self.stack.addWidget(shelf)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

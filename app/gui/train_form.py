@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -227,6 +228,8 @@ class TrainForm(QWidget):
         self.languages.show_rows(
             [self.tr("language"), self.tr("labelled"), *(leaf.name for leaf in leaves)], rows
         )
+        # Qt measures a cell without its check box.
+        self.languages.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for row, language in enumerate(languages):
             item = self.languages.item(row, 0)
             if item is not None:
