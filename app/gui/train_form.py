@@ -89,6 +89,7 @@ class TrainForm(QWidget):
         self.advanced_toggle = QToolButton()
         self.advanced_toggle.setText(self.tr("Advanced"))
         self.advanced_toggle.setCheckable(True)
+        self.advanced_toggle.setToolTip(self.tr("Epochs and seed (Space)"))
         self.advanced_toggle.setAutoRaise(True)
         self.advanced_toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.advanced = QWidget()

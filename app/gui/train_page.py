@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import UserError
@@ -55,6 +56,7 @@ class TrainPage(QWidget):
         self._jobs = jobs
         self._ready: Readiness | None = None
         self._machine: dict[str, Any] | None = None
+        self._asking_machine = False
         self._asked = 0
         self._bases: list[Base] = []
         self.notice = Notice()
@@ -131,8 +133,18 @@ class TrainPage(QWidget):
         run_in_worker(lambda: Shelf().bases(), self._take_bases, self._tell_error, self)
         self._ask_readiness()
         self._ask_runs()
-        if self._machine is None:
-            run_in_worker(training_process.probe, self._take_machine, self._tell_error, self)
+        self._ask_machine()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._ask_machine()
+
+    def _ask_machine(self) -> None:
+        # Asked when the page is first seen: the answer takes a process that imports PyTorch, seconds of work
+        # that those who only label need not wait for.
+        if self._machine is None and not self._asking_machine and self.isVisible():
+            self._asking_machine = True
+            run_in_worker(training_process.probe, self._take_machine, self._tell_machine_error, self)
 
     def study_changed(self, what: set[str]) -> None:
         """Bring the page up to date with what was written to the study."""
@@ -172,6 +184,10 @@ class TrainPage(QWidget):
         self._ready = chosen
         self.form.set_readiness(everything)
         self._show_state()
+
+    def _tell_machine_error(self, error: Exception) -> None:
+        self._asking_machine = False
+        self._tell_error(error)
 
     def _take_machine(self, machine: dict[str, Any]) -> None:
         self._machine = machine

@@ -106,6 +106,7 @@ def test_a_study_without_labels_says_what_to_do(
     with Study.create(tmp_path / "empty.stancedesk") as empty:
         page = TrainPage(empty, jobs)
         qtbot.addWidget(page)
+        page.show()
         settle(lambda: page._ready is not None and page._machine is not None and bool(page._bases))
         assert "No tweet is labelled yet" in page.reasons.text
         assert not page.start.isEnabled()
