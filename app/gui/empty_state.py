@@ -31,6 +31,12 @@ class EmptyState(QWidget):
         self._layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         self._layout.addStretch(2)
 
+    def say(self, text: str) -> None:
+        """Show another sentence."""
+        self.text.setText(text)
+        # A label in a centred layout is given one line's height; it says itself how high it is at this width.
+        self.text.setMinimumHeight(max(0, self.text.heightForWidth(_WIDTH)))
+
     def add_button(self, button: QPushButton) -> None:
         """Show a second way on below the first."""
         self._layout.insertWidget(self._layout.count() - 1, button, 0, Qt.AlignmentFlag.AlignHCenter)
