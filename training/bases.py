@@ -173,6 +173,9 @@ def _in_four_bits(weight: "torch.Tensor", device: str) -> "torch.nn.Module":
         inputs, outputs, bias=False, compute_dtype=weight.dtype, quant_type="nf4", device="meta"
     )
     linear.weight = Params4bit(weight, requires_grad=False, quant_type="nf4")
+    # When it scores on a CPU it would pack its weights into a layout that gradients do not pass, for good:
+    # epochs after the first evaluation would learn wrongly (bitsandbytes 0.50, nn/modules.py).
+    linear.support_avx512bf16_for_cpu = False
     # Moving it is what quantises it.
     quantised: torch.nn.Module = linear.to(device)
     return quantised

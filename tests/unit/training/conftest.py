@@ -21,6 +21,9 @@ from training.contract.spec import Row, TrainingSpec, write_rows
 from training.gguf_file import GGUFFile
 from training.tokenizer import Tokenizer
 
+# As `python -m training` does, before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 LEAVES = ["pro", "anti", "neutral", "unrelated"]
 _WORDS = {
     "pro": "Welcome them all, they make our town richer and kinder",
