@@ -67,7 +67,7 @@ class TableReader(AbstractContextManager["TableReader"]):
 
         preview = importing.preview(self.path)
         self._file = open(self.path, encoding=preview.encoding, newline="")  # noqa: SIM115
-        self._csv = csv.reader(self._file, delimiter=preview.delimiter)
+        self._csv = csv.reader(self._file, delimiter=preview.delimiter or ",")
         csv.field_size_limit(1 << 24)
         columns = next(self._csv, [])
         for column in columns:
@@ -77,7 +77,7 @@ class TableReader(AbstractContextManager["TableReader"]):
         self.columns = columns
         self.total = sum(1 for _ in self._csv_rows())
         self._file.seek(0)
-        self._csv = csv.reader(self._file, delimiter=preview.delimiter)
+        self._csv = csv.reader(self._file, delimiter=preview.delimiter or ",")
         next(self._csv)
         return columns
 

@@ -39,7 +39,7 @@ def test_no_study_file(program: Program, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x00\x01\x02\xff" * 500, b"only,a,header\n", b"\xff\xd8\xff\xe0 JFIF\x00\x00" * 50]
+    "content", [b"", b"\x00\x01\x02\xff" * 500, b"id,text,lang\n", b"\xff\xd8\xff\xe0 JFIF\x00\x00" * 50]
 )
 def test_no_table(program: Program, tmp_path: Path, content: bytes) -> None:
     study, file = tmp_path / "s.stancedesk", tmp_path / "broken.csv"

@@ -87,3 +87,14 @@ def test_a_failure_leaves_nothing_and_the_old_file_as_it_was(tmp_path: Path) -> 
         raise RuntimeError("in the middle")
     assert path.read_text(encoding="utf-8") == "what was there"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_table_of_one_column(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text('text\n"a tweet, with a comma"\nanother\n', encoding="utf-8")
+    with TableReader(path) as table:
+        assert table.total == 2
+        assert [row["text"] for chunk in table.chunks() for row in chunk] == [
+            "a tweet, with a comma",
+            "another",
+        ]
