@@ -1,6 +1,7 @@
 """The rules of the house that import-linter cannot say: QtCore only in the jobs, and light imports."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -124,7 +125,7 @@ def test_every_dependency_is_pinned() -> None:
         *project["dependencies"],
         *(d for extra in project["optional-dependencies"].values() for d in extra),
     ]
-    names = {d.split(";")[0].split(">")[0].split("[")[0].strip().lower().replace("_", "-") for d in wanted}
+    names = {re.split(r"[\[;<>=!~ ]", d)[0].lower().replace("_", "-") for d in wanted}
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     assert names - {"stancedesk"} <= {name.lower().replace("_", "-") for name in pins}
