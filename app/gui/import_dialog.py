@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.notice import Notice, Tone
-from app.gui.tweet_view import text_direction
+from app.gui.tweet_view import isolated, text_direction
 from app.jobs.worker import Work, run_in_worker
 from app.study import importing
 from app.study.study import Study
@@ -43,7 +43,9 @@ class TextCells(QStyledItemDelegate):
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().initStyleOption(option, index)
-        option.direction = text_direction(str(index.data() or ""))
+        text = str(index.data() or "")
+        option.text = isolated(text)  # type: ignore[attr-defined]
+        option.direction = text_direction(text)
 
 
 class ImportDialog(QDialog):

@@ -123,9 +123,9 @@ class LabelPage(Page):
     def label(self, leaf: str) -> None:
         """Give the tweet in sight a label, and show the next.
 
-        On the window's thread, on purpose: a commit takes 2 to 5 ms, less than a frame, and so the label is
-        on the disk before the next tweet is painted; nothing can come between. Where it cannot be saved, the
-        tweet stays.
+        On the window's thread, on purpose: the label is on the disk before the next tweet is painted, and
+        nothing can come between. A commit takes some 7 ms, most of it the disk's, all until the next tweet is
+        shown some 20: too short to be noticed. Where it cannot be saved, the tweet stays.
         """
         labelling, row = self.labelling, self.row
         if labelling is None or row is None or self.study is None:

@@ -229,7 +229,7 @@ QTableView, QTableWidget, QListView, QListWidget, QTreeView {{ background: {t.su
 QListWidget::item {{ padding: 6px 8px; border-radius: 4px; }}
 QListWidget::item:hover {{ background: {t.raised}; }}
 QListWidget::item:selected {{ background: {t.selection}; color: {t.text}; }}
-QTableView::item {{ padding: 0 8px; border: 0; }}
+QTableView::item {{ padding: 0 5px; border: 0; }}
 QCheckBox::indicator, QTableView::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
     border-radius: 3px; background: {t.surface}; }}
 QCheckBox::indicator:checked, QTableView::indicator:checked {{ border-color: {t.accent};

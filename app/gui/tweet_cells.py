@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleO
 from app.gui import theme
 from app.gui.codebook_view import shape_of
 from app.gui.tweet_model import LABEL, LEAF_ROLE, PREDICTION, ROW_ROLE, TEXT, Index
-from app.gui.tweet_view import text_direction
+from app.gui.tweet_view import isolated, text_direction
 
 
 class TweetCells(QStyledItemDelegate):
@@ -21,6 +21,7 @@ class TweetCells(QStyledItemDelegate):
         if row is not None:
             # The style aligns and cuts off by the direction of the item, not of its text.
             option.direction = text_direction(row.text)
+            option.text = isolated(option.text)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         if index.column() not in (LABEL, PREDICTION):

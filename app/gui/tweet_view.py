@@ -3,25 +3,35 @@
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
 from PySide6.QtGui import QResizeEvent, QTextOption
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
 from app.gui import theme
 
 # Marks and joiners belong to words (Hindi vowels are marks), so a tag ends at blanks and punctuation only.
+# Handles are of plain letters; a match that ended before a vowel sign would tear its syllable apart.
 _SPECIAL = re.compile(
-    r"(?P<link>(?:https?://|www\.)\S+)"
-    r"|(?P<handle>(?<!\w)[@＠]\w+)"
+    r"(?P<retweet>\ART(?=\s+[@＠]))"
+    r"|(?P<link>(?:https?://|www\.)\S+)"
+    r"|(?P<handle>(?<!\w)[@＠][A-Za-z0-9_]+)"
     r"|(?P<tag>(?<!\w)[#＃][^\s#＃@.,;:!?()\[\]{}<>\"'“”«»،؛؟。、！？…]+)"
 )
+
+
+# Unicode's isolates: a run of the other direction, or of its own, that what stands around it does not reach.
+_LEFT_TO_RIGHT, _BY_ITSELF, _END = "\u2066", "\u2068", "\u2069"
+_ISOLATES = "\u2066\u2067\u2068\u2069"
+_WITHOUT_ISOLATES = str.maketrans("", "", _ISOLATES)
 
 
 def text_direction(text: str) -> Qt.LayoutDirection:
     """Return the direction of a tweet: that of its first strong character outside links, handles and hashtags.
 
-    A reply to a Latin handle in Arabic is Arabic. A tweet that is nothing but those takes their direction.
+    A reply to a Latin handle in Arabic is Arabic, and so is its retweet, which begins with "RT". A tweet that
+    is nothing but those takes their direction.
     """
     for candidate in (_SPECIAL.sub(" ", text), text):
         for character in candidate:
@@ -34,17 +44,53 @@ def text_direction(text: str) -> Qt.LayoutDirection:
 
 
 def tweet_html(text: str) -> str:
-    """Return a tweet as HTML in the colours in use; every character of it stays as it is."""
+    """Return a tweet as HTML in the colours in use; see `isolated` for what is added to it."""
     colours = theme.tokens()
+    mixed = _mixes_directions(text)
     parts = []
+    for kind, part in _parts(text):
+        if not kind:
+            parts.append(html.escape(part))
+            continue
+        colour = colours.muted if kind in ("link", "retweet") else colours.accent
+        opened, closed = _isolates(kind) if mixed else ("", "")
+        parts.append(f'{opened}<span style="color:{colour}">{html.escape(part)}</span>{closed}')
+    return "".join(parts).replace("\r\n", "\n").replace("\n", "<br>")
+
+
+def isolated(text: str) -> str:
+    """Return a tweet for the screen: in one that has right-to-left script, links, handles and tags isolated.
+
+    Without, the "@" of a handle in an Arabic tweet would stand at the handle's wrong end. Tweets that bring
+    isolates of their own are left as they are.
+    """
+    if not _mixes_directions(text):
+        return text
+    parts = []
+    for kind, part in _parts(text):
+        opened, closed = _isolates(kind) if kind else ("", "")
+        parts.append(f"{opened}{part}{closed}")
+    return "".join(parts)
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield (kind, part) for all of a text in its order; the kind of plain text is ""."""
     end = 0
     for match in _SPECIAL.finditer(text):
-        parts.append(html.escape(text[end : match.start()]))
-        colour = colours.muted if match.lastgroup == "link" else colours.accent
-        parts.append(f'<span style="color:{colour}">{html.escape(match.group())}</span>')
+        yield "", text[end : match.start()]
+        yield match.lastgroup or "", match.group()
         end = match.end()
-    parts.append(html.escape(text[end:]))
-    return "".join(parts).replace("\r\n", "\n").replace("\n", "<br>")
+    yield "", text[end:]
+
+
+def _isolates(kind: str) -> tuple[str, str]:
+    return (_BY_ITSELF if kind == "tag" else _LEFT_TO_RIGHT), _END
+
+
+def _mixes_directions(text: str) -> bool:
+    return not any(c in _ISOLATES for c in text) and any(
+        unicodedata.bidirectional(c) in ("R", "AL") for c in text
+    )
 
 
 class TweetView(QTextEdit):
@@ -77,6 +123,17 @@ class TweetView(QTextEdit):
         """Show a tweet's text."""
         self._tweet = text
         self._render()
+
+    def toPlainText(self) -> str:
+        """Return the tweet as it is, without what was added for the screen."""
+        return self._tweet
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """Return the selected text as it stands in the tweet: plain, without what was added for the screen."""
+        text = self.textCursor().selection().toPlainText()
+        data = QMimeData()
+        data.setText(text.translate(_WITHOUT_ISOLATES) if _mixes_directions(self._tweet) else text)
+        return data
 
     def direction(self) -> Qt.LayoutDirection:
         """Return the direction in which the text is laid out."""
