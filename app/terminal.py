@@ -148,3 +148,14 @@ def evaluation_table(report: dict[str, Any], questions: Sequence[str]) -> str:
     if few:
         lines.append("* few rows: this language's scores are anecdotes; compare the pooled ones.")
     return "\n".join(lines)
+
+
+def tell_failure(message: str, as_json: bool, kind: str, **fields: Any) -> None:
+    """Tell a failure in one line on standard error, and as the last event to a program that listens."""
+    if as_json:
+        if kind == "cancelled":
+            JobEvents(True).write("cancelled")
+        else:
+            told = fields.pop("sentence", message)
+            JobEvents(True).write("failed", message=told, kind=kind, **fields)
+    print(f"stancedesk: {message}", file=sys.stderr)

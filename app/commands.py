@@ -1,0 +1,278 @@
+"""What each command does, from its words to its exit status. Imports are lazy: `--help` answers at once."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.errors import UserError
+from app.terminal import tell_failure
+
+
+class WrongUsage(Exception):
+    """The words of a command do not fit together."""
+
+
+def _stopper(arguments: argparse.Namespace) -> Callable[[], bool]:
+    stop_file: Path | None = arguments.stop_file
+    return lambda: stop_file is not None and stop_file.exists()
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Do the whole job on the sample study."""
+    from app import demo
+    from app.terminal import JobEvents
+
+    return demo.run_demo(
+        arguments.out,
+        arguments.base,
+        JobEvents(arguments.json),
+        _stopper(arguments),
+        epochs=arguments.epochs,
+        window=not (arguments.no_window or arguments.json),
+        as_json=arguments.json,
+    )
+
+
+def new_study(arguments: argparse.Namespace) -> None:
+    """Create a study."""
+    from app.study.codebook import Codebook
+    from app.study.study import Study
+    from app.terminal import print_json
+
+    codebook = None
+    if arguments.codebook is not None:
+        try:
+            codebook = Codebook.from_toml(arguments.codebook.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{arguments.codebook.name} is not a text file in UTF-8.", "Save it as UTF-8."
+            ) from error
+    with Study.create(arguments.study, codebook) as study:
+        leaves = [leaf.code for leaf in study.codebook.leaves]
+        if arguments.json:
+            print_json({"study": str(study.path), "name": study.name, "leaves": leaves})
+        else:
+            print(f"Created {study.path} with the classes {', '.join(leaves)}.")
+
+
+def import_tables(arguments: argparse.Namespace) -> None:
+    """Import tables of tweets."""
+    from app.study import importing
+    from app.study.study import Study
+    from app.terminal import print_json
+
+    reports = []
+    with Study.open(arguments.study) as study:
+        for file in arguments.files:
+            report = importing.import_file(
+                study, file, columns=arguments.columns or None, coder=arguments.coder, test=arguments.test
+            )
+            reports.append({"file": str(file)} | report.as_dict())
+            if not arguments.json:
+                print(f"{file.name}: {report.summary()}")
+                for row, reason in report.rejected[:20]:
+                    print(f"  row {row}: {reason}")
+                if len(report.rejected) > 20:
+                    print(f"  … and {len(report.rejected) - 20} more (--json lists all)")
+    if arguments.json:
+        print_json({"files": reports})
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train a model and put it on the shelf."""
+    from app.study import training_runs
+    from app.study.study import Study
+    from app.terminal import JobEvents, duration
+
+    events = JobEvents(arguments.json)
+    settings = training_runs.read_settings(arguments.spec) if arguments.spec is not None else {}
+    settings |= {
+        name: getattr(arguments, name) for name in ("epochs", "seed") if getattr(arguments, name) is not None
+    }
+    with Study.open(arguments.study) as study:
+        result = training_runs.train(
+            study,
+            arguments.base,
+            arguments.languages,
+            arguments.name,
+            settings,
+            events.append,
+            _stopper(arguments),
+        )
+    if result is None:
+        tell_failure("Stopped before the model was ready.", arguments.json, "cancelled")
+        return 1
+    report = result.as_dict()
+    events.write("finished", **report)
+    if not arguments.json:
+        print(f"\nThe model “{report['model']}” is on the shelf: {report['folder']}")
+        print(f"Served form: {report['form']}. {report['reason']}")
+        scores = report["metrics"]["validation"]
+        print(
+            f"On {scores['n']} validation rows (also used to choose the epoch and to calibrate): "
+            f"accuracy {scores['accuracy']:.3f}, macro-F1 {scores['macro_f1']:.3f}."
+        )
+        print(f"It took {duration(report['minutes'] * 60)}. Run folder: {report['run_folder']}")
+    return 0
+
+
+def classify(arguments: argparse.Namespace) -> int:
+    """Classify the tweets of a study."""
+    from app.study import classification
+    from app.study.study import Study
+    from app.terminal import JobEvents
+
+    events = JobEvents(arguments.json)
+    with Study.open(arguments.study) as study:
+        report = classification.classify_study(
+            study,
+            arguments.model,
+            language=arguments.language,
+            only_unlabelled=arguments.only == "unlabelled",
+            limit=arguments.limit,
+            again=arguments.again,
+            on_event=events.append,
+            stop=_stopper(arguments),
+        )
+    return _tell_classified(report, events, arguments.json)
+
+
+def classify_file(arguments: argparse.Namespace) -> int:
+    """Classify a file."""
+    from app.study import file_classification
+    from app.terminal import JobEvents
+
+    events = JobEvents(arguments.json)
+    report = file_classification.classify_file(
+        arguments.source,
+        arguments.target,
+        arguments.model,
+        text_column=arguments.text_column,
+        prefix=arguments.prefix,
+        on_event=events.append,
+        stop=_stopper(arguments),
+    )
+    return _tell_classified(report, events, arguments.json)
+
+
+def _tell_classified(report: Any, events: Any, as_json: bool) -> int:
+    from app.terminal import duration
+
+    if report.stopped:
+        tell_failure(report.summary(), as_json, "cancelled")
+        return 1
+    events.write("finished", **report.as_dict())
+    if not as_json:
+        print(report.summary())
+        print(f"{report.per_second:.1f} tweets a second, {duration(report.seconds)} in all.")
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Score a model."""
+    from app.study import evaluation_report
+    from app.study.study import Study
+    from app.terminal import JobEvents
+
+    events = JobEvents(arguments.json)
+    with Study.open(arguments.study) as study:
+        report = evaluation_report.evaluate(study, arguments.model, events.append, _stopper(arguments))
+        questions = [question.code for question in study.codebook.questions]
+    if report is None:
+        tell_failure("Stopped before all rows were classified.", arguments.json, "cancelled")
+        return 1
+    events.write("finished", **report)
+    if not arguments.json:
+        from app.terminal import evaluation_table
+
+        print(evaluation_table(report, questions))
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write a study to a file."""
+    from app.study import exporting
+    from app.study.study import Study
+    from app.terminal import JobEvents
+
+    events = JobEvents(arguments.json)
+    with Study.open(arguments.study) as study:
+        report = exporting.export(
+            study,
+            arguments.target,
+            progress=lambda done, total: events.write(
+                "progress", stage="export", done=done, total=total, unit="tweets"
+            ),
+            stop=_stopper(arguments),
+        )
+    events.write("finished", **report.as_dict())
+    if not arguments.json:
+        print(f"Wrote {report.rows:,} tweets to {report.path}")
+
+
+def models(arguments: argparse.Namespace) -> None:
+    """List, add and remove models."""
+    from app.study.shelf import Shelf
+    from app.terminal import print_json, table
+
+    shelf = Shelf()
+    if arguments.action == "add":
+        if arguments.model is None:
+            raise WrongUsage("models add needs the folder or file of a model")
+        source = Path(arguments.model)
+        entry = shelf.place(source, arguments.name or shelf.free_name(source.stem))
+        print_json({"added": entry.name, "folder": str(entry.folder)}) if arguments.json else print(
+            f"Added “{entry.name}”: {entry.folder}"
+        )
+        return
+    if arguments.action == "remove":
+        if arguments.model is None:
+            raise WrongUsage("models remove needs the name of a model")
+        shelf.remove(arguments.model)
+        print_json({"removed": arguments.model}) if arguments.json else print(f"Removed “{arguments.model}”.")
+        return
+    if arguments.json:
+        print_json(shelf.as_dict())
+        return
+    print("Base models\n")
+    print(
+        table(
+            ["name", "size", "licence", "state"],
+            [
+                [b.name, f"{b.size / 1e6:.0f} MB", b.licence, "ready" if b.available else b.missing]
+                for b in shelf.bases()
+            ],
+        )
+    )
+    print("\nFine-tuned models\n")
+    rows = [
+        [m.name, f"{m.size / 1e6:.0f} MB", m.form or m.problem, m.base, m.created] for m in shelf.models()
+    ]
+    print(
+        table(["name", "size", "form", "base", "created"], rows)
+        if rows
+        else "None yet: stancedesk train STUDY"
+    )
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Say what this machine can do."""
+    from app import doctor
+    from app.terminal import print_json
+
+    report = doctor.examine()
+    if arguments.json:
+        print_json(report)
+    else:
+        print(doctor.in_words(report))
+    return 0
+
+
+def open_window(arguments: argparse.Namespace) -> int:
+    """Open a study in the window."""
+    if not arguments.study.exists():
+        raise UserError(f"There is no study {arguments.study}.", "Create one: stancedesk new STUDY")
+    from app.gui.application import run as run_window
+
+    return run_window([arguments.study])
