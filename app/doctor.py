@@ -93,10 +93,10 @@ def _missing(report: dict[str, Any]) -> list[str]:
 
     missing = []
     if not report["inference"]["available"]:
-        missing.append('Classification needs llama.cpp: pip install "stancedesk[inference]".')
+        missing.append('Classification needs llama.cpp, in the source folder: pip install ".[inference]".')
     if not report["training"].get("torch"):
         told = report["training"].get("message")
-        missing.append(told or 'Training needs PyTorch: pip install "stancedesk[training]".')
+        missing.append(told or 'Training needs PyTorch, in the source folder: pip install ".[training]".')
     elif report["training"].get("cuda") and report["inference"]["device"] == "CPU":
         missing.append(
             "There is a GPU, but llama.cpp was built without it: classification runs on the processor. "

@@ -222,7 +222,7 @@ class TrainPage(QWidget):
                 str(machine.get("message") or "")
                 or self.tr(
                     "Training needs packages that are not installed ({packages}). Install StanceDesk with its "
-                    'training extra: pip install "stancedesk[training]".'
+                    'training extra, in its source folder: pip install ".[training]".'
                 ).format(packages=", ".join(machine.get("missing") or []))
             )
         base = self.form.chosen_base()

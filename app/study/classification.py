@@ -70,7 +70,7 @@ def open_classifier(model: "ModelFile") -> "Classifier":
     except ImportError as error:
         raise UserError(
             "Classification needs llama.cpp, which is not part of this installation.",
-            'Install StanceDesk with its inference extra (pip install "stancedesk[inference]").',
+            'Install StanceDesk with its inference extra (pip install ".[inference]" in its source folder).',
         ) from error
 
 

@@ -21,7 +21,7 @@ _GRACE_SECONDS = 60.0
 
 _NEEDS = (
     "Training needs PyTorch and its companions, which are not part of this installation.",
-    'Install StanceDesk with its training extra (pip install "stancedesk[training]"), or export the study '
+    'Install StanceDesk from its source with the training extra (pip install ".[training]"), or export the study '
     "and train on a machine that has it.",
 )
 

@@ -152,7 +152,7 @@ def test_it_classifies_as_the_source_does(
 
 def test_training_says_what_it_needs(package: Package, sample_study: Path) -> None:
     complaint = package("train", sample_study, status=1)
-    assert "PyTorch" in complaint and "stancedesk[training]" in complaint
+    assert "PyTorch" in complaint and ".[training]" in complaint
     assert len(complaint.splitlines()) == 1
     assert not (package.home / "data" / "runs").exists()
 
