@@ -1,5 +1,6 @@
 """What the user chose, kept between sessions. Only what differs from the default is written."""
 
+import contextlib
 import json
 import logging
 import os
@@ -65,7 +66,8 @@ class Settings:
             partial.replace(path)
         except OSError as error:
             _log.warning("The settings cannot be written: %s", error)
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
 
     def remember_study(self, path: Path) -> None:
         """Put a study first among the recent ones."""

@@ -44,7 +44,7 @@ class TextCells(QStyledItemDelegate):
     ) -> None:
         super().initStyleOption(option, index)
         text = str(index.data() or "")
-        option.text = isolated(text)  # type: ignore[attr-defined]
+        option.text = isolated(text)
         option.direction = text_direction(text)
 
 

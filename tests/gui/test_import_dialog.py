@@ -1,0 +1,121 @@
+"""Bringing in a table: what is guessed can be corrected, it can be stopped, and its report says all."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.gui.import_dialog import ImportDialog
+from app.gui.notice import Tone
+from app.study import tweets
+from app.study.study import Study
+
+Settled = Callable[[], None]
+Shown = Callable[..., ImportDialog]
+
+
+@pytest.fixture
+def shown(qtbot: QtBot, empty_study: Study, settled: Settled) -> Shown:
+    """Return a function that writes a table and opens the dialog on it."""
+
+    def show(path: Path, content: bytes) -> ImportDialog:
+        path.write_bytes(content)
+        dialog = ImportDialog(empty_study, path)
+        qtbot.addWidget(dialog)
+        dialog.show()
+        settled()
+        return dialog
+
+    return show
+
+
+def _import(dialog: ImportDialog, qtbot: QtBot) -> None:
+    qtbot.mouseClick(dialog.import_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.report is not None, timeout=60_000)
+
+
+def test_what_is_found_is_shown_and_used(
+    shown: Shown, qtbot: QtBot, tmp_path: Path, empty_study: Study
+) -> None:
+    table = "id;tweet;lang;stance\n1790000000000000001;Grüße, ihr;de;pro\n2;مرحبا;ar;\n".encode("utf-16")
+    dialog = shown(tmp_path / "tweets.csv", table)
+    assert "utf-16" in dialog.found.text().lower() and "“;”" in dialog.found.text()
+    chosen = {role: box.currentData() for role, box in dialog.columns.items()}
+    assert chosen == {
+        "text": "tweet",
+        "id": "id",
+        "lang": "lang",
+        "label": "stance",
+        "author": "",
+        "date": "",
+    }
+    assert dialog.sample.rowCount() == 2 and dialog.sample.item(0, 1).text() == "Grüße, ihr"
+    dialog.coder.setText("Ana")
+    _import(dialog, qtbot)
+    rows = {row.tweet_id: row for row in tweets.page(empty_study)}
+    assert rows["1790000000000000001"].text == "Grüße, ihr"
+    assert rows["1790000000000000001"].labels == (("Ana", "pro"),)
+    assert rows["2"].lang == "ar" and not rows["2"].labels
+
+
+def test_a_wrong_guess_is_corrected(shown: Shown, qtbot: QtBot, tmp_path: Path, empty_study: Study) -> None:
+    dialog = shown(tmp_path / "t.csv", b"id,text,reply\n1,first,second\n")
+    dialog.columns["text"].setCurrentIndex(dialog.columns["text"].findData(""))
+    qtbot.mouseClick(dialog.import_button, Qt.MouseButton.LeftButton)
+    assert dialog.notice.tone is Tone.WARNING and "text" in dialog.notice.text
+    assert empty_study.counts().tweets == 0
+    dialog.columns["text"].setCurrentIndex(dialog.columns["text"].findData("reply"))
+    _import(dialog, qtbot)
+    assert [row.text for row in tweets.page(empty_study)] == ["second"]
+    assert tweets.page(empty_study)[0].extra == {"text": "first"}
+
+
+def test_the_report_tells_each_rejected_row_and_is_copied(shown: Shown, qtbot: QtBot, tmp_path: Path) -> None:
+    dialog = shown(tmp_path / "t.csv", b"id,text\n1,one\n1,one\n1.7E+18,two\n3,\n4,four\n")
+    _import(dialog, qtbot)
+    report = dialog.report
+    assert report is not None
+    assert (report.accepted, report.duplicates, report.rejected_count) == (2, 1, 2)
+    told = dialog.rejected_rows.toPlainText()
+    assert "row 4" in told and "1.7E+18" in told and "row 5" in told
+    qtbot.mouseClick(dialog.copy, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == f"{dialog.summary.text()}\n{told}"
+    assert not dialog.import_button.isVisible()
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x01\x02\x03" * 100], ids=["empty", "no text"])
+def test_a_file_that_is_no_table_is_told(shown: Shown, tmp_path: Path, content: bytes) -> None:
+    dialog = shown(tmp_path / "t.csv", content)
+    assert dialog.notice.tone is Tone.ERROR and "t.csv" in dialog.notice.text
+    assert not dialog.import_button.isEnabled()
+    dialog.reject()
+    assert not dialog.isVisible()
+
+
+def test_a_stopped_import_keeps_whole_chunks_and_says_so(
+    shown: Shown, qtbot: QtBot, tmp_path: Path, empty_study: Study
+) -> None:
+    rows = b"".join(b"%d,tweet number %d\n" % (n, n) for n in range(60_000))
+    dialog = shown(tmp_path / "t.csv", b"id,text\n" + rows)
+    qtbot.mouseClick(dialog.import_button, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.isVisible()
+    qtbot.waitUntil(lambda: dialog.report is not None, timeout=120_000)
+    assert dialog.report is not None and dialog.report.stopped
+    assert empty_study.counts().tweets == dialog.report.accepted < 60_000
+    assert dialog.summary.text().startswith("Stopped")
+    dialog.reject()
+
+
+def test_test_rows_are_marked(shown: Shown, qtbot: QtBot, tmp_path: Path, empty_study: Study) -> None:
+    from app.study import splits
+
+    dialog = shown(tmp_path / "t.csv", b"id,text\n1,one\n2,two\n")
+    dialog.test.setChecked(True)
+    _import(dialog, qtbot)
+    assert len(splits.test_tweets(empty_study)) == 2

@@ -1,0 +1,62 @@
+"""The overview: its counts, and the next step that it suggests."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.gui.study_page import StudyPage
+from app.study.labelling import Labelling
+from app.study.study import Study, StudyCounts
+
+Settled = Callable[[], None]
+COUNTS = StudyCounts(
+    tweets=500, labelled=0, per_leaf={}, per_language={"en": (0, 500)}, predicted=0, models=0, runs=0
+)
+
+
+def test_counts_are_shown_and_follow_labels(
+    opened: Callable[..., StudyPage], study: Study, settled: Settled
+) -> None:
+    page = opened(StudyPage())
+    counts = study.counts()
+    assert page.numbers["labelled"].text() == str(counts.labelled)
+    assert page.classes.counts == counts.per_leaf and page.languages.counts == counts.per_language
+    assert "Arabic (ar)" in page.languages.accessibleDescription()
+    Labelling(study, "Mia").label("pro")
+    page.study_changed({"labels"})
+    settled()
+    assert page.numbers["labelled"].text() == str(counts.labelled + 1)
+    assert page.classes.counts["pro"] == counts.per_leaf["pro"] + 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "wanted"),
+    [
+        (COUNTS, "label"),
+        (replace(COUNTS, labelled=99), "label"),
+        (replace(COUNTS, labelled=100), "train"),
+        (replace(COUNTS, tweets=3, labelled=3), "train"),
+        (replace(COUNTS, labelled=100, models=1), "classify"),
+        (replace(COUNTS, labelled=100, models=1, predicted=500), "results"),
+    ],
+)
+def test_the_next_step(
+    opened: Callable[..., StudyPage], qtbot: QtBot, counts: StudyCounts, wanted: str
+) -> None:
+    page = opened(StudyPage())
+    page._show(counts)
+    with qtbot.waitSignal(page.page_wanted) as asked:
+        qtbot.mouseClick(page.next_button, Qt.MouseButton.LeftButton)
+    assert asked.args == [wanted]
+
+
+def test_an_empty_study_asks_for_tweets(
+    opened: Callable[..., StudyPage], empty_study: Study, qtbot: QtBot
+) -> None:
+    page = opened(StudyPage(), on=empty_study)
+    assert not page.bars.isVisible() and "empty" in page.next_text.text()
+    with qtbot.waitSignal(page.import_wanted):
+        qtbot.keyClick(page, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
