@@ -102,7 +102,7 @@ def apply(choice: str) -> None:
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     # Qt tells of each family that cannot shape a script, on its way to the one that can.
-    QLoggingCategory.setFilterRules("qt.text.font.db.warning=false")
+    QLoggingCategory.setFilterRules("qt.text.font.db.info=false")
     application.setStyle("Fusion")
     font = QFont()
     font.setFamilies(_FAMILIES)
