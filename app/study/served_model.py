@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.errors import UserError
 from app.inference import calibration, parity
-from app.inference.classifier import Classifier, ClassifierError, InferenceError
+from app.inference.classifier import ClassificationStopped, Classifier, ClassifierError, InferenceError
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError, write_card
 from app.study.codebook import Codebook
 from app.study.evaluation import score
@@ -40,11 +40,13 @@ def choose_served_model(
     codebook: Codebook,
     base: BaseFile,
     on_progress: Callable[[str, int, int], None],
-) -> ServedModel:
+    stop: Callable[[], bool],
+) -> ServedModel | None:
     """Send the validation rows through both 4-bit forms, compare, and make the better one ready to serve.
 
     Writes the parity of both forms into `metrics.json` and the card, with it, the calibration and the
-    scores, into the chosen form's file. Raises `UserError` where a form cannot be loaded.
+    scores, into the chosen form's file. Returns None where `stop()` said so before all rows were through.
+    Raises `UserError` where a form cannot be loaded.
     """
     spec = TrainingSpec.read(run.spec)
     rows = list(read_rows(run.validation))
@@ -56,7 +58,10 @@ def choose_served_model(
     logits: dict[str, Any] = {}
     reports: dict[str, parity.ParityReport] = {}
     for form in FORMS:
-        logits[form] = _leaf_logits(run.model / form, card, rows, partial(on_progress, form))
+        try:
+            logits[form] = _leaf_logits(run.model / form, card, rows, partial(on_progress, form), stop)
+        except ClassificationStopped:
+            return None
         reports[form] = parity.compare(
             trained,
             calibration.apply(logits[form], {}),
@@ -129,11 +134,15 @@ def _trained_probabilities(run: RunFolder) -> "np.ndarray[Any, np.dtype[Any]]":
 
 
 def _leaf_logits(
-    folder: Path, card: ModelCard, rows: list[Row], progress: Callable[[int, int], None]
+    folder: Path,
+    card: ModelCard,
+    rows: list[Row],
+    progress: Callable[[int, int], None],
+    stop: Callable[[], bool],
 ) -> "np.ndarray[Any, np.dtype[Any]]":
     try:
         with Classifier(ModelFile.open(folder), card=card) as classifier:
-            return classifier.leaf_logits([row.text for row in rows], progress)
+            return classifier.leaf_logits([row.text for row in rows], progress, stop)
     except (ModelFileError, ClassifierError, InferenceError) as error:
         raise UserError(f"A 4-bit form of the model cannot be checked: {error}") from error
 

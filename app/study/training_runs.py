@@ -168,7 +168,11 @@ def train(
             lambda form, done, total: on_event(
                 make_event("progress", stage="parity", done=done, total=total, unit=f"rows ({form} form)")
             ),
+            stop,
         )
+        if served is None:
+            runs.update(study, run_id, status="cancelled")
+            return None
         tell("stage", stage="shelve", message=served.reason)
         entry = shelf.place(served.folder, model_name)
     except BaseException as error:

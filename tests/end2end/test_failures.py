@@ -153,6 +153,24 @@ def test_a_stop_file_ends_training_in_good_order(
         time.sleep(0.2)
 
 
+def test_a_stop_while_the_forms_are_compared_is_heard(
+    program: Program, tmp_path: Path, sample_rows: Callable[[Path, int], Path]
+) -> None:
+    study, stop = tmp_path / "s.stancedesk", tmp_path / "stop"
+    program("new", study)
+    program("import", study, sample_rows(tmp_path / "tweets.csv", 12))
+    child = program.start("train", study, "--epochs", 1, "--json", "--stop-file", stop)
+    assert child.stdout is not None
+    for line in child.stdout:
+        event = json.loads(line)
+        if event["event"] == "stage" and event["stage"] == "parity":
+            stop.touch()
+            break
+    out, _ = child.communicate(timeout=120)
+    assert json.loads(out.splitlines()[-1])["event"] == "cancelled"
+    assert json.loads(program("models", "--json"))["models"] == []
+
+
 def test_a_full_disk_while_classifying_a_file(trained_study: TrainedStudy, tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     text = "a tweet of some length, " * 8
