@@ -28,7 +28,7 @@ from db.errors import (
 # "StDk": written into the header of each study (https://www.sqlite.org/fileformat.html#application_id).
 APPLICATION_ID = 0x5374446B
 # Number of the newest migration; `PRAGMA user_version` of a file says which one it is at.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 15.0
 _MAGIC = b"SQLite format 3\0"
 _WRITES = "stancedesk_writes"

@@ -1,9 +1,9 @@
 """Label events and what is derived from them. All writes need the write lock (`StudyFile.writing`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, tuple_
+from sqlalchemy import and_, bindparam, delete, func, insert, select, text, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -16,28 +16,76 @@ _TWEETS: Any = Tweet.__table__
 
 
 def add_event(session: Session, values: dict[str, Any]) -> tuple[int, str]:
-    """Append one event and bring what is derived from it up to date; return (seq, uuid)."""
-    values = {"id": new_uuid()} | values
+    """Append one event and bring what is derived from it up to date; return (seq, uuid).
+
+    It follows all heads that the coder has on the tweet, so that it settles what contradicted each other.
+    """
+    tweet, coder = values["tweet_id"], values["coder_id"]
+    repeat = values.get("repeat", False)
+    heads = [] if repeat else [head.id for head in _heads(_of_pair(session, tweet, coder))]
+    values = {"id": new_uuid(), "parents": heads} | values
     seq = session.scalar(insert(_EVENTS).values(**values).returning(_EVENTS.c.seq))
     assert seq is not None
-    if values["leaf"] is None:
+    if repeat:
+        return seq, str(values["id"])
+    current = {"tweet_id": tweet, "coder_id": coder, "leaf": values["leaf"], "seq": seq, "contested": False}
+    _put_current(session, current)
+    refresh(session, [tweet])
+    return seq, str(values["id"])
+
+
+def derive(session: Session, pairs: Iterable[tuple[int, str]]) -> None:
+    """Derive the current labels of (tweet, coder) pairs anew from their events, after a merge or for repair.
+
+    The order in which events came into the file does not matter, only who follows whom: of several heads the
+    one with a label that was given last is current, and contested where another says something else.
+    """
+    tweets = set()
+    for tweet, coder in pairs:
+        tweets.add(tweet)
+        heads = sorted(_heads(_of_pair(session, tweet, coder)), key=lambda e: (e.leaf is None, e.given, e.id))
+        labelled = [head for head in heads if head.leaf is not None]
+        _put_current(
+            session,
+            {
+                "tweet_id": tweet,
+                "coder_id": coder,
+                "leaf": labelled[-1].leaf if labelled else None,
+                "seq": labelled[-1].seq if labelled else 0,
+                "contested": len({head.leaf for head in heads}) > 1,
+            },
+        )
+    refresh(session, list(tweets))
+
+
+def _of_pair(session: Session, tweet: int, coder: str) -> list[Any]:
+    statement = select(_EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.parents).where(
+        _EVENTS.c.tweet_id == tweet, _EVENTS.c.coder_id == coder, _EVENTS.c.repeat.is_(False)
+    )
+    return list(session.execute(statement.order_by(_EVENTS.c.seq)))
+
+
+def _heads(events: list[Any]) -> list[Any]:
+    """Return the events that no other follows: one, but for labels given apart in copies of the study."""
+    followed = {parent for event in events for parent in event.parents}
+    return [event for event in events if event.id not in followed]
+
+
+def _put_current(session: Session, current: dict[str, Any]) -> None:
+    if current["leaf"] is None:
         session.execute(
             delete(_CURRENT).where(
-                _CURRENT.c.tweet_id == values["tweet_id"], _CURRENT.c.coder_id == values["coder_id"]
+                _CURRENT.c.tweet_id == current["tweet_id"], _CURRENT.c.coder_id == current["coder_id"]
             )
         )
-    else:
-        statement = upsert(_CURRENT).values(
-            tweet_id=values["tweet_id"], coder_id=values["coder_id"], leaf=values["leaf"], seq=seq
+        return
+    statement = upsert(_CURRENT).values(**current)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["tweet_id", "coder_id"],
+            set_={name: statement.excluded[name] for name in ("leaf", "seq", "contested")},
         )
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["tweet_id", "coder_id"],
-                set_={"leaf": statement.excluded.leaf, "seq": statement.excluded.seq},
-            )
-        )
-    refresh(session, [values["tweet_id"]])
-    return seq, str(values["id"])
+    )
 
 
 def add_first_labels(session: Session, events: list[dict[str, Any]]) -> None:
@@ -53,15 +101,16 @@ def add_first_labels(session: Session, events: list[dict[str, Any]]) -> None:
 
 
 _REFRESH = text(
-    "UPDATE tweets SET labelled = EXISTS (SELECT 1 FROM current_labels WHERE tweet_id = :tweet), "
-    "agreed_leaf = (SELECT CASE WHEN min(leaf) = max(leaf) THEN min(leaf) END FROM current_labels "
-    "WHERE tweet_id = :tweet) "
+    "UPDATE tweets SET "
+    "labelled = gold_leaf IS NOT NULL OR EXISTS (SELECT 1 FROM current_labels WHERE tweet_id = :tweet), "
+    "agreed_leaf = coalesce(gold_leaf, (SELECT CASE WHEN min(leaf) = max(leaf) AND NOT max(contested) "
+    "THEN min(leaf) END FROM current_labels WHERE tweet_id = :tweet)) "
     "WHERE id = :tweet"
 )
 
 
 def refresh(session: Session, tweets: Sequence[int]) -> None:
-    """Derive `labelled` and `agreed_leaf` of tweets from their current labels."""
+    """Derive `labelled` and `agreed_leaf` of tweets from their current labels and their gold label."""
     if tweets:
         session.execute(_REFRESH, [{"tweet": tweet} for tweet in tweets])
 
@@ -69,36 +118,39 @@ def refresh(session: Session, tweets: Sequence[int]) -> None:
 def rebuild(session: Session) -> None:
     """Derive every current label anew from the events: for repair."""
     session.execute(delete(_CURRENT))
-    session.execute(
-        text(
-            "INSERT INTO current_labels (tweet_id, coder_id, leaf, seq) "
-            "SELECT tweet_id, coder_id, leaf, seq FROM label_events WHERE seq IN "
-            "(SELECT max(seq) FROM label_events GROUP BY tweet_id, coder_id) AND leaf IS NOT NULL"
-        )
-    )
-    session.execute(text("UPDATE tweets SET labelled = 0, agreed_leaf = NULL WHERE labelled"))
-    refresh(session, list(session.scalars(select(_CURRENT.c.tweet_id).distinct())))
+    session.execute(text("UPDATE tweets SET labelled = 0, agreed_leaf = gold_leaf WHERE labelled"))
+    pairs = session.execute(select(_EVENTS.c.tweet_id, _EVENTS.c.coder_id).distinct())
+    derive(session, [(row.tweet_id, row.coder_id) for row in pairs])
 
 
 def touched(session: Session, coder_id: str, tweets: Sequence[int]) -> dict[int, str | None]:
-    """Return the coder's last leaf (None: taken back) on each of the tweets that the coder ever acted on."""
+    """Return the coder's label (None: taken back) on each of the tweets that the coder ever acted on."""
     found: dict[int, str | None] = {}
     for batch in batches(tweets):
         statement = (
-            select(_EVENTS.c.tweet_id, _EVENTS.c.leaf)
+            select(_EVENTS.c.tweet_id, _CURRENT.c.leaf)
+            .distinct()
+            .join(
+                _CURRENT,
+                and_(_CURRENT.c.tweet_id == _EVENTS.c.tweet_id, _CURRENT.c.coder_id == _EVENTS.c.coder_id),
+                isouter=True,
+            )
             .where(_EVENTS.c.tweet_id.in_(batch), _EVENTS.c.coder_id == coder_id)
-            .order_by(_EVENTS.c.seq)
         )
-        for tweet, leaf in session.execute(statement):
-            found[tweet] = leaf
+        found.update((tweet, leaf) for tweet, leaf in session.execute(statement))
     return found
 
 
 def own_events(session: Session, coder_id: str, after: int) -> list[Any]:
-    """Return (seq, id, tweet_id, undoes) of what a coder did by hand after event `after`, in order."""
+    """Return (seq, id, tweet_id, undoes, act) of what a coder did here by hand after event `after`, in order."""
     statement = (
-        select(_EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes)
-        .where(_EVENTS.c.coder_id == coder_id, _EVENTS.c.import_id.is_(None), _EVENTS.c.seq > after)
+        select(_EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes, _EVENTS.c.act)
+        .where(
+            _EVENTS.c.coder_id == coder_id,
+            _EVENTS.c.import_id.is_(None),
+            _EVENTS.c.merge_id.is_(None),
+            _EVENTS.c.seq > after,
+        )
         .order_by(_EVENTS.c.seq)
     )
     return list(session.execute(statement))
@@ -109,15 +161,11 @@ def last_seq(session: Session) -> int:
     return session.scalar(select(func.max(_EVENTS.c.seq))) or 0
 
 
-def leaf_before(session: Session, coder_id: str, tweet_id: int, seq: int) -> str | None:
-    """Return the coder's label on a tweet just before an event."""
-    statement = (
-        select(_EVENTS.c.leaf)
-        .where(_EVENTS.c.tweet_id == tweet_id, _EVENTS.c.coder_id == coder_id, _EVENTS.c.seq < seq)
-        .order_by(_EVENTS.c.seq.desc())
-        .limit(1)
-    )
-    return session.scalar(statement)
+def leaf_before(session: Session, event_id: str) -> str | None:
+    """Return the label that the coder had on the tweet just before an event, None for none."""
+    parents = session.scalar(select(_EVENTS.c.parents).where(_EVENTS.c.id == event_id)) or []
+    statement = select(_EVENTS.c.leaf).where(_EVENTS.c.id.in_(parents))
+    return session.scalar(statement.order_by(_EVENTS.c.leaf.is_(None), _EVENTS.c.given.desc()).limit(1))
 
 
 def history(session: Session, tweet_id: int) -> list[Any]:

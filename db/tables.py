@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -50,7 +51,10 @@ class StudyInfo(Base):
 
 
 class CodebookVersion(Base):
-    """One version of the codebook. A label event names the version that it was given under."""
+    """One version of the codebook. A label event names the version that it was given under.
+
+    `touched`: the leaves whose earlier labels want a second look under this version.
+    """
 
     __tablename__ = "codebook_versions"
 
@@ -58,6 +62,7 @@ class CodebookVersion(Base):
     created: Mapped[str]
     toml: Mapped[str]
     sha256: Mapped[str]
+    touched: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
 
 
 class Import(Base):
@@ -81,10 +86,13 @@ class Import(Base):
 class Tweet(Base):
     """A tweet as it came.
 
-    `labelled` and `agreed_leaf` are derived from `current_labels` by the transaction that writes it: any
-    coder gave a label; the leaf that all labels agree on (NULL where there is none or they differ). They
-    stand here and not in a view because pages of a million tweets are filtered by them, in file order,
-    from an index. `shuffle` is a hash of the tweet id: the random but stable order of labelling.
+    `labelled`, `agreed_leaf` and `gold_leaf` are derived from `current_labels` and `adjudications` by the
+    transaction that writes those. `gold_leaf` is what was adjudicated. `agreed_leaf` is the label that stands:
+    the gold label, else the leaf that all coders agree on; NULL where there is none or they differ.
+    `locked` is derived from `locks`, `sealed` from the sealed test set. All stand here and not in a view
+    because pages of a million tweets are filtered by them, in file order, from an index. `shuffle` is a hash
+    of the tweet id: the random but stable order of labelling. `group_id` is the first tweet of a group of
+    near-duplicates, NULL for a tweet that stands alone.
     """
 
     __tablename__ = "tweets"
@@ -94,6 +102,9 @@ class Tweet(Base):
         Index("ix_tweets_lang_labelled_shuffle", "lang", "labelled", "shuffle"),
         Index("ix_tweets_labelled", "labelled"),
         Index("ix_tweets_agreed_leaf", "agreed_leaf"),
+        Index("ix_tweets_gold_leaf", "gold_leaf"),
+        Index("ix_tweets_group_id", "group_id"),
+        Index("ix_tweets_sealed", "sealed"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -109,16 +120,32 @@ class Tweet(Base):
     shuffle: Mapped[int] = mapped_column(BigInteger)
     labelled: Mapped[bool] = mapped_column(default=False)
     agreed_leaf: Mapped[str | None]
+    gold_leaf: Mapped[str | None]
+    group_id: Mapped[int | None]
+    locked: Mapped[bool] = mapped_column(default=False, server_default="0")
+    sealed: Mapped[bool] = mapped_column(default=False, server_default="0")
 
 
 class Coder(Base):
-    """Who gives labels: a person, or the column of a file."""
+    """Who gives labels: a person, or the column of a file. `languages`: what the coder reads, none: all."""
 
     __tablename__ = "coders"
 
     id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_uuid)
     name: Mapped[str] = mapped_column(unique=True)
     created: Mapped[str]
+    languages: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+
+
+class Merge(Base):
+    """Another copy of the study that was taken in. `report` has what came and what was the same already."""
+
+    __tablename__ = "merges"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    file_name: Mapped[str]
+    merged: Mapped[str]
+    report: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
 
 
 class LabelEvent(Base):
@@ -127,7 +154,15 @@ class LabelEvent(Base):
     `leaf` is the coder's label on the tweet after the event, NULL for none (`kind` "clear"). An undo is an
     event whose `undoes` names the event that it takes back; a redo is an event whose `undoes` names the undo.
     `seq` is the order in this file; `id` is what copies of a study merge by. Labels taken in with a file name
-    their import.
+    their import, those taken in with a copy their merge.
+
+    `parents` are the coder's events on the same tweet that this one was given in knowledge of and that no
+    other follows: one as a rule, none for the first, several after a merge. An event that is nobody's parent
+    is a head; two heads of one coder with different leaves are labels given apart that contradict each other.
+
+    `source` is what brought the tweet to the coder (a queue's name, "bulk", "group"), `act` what was done in
+    one stroke and is undone in one. A `repeat` is a hidden second label for the coder's own consistency: it
+    never becomes the current label. `marks`: uncertain, quoting, sarcasm, unclear_target.
     """
 
     __tablename__ = "label_events"
@@ -153,10 +188,19 @@ class LabelEvent(Base):
     flag: Mapped[bool] = mapped_column(default=False)
     undoes: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
     import_id: Mapped[int | None] = mapped_column(ForeignKey("imports.id"))
+    merge_id: Mapped[int | None] = mapped_column(ForeignKey("merges.id"))
+    parents: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    act: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    source: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    repeat: Mapped[bool] = mapped_column(default=False, server_default="0")
+    marks: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
 
 
 class CurrentLabel(Base):
-    """Each coder's present label on a tweet: derived from `label_events` in the same transaction."""
+    """Each coder's present label on a tweet: derived from `label_events` in the same transaction.
+
+    `contested`: the coder labelled the tweet in two copies apart, differently; the tweet counts as disputed.
+    """
 
     __tablename__ = "current_labels"
     __table_args__ = (
@@ -168,6 +212,100 @@ class CurrentLabel(Base):
     coder_id: Mapped[str] = mapped_column(ForeignKey("coders.id"), primary_key=True)
     leaf: Mapped[str]
     seq: Mapped[int] = mapped_column(ForeignKey("label_events.seq"))
+    contested: Mapped[bool] = mapped_column(default=False, server_default="0")
+
+
+class Adjudication(Base):
+    """A decision on the gold label of a tweet. Rows are only ever added, as with label events.
+
+    `leaf` is the gold label after it, NULL where it was taken back. `coder_id` is who decided.
+    """
+
+    __tablename__ = "adjudications"
+    __table_args__ = (
+        Index("ix_adjudications_tweet_id", "tweet_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), unique=True, default=new_uuid)
+    coder_id: Mapped[str] = mapped_column(ForeignKey("coders.id"))
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweets.id"))
+    codebook_version_id: Mapped[int] = mapped_column(ForeignKey("codebook_versions.id"))
+    leaf: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(default="")
+    given: Mapped[str]
+    undoes: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    act: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    merge_id: Mapped[int | None] = mapped_column(ForeignKey("merges.id"))
+
+
+class Assignment(Base):
+    """Who codes what, drawn with a seed. `spec`: languages, coders, how many, the share coded twice."""
+
+    __tablename__ = "assignments"
+
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_uuid)
+    name: Mapped[str]
+    created: Mapped[str]
+    seed: Mapped[int]
+    spec: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+
+
+class AssignedTweet(Base):
+    """One tweet for one coder; `place` is the order of the coder's work."""
+
+    __tablename__ = "assigned_tweets"
+    __table_args__ = (
+        Index("ix_assigned_tweets_coder_id_place", "coder_id", "place"),
+        Index("ix_assigned_tweets_tweet_id", "tweet_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    assignment_id: Mapped[str] = mapped_column(
+        ForeignKey("assignments.id", ondelete="CASCADE"), primary_key=True
+    )
+    coder_id: Mapped[str] = mapped_column(ForeignKey("coders.id"), primary_key=True)
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweets.id"), primary_key=True)
+    place: Mapped[int]
+
+
+class Lock(Base):
+    """A finished batch whose labels no longer change; `released` tells when it was opened again."""
+
+    __tablename__ = "locks"
+
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_uuid)
+    name: Mapped[str]
+    coder_id: Mapped[str] = mapped_column(ForeignKey("coders.id"))
+    created: Mapped[str]
+    released: Mapped[str | None]
+
+
+class LockedTweet(Base):
+    """A tweet of a finished batch."""
+
+    __tablename__ = "locked_tweets"
+    __table_args__ = (
+        Index("ix_locked_tweets_tweet_id", "tweet_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    lock_id: Mapped[str] = mapped_column(ForeignKey("locks.id", ondelete="CASCADE"), primary_key=True)
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweets.id"), primary_key=True)
+
+
+class ScoreLook(Base):
+    """A look at a model's score on the sealed test set: each one makes the next less of a surprise."""
+
+    __tablename__ = "score_looks"
+
+    id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_uuid)
+    looked: Mapped[str]
+    model: Mapped[str]
+    model_sha256: Mapped[str]
+    rows: Mapped[int]
+    scores: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
 
 
 class Split(Base):

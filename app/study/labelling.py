@@ -158,7 +158,7 @@ class Labelling:
             if not self._history.done:
                 return None
             act = self._history.done[-1]
-            before = labels.leaf_before(session, self.coder.id, act.tweet, act.seq)
+            before = labels.leaf_before(session, act.id)
             given = self._add(session, act.tweet, before, undoes=act.id)
         self._committed(given)
         self._go_to(act.tweet)
@@ -174,7 +174,7 @@ class Labelling:
             if not self._history.undone:
                 return None
             undone, undo = self._history.undone[-1]
-            leaf = labels.leaf_before(session, self.coder.id, undone.tweet, undo.seq)
+            leaf = labels.leaf_before(session, undo.id)
             given = self._add(session, undone.tweet, leaf, undoes=undo.id)
         self._committed(given)
         self._go_to(undone.tweet)

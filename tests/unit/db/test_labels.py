@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db import labels, tweets
 from db.engine import StudyFile
-from db.tables import CurrentLabel, LabelEvent, Tweet
+from db.tables import CurrentLabel, LabelEvent, Tweet, new_uuid
 from tests.unit.db.conftest import event
 
 MakeStudy = Callable[[int], StudyFile]
@@ -124,3 +124,49 @@ def test_the_queue_visits_every_tweet_once_in_an_order_of_its_own(make_study: Ma
             place = found
             seen.add(found[1])
         assert seen == set(range(2, 31, 2))
+
+
+def test_labels_given_apart_contradict_each_other_until_the_coder_settles_it(make_study: MakeStudy) -> None:
+    file = make_study(1)
+    with file.writing() as session:
+        _, first = labels.add_event(session, event(1, "pro"))
+        pair = (1, str(event(1, "pro")["coder_id"]))
+        # What came with another copy: given in knowledge of the first label only, as the one given here.
+        labels.add_event(session, event(1, "anti", given="2026-11-25"))
+        apart = event(1, "neutral", given="2026-11-24T12") | {"id": new_uuid(), "parents": [first], "seq": 99}
+        session.execute(insert(LabelEvent.__table__).values(**apart))  # type: ignore[arg-type]
+        labels.derive(session, [pair])
+        assert labels.state(session, 1)[:2] == (True, None), "two heads that differ are no agreement"
+        current = session.execute(select(CurrentLabel.leaf, CurrentLabel.contested)).one()
+        assert (current.leaf, current.contested) == ("anti", True)
+        _, settled = labels.add_event(session, event(1, "neutral"))
+        assert labels.state(session, 1)[:2] == (True, "neutral")
+        assert len(session.scalars(select(LabelEvent.parents).where(LabelEvent.id == settled)).one()) == 2
+        before = _derived(session)
+        labels.rebuild(session)
+        assert _derived(session) == before
+
+
+def test_a_repeat_is_kept_and_changes_no_label(make_study: MakeStudy) -> None:
+    file = make_study(1)
+    with file.writing() as session:
+        labels.add_event(session, event(1, "pro"))
+        labels.add_event(session, event(1, "anti", repeat=True))
+        assert labels.state(session, 1)[:2] == (True, "pro")
+        labels.rebuild(session)
+        assert labels.state(session, 1)[:2] == (True, "pro")
+        assert session.scalars(select(LabelEvent.leaf).where(LabelEvent.repeat)).all() == ["anti"]
+
+
+def test_the_gold_label_stands_whatever_the_coders_say(make_study: MakeStudy) -> None:
+    file = make_study(2)
+    with file.writing() as session:
+        labels.add_event(session, event(1, "pro"))
+        labels.add_event(session, event(1, "anti", 2))
+        session.execute(text("UPDATE tweets SET gold_leaf = 'neutral'"))
+        labels.refresh(session, [1, 2])
+        assert labels.agreed(session) == {1: "neutral", 2: "neutral"}
+        labels.add_event(session, event(1, "anti"))
+        assert labels.agreed(session)[1] == "neutral"
+        labels.rebuild(session)
+        assert labels.agreed(session)[1] == "neutral"
