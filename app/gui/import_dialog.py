@@ -31,6 +31,7 @@ from app.gui.notice import Notice, Tone
 from app.gui.tweet_view import isolated, text_direction
 from app.jobs.worker import Work, run_in_worker
 from app.study import importing
+from app.study.import_report import ImportReport
 from app.study.study import Study
 
 ROLES = ("text", "id", "lang", "label", "author", "date")
@@ -56,7 +57,7 @@ class ImportDialog(QDialog):
         self._study = study
         self._path = path
         self._work: Work | None = None
-        self.report: importing.ImportReport | None = None
+        self.report: ImportReport | None = None
         self.setWindowTitle(self.tr("Import {name}").format(name=path.name))
         self.resize(860, 600)
         self.notice = Notice()
@@ -233,7 +234,7 @@ class ImportDialog(QDialog):
         self.bar.setValue(round(1000 * done / max(total, 1)))
         self.doing.setText(self.tr("Importing … {share}").format(share=figures.share(done, total)))
 
-    def _show_report(self, report: importing.ImportReport) -> None:
+    def _show_report(self, report: ImportReport) -> None:
         self.report = report
         self.summary.setText(report.summary())
         lines = [

@@ -3,15 +3,16 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study import columns as guessing
 from app.study.codebook import Codebook
+from app.study.import_report import ImportReport
 from app.study.study import Coder, Study, now
 from app.study.text_table import (
     DELIMITERS,
@@ -29,18 +30,9 @@ from db.tables import Import
 # Rows of one write transaction: short, so that a coder at work waits for none.
 CHUNK = 2000
 SAMPLE = 20
-# What is told of a broken file is bounded; the counts are exact.
-MAX_TOLD = 10_000
 
 Progress = Callable[[int, int], None]
 Stop = Callable[[], bool]
-
-
-class Rejected(NamedTuple):
-    """A row that was not taken in; `row` is its number in a spreadsheet, the first row being 1."""
-
-    row: int
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -53,56 +45,6 @@ class Preview:
     has_header: bool
     rows: list[list[str]]
     columns: dict[str, str]
-
-
-@dataclass
-class ImportReport:
-    """What an import did. `rows` = `accepted` + `duplicates` + `rejected_count`.
-
-    `rejected` holds the first of the rejected rows; `unknown_labels` counts labels that the codebook does not
-    know (their tweets were taken in unlabelled); `label_conflicts` are labels that were not taken because the
-    coder had already given another one.
-    """
-
-    file_name: str
-    encoding: str = ""
-    delimiter: str = ""
-    has_header: bool = True
-    columns: dict[str, str] = field(default_factory=dict)
-    rows: int = 0
-    accepted: int = 0
-    duplicates: int = 0
-    rejected_count: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-    labels: int = 0
-    coder: str = ""
-    unknown_labels: dict[str, int] = field(default_factory=dict)
-    label_conflicts: int = 0
-    warnings: list[str] = field(default_factory=list)
-    stopped: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain values."""
-        values = asdict(self)
-        values["rejected"] = [{"row": row, "reason": reason} for row, reason in self.rejected]
-        return values
-
-    def summary(self) -> str:
-        """Return the counts in words."""
-        parts = [f"{self.accepted:,} tweets accepted"]
-        if self.duplicates:
-            parts.append(f"{self.duplicates:,} already there")
-        if self.rejected_count:
-            parts.append(f"{self.rejected_count:,} rows rejected")
-        if self.labels:
-            parts.append(f"{self.labels:,} labels taken in as {self.coder}'s")
-        told = ("Stopped: " if self.stopped else "") + ", ".join(parts) + "."
-        if self.unknown_labels:
-            first = ", ".join(f"“{value}”" for value in list(self.unknown_labels)[:3])
-            told += f" {sum(self.unknown_labels.values()):,} labels are not in the codebook ({first})."
-        if self.label_conflicts:
-            told += f" {self.label_conflicts:,} labels differ from the coder's earlier ones, which were kept."
-        return " ".join([told, *self.warnings])
 
 
 def preview(
@@ -158,7 +100,7 @@ def import_file(
     ):
         report.rows += 1
         if mistake:
-            run.reject(number, mistake)
+            report.reject(number, mistake)
         else:
             run.take(number, fields)
         if len(run.waiting) >= CHUNK:
@@ -275,12 +217,6 @@ class _Run:
             row.rejected, row.labels = report.rejected_count, report.labels
             row.report = report.as_dict()
 
-    def reject(self, number: int, reason: str) -> None:
-        """Count a row that is not taken in, and keep the reason."""
-        self._report.rejected_count += 1
-        if len(self._report.rejected) < MAX_TOLD:
-            self._report.rejected.append(Rejected(number, reason))
-
     def take(self, number: int, fields: list[str]) -> None:
         """Put a row of the right length among those to be written, or reject it."""
 
@@ -290,13 +226,13 @@ class _Run:
 
         text = value("text")
         if not text.strip():
-            return self.reject(number, "The text is empty.")
+            return self._report.reject(number, "The text is empty.")
         digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
         tweet_id = guessing.clean_id(value("id")) if "id" in self._place else f"text-{digest.hex()}"
         if not tweet_id:
-            return self.reject(number, "The id is empty.")
+            return self._report.reject(number, "The id is empty.")
         if guessing.is_damaged(tweet_id):
-            return self.reject(
+            return self._report.reject(
                 number, f"The id {tweet_id} was turned into a number by a spreadsheet; its digits are lost."
             )
         if len(tweet_id) > 15 and tweet_id.isdigit():
@@ -348,7 +284,7 @@ class _Run:
         self._report.labels += chunk.labels
         self._report.label_conflicts += chunk.conflicts
         for row in chunk.clashes:
-            self.reject(row.number, f"The id {row.tweet_id} belongs to a tweet with another text.")
+            self._report.reject(row.number, f"The id {row.tweet_id} belongs to a tweet with another text.")
 
     def _write(self, session: Session, rows: list[_Row]) -> "_Chunk":
         chunk = _Chunk()

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from app.errors import UserError
 from app.study import importing, labelling, tweets
 from app.study.columns import clean_id, is_damaged, language_code
+from app.study.import_report import Rejected
 from app.study.study import Study
 from app.study.text_table import find_dialect
 from tests.conftest import ROOT
@@ -161,7 +162,7 @@ def test_importing_twice_adds_nothing(study: Study, write: Write) -> None:
 def test_same_id_same_text_is_a_duplicate_other_text_is_rejected(study: Study, write: Write) -> None:
     report = importing.import_file(study, write("id,text\n1,one\n1,one\n1,another\n2,two\n"))
     assert (report.accepted, report.duplicates, report.rejected_count) == (2, 1, 1)
-    assert report.rejected == [importing.Rejected(4, "The id 1 belongs to a tweet with another text.")]
+    assert report.rejected == [Rejected(4, "The id 1 belongs to a tweet with another text.")]
     assert importing.import_file(study, write("id,text\n2,zwei\n")).rejected_count == 1
 
 

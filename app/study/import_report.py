@@ -1,0 +1,70 @@
+"""What an import did, row by row where something went wrong."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+# What is told of a broken file is bounded; the counts are exact.
+MAX_TOLD = 10_000
+
+
+class Rejected(NamedTuple):
+    """A row that was not taken in; `row` is its number in a spreadsheet, the first row being 1."""
+
+    row: int
+    reason: str
+
+
+@dataclass
+class ImportReport:
+    """What an import did. `rows` = `accepted` + `duplicates` + `rejected_count`.
+
+    `rejected` holds the first of the rejected rows; `unknown_labels` counts labels that the codebook does not
+    know (their tweets were taken in unlabelled); `label_conflicts` are labels that were not taken because the
+    coder had already given another one.
+    """
+
+    file_name: str
+    encoding: str = ""
+    delimiter: str = ""
+    has_header: bool = True
+    columns: dict[str, str] = field(default_factory=dict)
+    rows: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    rejected_count: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+    labels: int = 0
+    coder: str = ""
+    unknown_labels: dict[str, int] = field(default_factory=dict)
+    label_conflicts: int = 0
+    warnings: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+    def reject(self, row: int, reason: str) -> None:
+        """Count a row that is not taken in, and keep the reason."""
+        self.rejected_count += 1
+        if len(self.rejected) < MAX_TOLD:
+            self.rejected.append(Rejected(row, reason))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        values = asdict(self)
+        values["rejected"] = [{"row": row, "reason": reason} for row, reason in self.rejected]
+        return values
+
+    def summary(self) -> str:
+        """Return the counts in words."""
+        parts = [f"{self.accepted:,} tweets accepted"]
+        if self.duplicates:
+            parts.append(f"{self.duplicates:,} already there")
+        if self.rejected_count:
+            parts.append(f"{self.rejected_count:,} rows rejected")
+        if self.labels:
+            parts.append(f"{self.labels:,} labels taken in as {self.coder}'s")
+        told = ("Stopped: " if self.stopped else "") + ", ".join(parts) + "."
+        if self.unknown_labels:
+            first = ", ".join(f"“{value}”" for value in list(self.unknown_labels)[:3])
+            told += f" {sum(self.unknown_labels.values()):,} labels are not in the codebook ({first})."
+        if self.label_conflicts:
+            told += f" {self.label_conflicts:,} labels differ from the coder's earlier ones, which were kept."
+        return " ".join([told, *self.warnings])
