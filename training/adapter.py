@@ -78,6 +78,20 @@ def load_state(adapted: dict[str, AdaptedLinear], values: dict[str, torch.Tensor
             layer.b.copy_(values[f"{name}.b"])
 
 
+def average(values: dict[str, torch.Tensor], adapted: dict[str, AdaptedLinear], window: float) -> None:
+    """Move averaged matrices, as `state` returns them, a step of 1 / `window` towards the present ones.
+
+    An exponential moving average over the last `window` steps is less of an accident of the very last one
+    (Polyak and Juditsky 1992, https://doi.org/10.1137/0330046).
+    """
+    with torch.no_grad():
+        for name, layer in adapted.items():
+            for part in "ab":
+                present = getattr(layer, part).float()
+                held = values[f"{name}.{part}"].to(present.device)
+                values[f"{name}.{part}"] = held.lerp_(present, 1 / window)
+
+
 def save(
     folder: Path, values: dict[str, torch.Tensor], *, rank: int, alpha: int, dropout: float, base: str
 ) -> None:

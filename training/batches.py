@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from training.contract.prompt import EncodedPrompt
@@ -63,6 +63,26 @@ def order(examples: Sequence[Example], size: int, seed: int, epoch: int) -> list
         batches += [group[i : i + size] for i in range(0, len(group), size)]
     chance.shuffle(batches)
     return batches
+
+
+def thin(
+    examples: Sequence[Example], encoded: EncodedPrompt, share: float, seed: int, epoch: int
+) -> list[Example]:
+    """Return the examples with a share of each tweet's tokens left out, the same for the same seed and epoch.
+
+    Seen whole three times over, a few thousand tweets are learnt by heart; with other words missing each time
+    the model has to rest on all of them (word dropout, Iyyer et al. 2015, https://aclanthology.org/P15-1162).
+    The prompt around the tweet stays whole, and so does a tweet that would lose its last token.
+    """
+    begin, end = len(encoded.before), len(encoded.after)
+    thinned = []
+    for example in examples:
+        chance = random.Random(f"{seed}/{epoch}/{example.row}")
+        text = example.ids[begin : len(example.ids) - end]
+        kept = tuple(token for token in text if chance.random() >= share) or text
+        ids = (*example.ids[:begin], *kept, *example.ids[len(example.ids) - end :])
+        thinned.append(replace(example, ids=ids))
+    return thinned
 
 
 def by_length(examples: Iterable[Example], size: int) -> Iterator[list[Example]]:

@@ -35,12 +35,14 @@ def write(
     standing: Standing,
     network: LeafNetwork,
     optimizer: torch.optim.Optimizer,
+    averaged: dict[str, torch.Tensor],
     best: dict[str, torch.Tensor],
 ) -> None:
     """Write the checkpoint in place of the one before."""
     from safetensors.torch import save
 
     tensors = {f"now.{name}": value for name, value in adapter.state(network.adapted).items()}
+    tensors |= {f"averaged.{name}": value.cpu() for name, value in averaged.items()}
     tensors |= {f"best.{name}": value for name, value in best.items()}
     for number, parameter in enumerate(network.parameters()):
         for name, value in optimizer.state.get(parameter, {}).items():
@@ -52,8 +54,10 @@ def write(
 
 def read(
     folder: Path, fingerprint: str, network: LeafNetwork, optimizer: torch.optim.Optimizer
-) -> tuple[Standing, dict[str, torch.Tensor]] | None:
-    """Put a checkpoint of the same run back; return its standing and best adapter, or None: there is none."""
+) -> tuple[Standing, dict[str, torch.Tensor], dict[str, torch.Tensor]] | None:
+    """Put a checkpoint of the same run back; return its standing, averaged and best adapter (both empty before
+    they begin), or None: there is none.
+    """
     from safetensors import SafetensorError, safe_open
 
     path = folder / _NAME
@@ -68,7 +72,9 @@ def read(
             standing = Standing(**json.loads(about["standing"]))
     except (SafetensorError, KeyError, TypeError, ValueError, OSError):
         return None
-    parts: dict[str, dict[str, torch.Tensor]] = {"now": {}, "best": {}, "optimizer": {}}
+    parts: dict[str, dict[str, torch.Tensor]] = {
+        part: {} for part in ("now", "averaged", "best", "optimizer")
+    }
     for name, value in tensors.items():
         part, _, rest = name.partition(".")
         parts[part][rest] = value
@@ -82,4 +88,4 @@ def read(
         }
         if state:
             optimizer.state[parameter] = state
-    return standing, parts["best"]
+    return standing, parts["averaged"], parts["best"]

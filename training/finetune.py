@@ -11,8 +11,9 @@ import torch
 from torch.nn import functional
 
 from training import adapter, checkpoints
-from training.batches import Batch, Example, order
+from training.batches import Batch, Example, order, thin
 from training.contract.events import EventLog
+from training.contract.prompt import EncodedPrompt
 from training.contract.spec import TrainingSpec
 from training.network import LeafNetwork
 from training.scoring import score
@@ -21,6 +22,8 @@ from training.scoring import score
 PATIENCE = 2
 _CHECKPOINT_SECONDS = 120.0
 _RATE_STEPS = 20
+# Where in the run the average begins: the first steps go far and belong to no average.
+_AVERAGED_FROM = 0.3
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Finetuning:
     """One run of the loop. `check` is called at each step and may raise to end it."""
 
     spec: TrainingSpec
+    encoded: EncodedPrompt
     network: LeafNetwork
     train: Sequence[Example]
     validation: Sequence[Example]
@@ -46,7 +50,7 @@ class Finetuning:
             self.network.parameters(), lr=self.spec.learning_rate, weight_decay=self.spec.weight_decay
         )
         resumed = checkpoints.read(self.checkpoint_folder, self.fingerprint, self.network, self.optimizer)
-        self.standing, self.best = resumed or (checkpoints.Standing(), {})
+        self.standing, self.averaged, self.best = resumed or (checkpoints.Standing(), {}, {})
         self.steps_an_epoch = math.ceil(len(self.train) / self.spec.batch)
         self.steps = self.steps_an_epoch * self.spec.epochs
         if resumed:
@@ -86,7 +90,9 @@ class Finetuning:
         return self.spec.learning_rate * (1 + math.cos(math.pi * share)) / 2
 
     def _train_epoch(self, epoch: int) -> None:
-        batches = order(self.train, self.spec.batch, self.spec.seed, epoch)
+        spec = self.spec
+        seen = thin(self.train, self.encoded, spec.text_dropout, spec.seed, epoch)
+        batches = order(seen, spec.batch, spec.seed, epoch)
         self.network.body.train()
         for batch in batches[self.standing.step % self.steps_an_epoch :]:
             self.check()
@@ -94,10 +100,20 @@ class Finetuning:
             loss = self._step(batch)
             self.standing.seconds += time.monotonic() - started
             self.standing.step += 1
+            self._average()
             self.standing.tokens += sum(len(example.ids) for example in batch)
             self._report(loss, len(batch))
             if time.monotonic() - self._saved > _CHECKPOINT_SECONDS:
                 self._save()
+
+    def _average(self) -> None:
+        if not self.spec.averaging or self.standing.step < _AVERAGED_FROM * self.steps:
+            return
+        if self.averaged:
+            window = max(1.0, self.spec.averaging * self.steps)
+            adapter.average(self.averaged, self.network.adapted, window)
+        else:
+            self.averaged = adapter.state(self.network.adapted)
 
     def _step(self, batch: list[Example]) -> float:
         # Dropout of a step depends on the seed and the step alone.
@@ -143,24 +159,33 @@ class Finetuning:
         )
 
     def _evaluate(self, epoch: int) -> None:
-        result: dict[str, Any] = {"epoch": epoch, "macro_f1": None, "accuracy": None, "loss": None}
-        if self.validation:
-            probabilities = self.network.probabilities(self.validation, self.check)
-            scores = score(
-                probabilities,
-                [e.leaf for e in self.validation],
-                [e.lang for e in self.validation],
-                self.spec.leaves,
-            )
-            result |= {name: scores[name] for name in ("macro_f1", "accuracy", "loss")}
+        """Score the adapter that would be kept, the averaged one, and go on with the one that is trained."""
+        trained = adapter.state(self.network.adapted)
+        kept = {name: value.cpu().clone() for name, value in self.averaged.items()} or trained
+        adapter.load_state(self.network.adapted, kept)
+        try:
+            result = {"epoch": epoch} | self._scores()
+        finally:
+            adapter.load_state(self.network.adapted, trained)
         self.standing.epochs.append(result)
         self.events.write("evaluated", **result)
         before = [e["macro_f1"] for e in self.standing.epochs[:-1]]
         if result["macro_f1"] is None or not before or result["macro_f1"] > max(before):
             self.standing.best_epoch = epoch
-            self.best = adapter.state(self.network.adapted)
+            self.best = kept
         # The time of an evaluation is no time of a step.
         self._recent = [(time.monotonic(), 0)]
+
+    def _scores(self) -> dict[str, Any]:
+        if not self.validation:
+            return {"macro_f1": None, "accuracy": None, "loss": None}
+        scores = score(
+            self.network.probabilities(self.validation, self.check),
+            [example.leaf for example in self.validation],
+            [example.lang for example in self.validation],
+            self.spec.leaves,
+        )
+        return {name: scores[name] for name in ("macro_f1", "accuracy", "loss")}
 
     def _is_over(self) -> bool:
         worse = len(self.standing.epochs) - self.standing.best_epoch
@@ -168,6 +193,12 @@ class Finetuning:
 
     def _save(self) -> None:
         checkpoints.write(
-            self.checkpoint_folder, self.fingerprint, self.standing, self.network, self.optimizer, self.best
+            self.checkpoint_folder,
+            self.fingerprint,
+            self.standing,
+            self.network,
+            self.optimizer,
+            self.averaged,
+            self.best,
         )
         self._saved = time.monotonic()

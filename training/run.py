@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from training import machine
 from training.contract.events import EventLog
-from training.contract.prompt import Prompt, PromptError, encode_prompt
+from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, SpecError, TrainingSpec, read_rows
 from training.errors import TrainingError
@@ -56,7 +56,7 @@ def run(
     check_base_hash(path, spec.base_sha256)
     check_single_type(base, spec.single_type)
     check()
-    train, validation, leaf_tokens = _encode(spec, path, train_rows, validation_rows, events)
+    train, validation, encoded = _encode(spec, path, train_rows, validation_rows, events)
     check()
 
     import torch
@@ -75,7 +75,7 @@ def run(
     _write(folder.environment, machine.environment() | {"plan": asdict(plan)})
     network = LeafNetwork(
         base,
-        leaf_tokens,
+        encoded.leaf_tokens,
         plan,
         rank=spec.rank,
         alpha=spec.alpha,
@@ -87,6 +87,7 @@ def run(
     events.write("stage", stage="train", message=f"Training on {len(train)} rows")
     standing = Finetuning(
         spec=spec,
+        encoded=encoded,
         network=network,
         train=train,
         validation=validation,
@@ -107,7 +108,7 @@ def run(
         "validation": scores,
         "epochs": standing.epochs,
         "best_epoch": standing.best_epoch,
-        "leaf_tokens": list(leaf_tokens),
+        "leaf_tokens": list(encoded.leaf_tokens),
         "train_rows": len(train),
         "classes": {
             "train": _count([spec.leaves[e.leaf] for e in train]),
@@ -181,7 +182,7 @@ def fingerprint(spec: TrainingSpec, folder: RunFolder) -> str:
 
 def _encode(
     spec: TrainingSpec, base: Path, train_rows: list[Row], validation_rows: list[Row], events: EventLog
-) -> tuple[list["Example"], list["Example"], tuple[int, ...]]:
+) -> tuple[list["Example"], list["Example"], EncodedPrompt]:
     from training.batches import encode_rows
     from training.tokenizer import Tokenizer
 
@@ -211,7 +212,7 @@ def _encode(
         )
     if not validation:
         events.write("warning", message="There are no validation rows: the last epoch is kept, unmeasured.")
-    return train, validation, encoded.leaf_tokens
+    return train, validation, encoded
 
 
 def _report_export(events: EventLog, done: int, total: int) -> None:

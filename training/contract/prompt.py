@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-NORMALISER_VERSION = 1
+NORMALISER_VERSION = 2
 PROMPT_VERSION = f"1.{NORMALISER_VERSION}"
 
 # Letters are single tokens after a space in every LLaMA-family vocabulary that we know of; training
@@ -24,6 +24,8 @@ ANSWER_CANDIDATES = tuple(f" {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w@])@\w+")
+_RUN_OF_HANDLES = re.compile(r"@user(?: @user)+(?!\w)")
+_RUN_OF_LINKS = re.compile(r"(?<!\w)http(?: http)+(?!\w)")
 _SPACE = re.compile(r"\s+")
 
 
@@ -35,13 +37,15 @@ def normalise(text: str) -> str:
     """Return the tweet as the model sees it; the study keeps the original.
 
     Links become ``http`` and handles ``@user``: they say nothing about stance, differ in every tweet and
-    cost 10 to 20 tokens each. White space is folded, control characters and lone surrogates are dropped,
+    cost 10 to 20 tokens each. A run of either becomes one: a reply to twenty names is a reply. White space is
+    folded, control characters and lone surrogates are dropped,
     and the text is brought to Unicode NFC, so that equal-looking tweets are equal. Idempotent.
     """
     text = _LINK.sub(" http ", text)
     text = _HANDLE.sub("@user", text)
     text = "".join(c if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs") else " " for c in text)
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    text = _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    return _RUN_OF_LINKS.sub("http", _RUN_OF_HANDLES.sub("@user", text))
 
 
 @dataclass(frozen=True)

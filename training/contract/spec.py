@@ -33,7 +33,11 @@ class TrainingSpec:
     warmup: float = _setting(0.03, "share of the steps over which the learning rate rises")
     rank: int = _setting(16, "rank of the adapter")
     alpha: int = _setting(32, "scale of the adapter, divided by the rank")
-    dropout: float = _setting(0.05, "dropout inside the adapter")
+    dropout: float = _setting(0.1, "dropout inside the adapter")
+    text_dropout: float = _setting(0.12, "share of a tweet's tokens left out in training, others each epoch")
+    averaging: float = _setting(
+        0.1, "the adapter is averaged over this share of the steps, up to the present one; 0: not averaged"
+    )
     weight_decay: float = _setting(0.0, "weight decay of the adapter")
     max_gradient: float = _setting(1.0, "gradients are clipped to this norm")
     seed: int = _setting(1, "seed of order, initialisation and dropout")
@@ -54,8 +58,11 @@ class TrainingSpec:
             raise SpecError(
                 f"The setting “learning_rate” must lie between 0 and 1, it is {self.learning_rate}."
             )
-        if not 0 <= self.dropout < 1:
-            raise SpecError(f"The setting “dropout” must be 0 or more and less than 1, it is {self.dropout}.")
+        for name in ("dropout", "text_dropout", "averaging"):
+            if not 0 <= getattr(self, name) < 1:
+                raise SpecError(
+                    f"The setting “{name}” must be 0 or more and less than 1, it is {getattr(self, name)}."
+                )
         if self.batch % self.micro_batch:
             raise SpecError(
                 f"“batch” ({self.batch}) must be a multiple of “micro_batch” ({self.micro_batch}). Lower micro_batch."

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.training.conftest import LEAVES
-from training.batches import Example, by_length, collate, encode_rows, order
+from training.batches import Example, by_length, collate, encode_rows, order, thin
 from training.contract.prompt import EncodedPrompt
 from training.contract.spec import Row
 from training.errors import TrainingError
@@ -64,3 +64,25 @@ def test_rows_become_the_prompt_s_tokens_and_empty_ones_are_left_out(encoded: En
 def test_a_label_that_is_no_class_is_told(encoded: EncodedPrompt) -> None:
     with pytest.raises(TrainingError, match="“maybe”, which is no class"):
         encode_rows([Row("1", "x", "en", "maybe")], LEAVES, encoded)
+
+
+def test_tokens_are_left_out_of_the_tweet_alone_and_others_each_epoch(encoded: EncodedPrompt) -> None:
+    rows = [
+        Row(str(n), f"word number {n} of many words that go on and on " * 3, "en", "pro") for n in range(40)
+    ]
+    whole = encode_rows([*rows, Row("short", "x", "en", "pro")], LEAVES, encoded)
+    begin, end = len(encoded.before), len(encoded.after)
+    thinned = thin(whole, encoded, 0.25, seed=1, epoch=0)
+    lost = 0
+    for before, after in zip(whole, thinned, strict=True):
+        assert (before.row, before.leaf, before.lang) == (after.row, after.leaf, after.lang)
+        assert after.ids[:begin] == before.ids[:begin] and after.ids[-end:] == before.ids[-end:]
+        rest = iter(before.ids)
+        assert all(token in rest for token in after.ids), "what is left keeps its order"
+        assert len(after.ids) > begin + end
+        lost += len(before.ids) - len(after.ids)
+    text_tokens = sum(len(example.ids) - begin - end for example in whole)
+    assert 0.2 < lost / text_tokens < 0.3
+    assert thin(whole, encoded, 0.25, seed=1, epoch=0) == thinned
+    assert thin(whole, encoded, 0.25, seed=1, epoch=1) != thinned
+    assert thin(whole, encoded, 0.0, seed=1, epoch=0) == whole

@@ -49,6 +49,7 @@ def make_loop(small_base: Path, encoded: EncodedPrompt, tmp_path: Path) -> Calla
         )
         return Finetuning(
             spec=spec,
+            encoded=encoded,
             network=network,
             train=encode_rows(make_rows(rows), LEAVES, encoded),
             validation=encode_rows(make_rows(12), LEAVES, encoded),
@@ -79,7 +80,7 @@ def stop_after(steps: int) -> Callable[[], None]:
 
 
 def test_it_learns_what_the_words_tell(make_loop: Callable[..., Finetuning]) -> None:
-    loop = make_loop(epochs=8, learning_rate=1e-2, dropout=0.0)
+    loop = make_loop(epochs=8, learning_rate=1e-2, dropout=0.0, text_dropout=0.0, averaging=0.0)
     standing = loop.run()
     progress = events_of(loop, "progress")
     assert [event["step"] for event in progress] == list(range(1, standing.step + 1))
@@ -153,3 +154,52 @@ def test_the_best_epoch_is_kept_and_a_run_that_only_gets_worse_ends(
     for name, value in adapter.state(loop.network.adapted).items():
         np.testing.assert_array_equal(value, states[1][name])
     assert any(not torch.equal(states[1][name], states[3][name]) for name in states[1])
+
+
+def test_what_is_kept_is_the_average_of_the_last_steps(make_loop: Callable[..., Finetuning]) -> None:
+    """With a window of half the run; the average is worked out by hand from the steps themselves."""
+    loop = make_loop(epochs=2, averaging=0.5)
+    states: list[dict[str, torch.Tensor]] = []
+    taken = loop._average
+
+    def after_a_step() -> None:
+        states.append(adapter.state(loop.network.adapted))
+        taken()
+
+    loop._average = after_a_step  # type: ignore[method-assign]
+    loop.run()
+    assert len(states) == 6
+    # Steps 2 to 6 of 6 lie behind the first three tenths; the window is three steps long.
+    for name, value in loop.averaged.items():
+        expected = states[1][name]
+        for state in states[2:]:
+            expected = expected + (state[name] - expected) / 3
+        torch.testing.assert_close(value, expected)
+    if loop.standing.best_epoch == 2:
+        for name, value in adapter.state(loop.network.adapted).items():
+            torch.testing.assert_close(value, loop.averaged[name])
+    plain = make_loop(fingerprint="plain", averaging=0.0)
+    plain.run()
+    assert plain.averaged == {}
+
+
+def test_a_stop_while_an_epoch_is_scored_leaves_what_is_trained(make_loop: Callable[..., Finetuning]) -> None:
+    loop = make_loop(epochs=1)
+    before_scores: list[dict[str, torch.Tensor]] = []
+
+    def stop() -> None:
+        if loop.standing.step == 3:
+            raise Cancelled("stop")
+
+    taken = loop._average
+
+    def after_a_step() -> None:
+        taken()
+        before_scores.append(adapter.state(loop.network.adapted))
+
+    loop.check = stop
+    loop._average = after_a_step  # type: ignore[method-assign]
+    with pytest.raises(Cancelled):
+        loop.run()
+    for name, value in adapter.state(loop.network.adapted).items():
+        torch.testing.assert_close(value, before_scores[-1][name], atol=0, rtol=0)

@@ -112,7 +112,7 @@ def test_gemma_with_tweets_as_long_as_they_get(
     with Classifier(ModelFile.open(gemma), card=card) as classifier:
         assert max(len(classifier.encoded.ids(text)) for text in texts) == 600 + 4
         ours = classifier.leaf_logits(texts)
-    _agree(ours, one_at_a_time(gemma, card, texts), near=0.1, mean=0.01)
+    _agree(ours, one_at_a_time(gemma, card, texts), near=0.1, mean=0.015)
 
 
 def test_a_text_never_sees_its_neighbours(tiny_gemma: Path) -> None:
