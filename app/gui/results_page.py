@@ -240,8 +240,7 @@ class ResultsPage(QWidget):
                 self.tr("Evaluate compares what the model says with your labels, per language."),
             )
             return
-        tone = Tone.INFO if report["rows"] in ("test", "unseen") else Tone.WARNING
-        self.note.tell(tone, str(report["note"]))
+        self.note.tell(Tone.WARNING if report["warning"] else Tone.INFO, str(report["note"]))
         questions = [key.removesuffix("_macro_f1") for key in report["overall"] if key.endswith("_macro_f1")]
         names = {question.code: question.name for question in self._study.codebook.questions}
         header = [
