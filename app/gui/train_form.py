@@ -16,13 +16,13 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSpinBox,
     QTableWidgetItem,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui import figures
 from app.gui.figure_table import FigureTable
+from app.gui.fold import Fold
 from app.gui.language_names import language_name
 from app.study.codebook import Codebook
 from app.study.shelf import Base
@@ -86,19 +86,12 @@ class TrainForm(QWidget):
         self.seed = QSpinBox()
         self.seed.setRange(1, 1_000_000)
         self.seed.setToolTip(self.tr("Another seed draws other validation tweets and another order"))
-        self.advanced_toggle = QToolButton()
-        self.advanced_toggle.setText(self.tr("Advanced"))
-        self.advanced_toggle.setCheckable(True)
-        self.advanced_toggle.setToolTip(self.tr("Epochs and seed (Space)"))
-        self.advanced_toggle.setAutoRaise(True)
-        self.advanced_toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.advanced = QWidget()
-        advanced = QFormLayout(self.advanced)
+        inside = QWidget()
+        advanced = QFormLayout(inside)
         advanced.setContentsMargins(12, 0, 0, 0)
         advanced.addRow(self.tr("&Epochs"), self.epochs)
         advanced.addRow(self.tr("&Seed"), self.seed)
-        self.advanced_toggle.toggled.connect(self._show_advanced)
-        self._show_advanced(False)
+        self.advanced = Fold(self.tr("Advanced"), self.tr("Epochs and seed"), inside)
 
         self.languages = FigureTable(self.tr("Languages to train on"))
         self.languages.setToolTip(self.tr("Space checks or unchecks a language"))
@@ -120,7 +113,6 @@ class TrainForm(QWidget):
         left = QVBoxLayout()
         left.setSpacing(8)
         left.addLayout(form)
-        left.addWidget(self.advanced_toggle, 0, Qt.AlignmentFlag.AlignLeft)
         left.addWidget(self.advanced)
         left.addStretch(1)
         heading = QHBoxLayout()
@@ -320,7 +312,3 @@ class TrainForm(QWidget):
             self.add_base_file(Path(chosen).resolve())
         else:
             self.base.setCurrentIndex(0)
-
-    def _show_advanced(self, shown: bool) -> None:
-        self.advanced_toggle.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
-        self.advanced.setVisible(shown)
