@@ -3,12 +3,14 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
+from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.figure_table import FigureTable
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
 from app.gui.parity_table import ParityTable
-from app.gui.training_result import score_rows
+from app.gui.score_columns import question_names, score_rows
+from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry
 
 
@@ -87,11 +89,20 @@ class ModelDetails(QWidget):
 
     def _show_scores(self, model: ModelEntry) -> None:
         scores = model.metrics.get("validation") or {}
-        self.scores.show_rows(*score_rows(scores))
+        questions, classes = _names(model)
+        self.scores.show_rows(*score_rows(scores, questions))
         per_class = scores.get("per_class") or {}
         self.classes.show_rows(
             [self.tr("class"), self.tr("tweets"), self.tr("F1")],
-            [[code, figures.count(one["n"]), figures.score(one["f1"])] for code, one in per_class.items()],
+            [
+                [
+                    classes.get(code, code),
+                    figures.count(one["n"]),
+                    # An older model's card scores a class without tweets with 0.
+                    figures.score(one["f1"] if one["n"] else None),
+                ]
+                for code, one in per_class.items()
+            ],
         )
         for widget in (self.scores_heading, self.scores, self.classes):
             widget.setVisible(bool(scores))
@@ -104,12 +115,13 @@ class ModelDetails(QWidget):
             "single": self.tr("one 4-bit file"),
             "adapter": self.tr("4-bit base with its adapter"),
         }
+        _, classes = _names(model)
         base = model.card.base
         licence = base.get("licence", "")
         if base.get("licence_url"):
             licence = f'<a href="{base["licence_url"]}">{licence}</a>'
         return [
-            (self.tr("Classes"), ", ".join(model.card.leaves)),
+            (self.tr("Classes"), ", ".join(classes.get(code, code) for code in model.card.leaves)),
             (self.tr("Base"), model.base),
             (self.tr("Licence of the base"), licence),
             (self.tr("Served as"), f"{forms.get(model.form, model.form)}, {model.quantisation}"),
@@ -120,6 +132,15 @@ class ModelDetails(QWidget):
             (self.tr("Made"), model.created[:16].replace("T", " ") + " UTC"),
             *facts,
         ]
+
+
+def _names(model: ModelEntry) -> tuple[dict[str, str], dict[str, str]]:
+    """Return {code: name} of the questions and of the classes of a model, by the codebook in its card."""
+    try:
+        codebook = Codebook.from_toml(model.card.codebook if model.card is not None else "")
+    except UserError:
+        return {}, {}
+    return question_names(codebook), {leaf.code: leaf.name for leaf in codebook.leaves}
 
 
 def _heading(text: str) -> QLabel:

@@ -16,6 +16,7 @@ from app.gui.job_panel import JobPanel
 from app.gui.language_names import language_name
 from app.gui.model_choice import ModelChoice
 from app.gui.notice import Notice, Tone
+from app.gui.score_columns import question_names, score_cells, score_columns
 from app.gui.share_bars import ShareBars
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
@@ -241,18 +242,10 @@ class ResultsPage(QWidget):
             )
             return
         self.note.tell(Tone.WARNING if report["warning"] else Tone.INFO, str(report["note"]))
-        questions = [key.removesuffix("_macro_f1") for key in report["overall"] if key.endswith("_macro_f1")]
-        names = {question.code: question.name for question in self._study.codebook.questions}
-        header = [
-            self.tr("tweets"),
-            self.tr("accuracy"),
-            self.tr("macro-F1"),
-            *(f"{names.get(question, question)} F1" for question in questions),
-        ]
+        header, keys = score_columns(report["overall"], question_names(self._study.codebook))
 
         def row(name: str, scores: dict[str, Any]) -> list[str]:
-            keys = ["accuracy", "macro_f1", *(f"{question}_macro_f1" for question in questions)]
-            return [name, figures.count(int(scores["n"])), *(figures.score(scores.get(key)) for key in keys)]
+            return [name, *score_cells(scores, keys)]
 
         pooled = [row(self.tr("all languages"), report["overall"])]
         if report["unseen"]["n"] and report["seen"]["n"]:

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.gui.model_details import ModelDetails
 from app.gui.models_page import ModelsPage
 from app.gui.notice import Tone
 from app.jobs.job_list import JobList
+from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
 
@@ -44,6 +46,19 @@ def test_a_model_shows_its_card_licence_scores_and_parity(
     assert page.details.scores.texts() == [["4", "0.750", "0.700", "0.900", "–"]]
     assert [row[0] for row in page.details.parity.texts()] == ["single file", "base with adapter"]
     assert page.details.languages.texts() == [["English (en)", "20"], ["Spanish (es)", "10"]]
+
+
+def test_classes_have_their_names_and_one_without_tweets_no_score(
+    qtbot: QtBot, model: ModelEntry, stancedesk_home: Path
+) -> None:
+    assert model.card is not None
+    model.card.codebook = Codebook.default().to_toml()
+    model.metrics["validation"]["per_class"] = {"pro": {"n": 4, "f1": 0.5}, "anti": {"n": 0, "f1": 0.0}}
+    details = ModelDetails()
+    qtbot.addWidget(details)
+    details.show_model(model)
+    assert details.classes.texts() == [["Pro", "4", "0.500"], ["Anti", "0", "–"]]
+    assert "Topic F1" in [details.scores.horizontalHeaderItem(c).text() for c in range(5)]
 
 
 def test_adding_a_file_puts_it_on_the_shelf_and_selects_it(
