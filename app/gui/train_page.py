@@ -84,7 +84,7 @@ class TrainPage(QWidget):
         self.use_settings.clicked.connect(self._use_newest_settings)
         self._runs: list[PastRun] = []
         self.view = TrainingView()
-        self.result = TrainingResult()
+        self.result = TrainingResult(study.codebook)
         self.result.again_clicked.connect(self._show_settings)
         self.result.classify_clicked.connect(lambda model: self.page_wanted.emit("classify", model))
         self.result.model_clicked.connect(lambda model: self.page_wanted.emit("models", model))

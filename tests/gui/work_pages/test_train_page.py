@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from app.gui.notice import Tone
 from app.gui.train_page import TrainPage
+from app.gui.training_result import TrainingResult
 from app.jobs.job_list import JobList
 from app.study import runs, splits
+from app.study.codebook import Codebook
 from app.study.study import Study
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
@@ -148,6 +152,9 @@ def test_the_result_names_the_served_form_and_both_parities(
     assert "models" in written.args[0]
     assert page.stack.currentWidget() is page.result
     assert "mine" in page.result.notice.text
+    assert not page.result.reason.isVisible() and not page.result.parity.isVisible()
+    page.result.details.button.click()
+    assert page.result.reason.isVisible() and page.result.parity.isVisible()
     single, adapter = page.result.parity.texts()
     assert single[1] == "1 of 4"
     assert (single[6], adapter[6]) == ("not passed", "passed")
@@ -156,6 +163,40 @@ def test_the_result_names_the_served_form_and_both_parities(
     with qtbot.waitSignal(page.page_wanted) as wanted:
         page.result.classify.click()
     assert wanted.args == ["classify", "mine"]
+
+
+def results(n: int, accuracy: float, most: int) -> dict[str, Any]:
+    """Return the end of a training whose validation tweets are mostly unrelated: `most` of `n`."""
+    per_class = {"unrelated": {"n": most, "f1": 0.9}, "pro": {"n": n - most, "f1": 0.5}}
+    scores = {"n": n, "accuracy": accuracy, "macro_f1": 0.6, "per_class": per_class}
+    return FINISHED_TRAINING | {"metrics": {"validation": scores}}
+
+
+def test_a_model_with_nothing_against_it_is_to_go_on_with(qtbot: QtBot) -> None:
+    shown = TrainingResult(Codebook.default())
+    qtbot.addWidget(shown)
+    shown.show_results(results(60, 0.7, 40))
+    assert shown.notice.tone is Tone.GOOD and shown.classify.property("primary")
+
+
+@pytest.mark.parametrize(
+    ("n", "accuracy", "most", "said"),
+    [
+        (7, 0.0, 4, ["Only 7 tweets", "no better than always answering “Unrelated”", "57.1 %"]),
+        (7, 1.0, 4, ["Only 7 tweets"]),
+        (60, 40 / 60, 40, ["no better than always answering “Unrelated”", "66.7 %"]),
+    ],
+)
+def test_a_model_in_doubt_is_not_praised(
+    qtbot: QtBot, n: int, accuracy: float, most: int, said: list[str]
+) -> None:
+    shown = TrainingResult(Codebook.default())
+    qtbot.addWidget(shown)
+    shown.show_results(results(n, accuracy, most))
+    assert shown.notice.tone is Tone.WARNING
+    assert all(part in shown.notice.text for part in said)
+    assert "Label more tweets" in shown.notice.text
+    assert not shown.classify.property("primary")
 
 
 def test_a_killed_run_is_told_as_interrupted(page: TrainPage, replay: Replay, settle: Settle) -> None:
