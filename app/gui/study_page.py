@@ -1,6 +1,7 @@
 """The overview of a study: how far it is, and what to do next."""
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -18,7 +19,11 @@ from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
 from app.gui.share_bars import ShareBars
 from app.jobs.worker import run_in_worker
+from app.study import training_runs
 from app.study.study import Study, StudyCounts
+
+# Before so many labels a first model is not worth its training.
+_FIRST_LABELS = 100
 
 
 class StudyPage(Page):
@@ -33,6 +38,7 @@ class StudyPage(Page):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._counts: StudyCounts | None = None
+        self._is_stale = False
         self.notice = Notice()
         self.name = QLabel()
         self.name.setProperty("role", "title")
@@ -123,21 +129,37 @@ class StudyPage(Page):
         self._count()
 
     def study_changed(self, what: set[str]) -> None:
-        """Count again."""
-        self._count()
+        """Count again, now or when the page is seen next: each label is a change."""
+        self._is_stale = True
+        if self.isVisible():
+            self._count()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._is_stale:
+            self._count()
 
     def state_text(self) -> str:
         """Nothing: the name of the study stands in the window's title."""
         return ""
 
     def _count(self) -> None:
-        if self.study is not None:
-            run_in_worker(self.study.counts, self._show, self._tell, self)
+        self._is_stale = False
+        study = self.study
+        if study is None:
+            return
+
+        def ask() -> tuple[StudyCounts, str]:
+            counts = study.counts()
+            ready = training_runs.readiness(study) if _may_train(counts) else None
+            return counts, ready.missing[0] if ready is not None and ready.missing else ""
+
+        run_in_worker(ask, lambda found: self._show(*found), self._tell, self)
 
     def _tell(self, error: Exception) -> None:
         self.notice.tell(Tone.ERROR, str(error))
 
-    def _show(self, counts: StudyCounts) -> None:
+    def _show(self, counts: StudyCounts, missing: str = "") -> None:
         if self.study is None:
             return
         self._counts = counts
@@ -147,17 +169,21 @@ class StudyPage(Page):
         self.classes.set_counts(counts.per_leaf)
         self.languages.set_counts(counts.per_language)
         self.bars.setVisible(counts.tweets > 0)
-        self._suggest(counts)
+        self._suggest(counts, missing)
 
-    def _suggest(self, counts: StudyCounts) -> None:
-        """Say what to do next, one step at a time."""
+    def _suggest(self, counts: StudyCounts, missing: str) -> None:
+        """Say what to do next, one step at a time. `missing` says why the labels do not suffice to train."""
         if counts.tweets == 0:
             step = (
                 "import",
                 self.tr("This study is empty. Begin with a table of tweets."),
                 self.tr("Import tweets"),
             )
-        elif counts.models == 0 and counts.labelled < min(100, counts.tweets):
+        elif missing and counts.labelled >= counts.tweets:
+            step = ("import", f"{missing} {self.tr('Import more tweets.')}", self.tr("Import tweets"))
+        elif missing:
+            step = ("label", f"{missing} {self.tr('Label more tweets.')}", self.tr("Label tweets"))
+        elif counts.models == 0 and not _may_train(counts):
             step = (
                 "label",
                 self.tr("Label tweets, so that a model can learn from them. A few hundred are a good start."),
@@ -218,3 +244,8 @@ class StudyPage(Page):
         layout.addWidget(number)
         layout.addWidget(caption)
         return tile
+
+
+def _may_train(counts: StudyCounts) -> bool:
+    """Tell whether it is time for a first model, so far as the number of labels says."""
+    return counts.models == 0 and 0 < min(_FIRST_LABELS, counts.tweets) <= counts.labelled
