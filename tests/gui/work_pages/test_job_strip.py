@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.gui import figures
@@ -12,6 +13,7 @@ from app.gui.curve import LossCurve, _ticks
 from app.gui.figure_table import FigureTable
 from app.gui.job_strip import JobStrip
 from app.gui.language_names import language_name
+from app.gui.questions import ask_about_jobs
 from app.jobs.job import JobProgress
 from app.jobs.job_list import JobList
 
@@ -87,3 +89,20 @@ def test_a_table_is_copied_with_its_header(qtbot: QtBot) -> None:
     table.selectRow(1)
     qtbot.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == "language\tn\nSpanish\t4"
+
+
+def test_the_question_at_closing_names_the_jobs(
+    qtbot: QtBot, jobs: JobList, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    replay("train", [])
+
+    def cancel(box: QMessageBox) -> int:
+        asked.append(box.text())
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", cancel)
+    window = QWidget()
+    qtbot.addWidget(window)
+    assert not ask_about_jobs(jobs, window)
+    assert asked == ["Still going on:\nA train job"]
