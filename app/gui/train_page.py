@@ -191,25 +191,30 @@ class TrainPage(QWidget):
 
     def _take_machine(self, machine: dict[str, Any]) -> None:
         self._machine = machine
-        self.machine.setText(self._machine_in_words(machine))
+        told, detail = self._machine_in_words(machine)
+        self.machine.setText(told)
+        self.machine.setToolTip(detail)
         self._show_state()
 
-    def _machine_in_words(self, machine: dict[str, Any]) -> str:
+    def _machine_in_words(self, machine: dict[str, Any]) -> tuple[str, str]:
+        """Return what this machine means for the user, and how it trains in the words of the field."""
         if not machine.get("torch"):
-            return ""
+            return "", ""
         precision = "bf16" if machine.get("bf16") else "fp32"
         device = str(machine.get("device") or "")
-        if machine.get("cuda") and machine.get("bitsandbytes"):
-            return self.tr(
-                "This machine trains by QLoRA (4-bit base) on the GPU {device}, in {precision}."
-            ).format(device=device, precision=precision)
         if machine.get("cuda"):
-            return self.tr("This machine trains by LoRA on the GPU {device}, in {precision}.").format(
-                device=device, precision=precision
+            method = "QLoRA, 4-bit" if machine.get("bitsandbytes") else "LoRA"
+            return self.tr("This machine trains on its graphics card: minutes for a few thousand tweets."), (
+                self.tr("{method}, {precision}, on {device}").format(
+                    method=method, precision=precision, device=device
+                )
             )
         return self.tr(
-            "This machine trains by LoRA on its processor ({device}, {cores} cores), in {precision}."
-        ).format(device=device, cores=machine.get("cores") or 1, precision=precision)
+            "This machine trains on its processor: minutes for a hundred tweets, an hour or more for thousands. "
+            "You can go on labelling meanwhile."
+        ), self.tr("LoRA, {precision}, on {device} with {cores} cores").format(
+            precision=precision, device=device, cores=machine.get("cores") or 1
+        )
 
     # Whether it can start
 

@@ -24,14 +24,14 @@ from .conftest import FINISHED_TRAINING, Replay
 Settle = Callable[[Callable[[], bool]], None]
 
 STEPS = [
-    {"event": "stage", "time": "", "stage": "train", "message": "Training on 36 rows"},
+    {"event": "stage", "time": "", "stage": "train", "message": "Training on 36 labelled tweets"},
     {
         "event": "progress",
         "time": "",
         "stage": "train",
         "done": 16,
         "total": 108,
-        "unit": "rows",
+        "unit": "tweets",
         "rate": 8.0,
         "seconds_left": 11.5,
         "loss": 1.25,
@@ -56,7 +56,9 @@ def test_languages_show_their_labels_by_class(page: TrainPage) -> None:
     assert rows == [["English (en)", "24", "6", "6", "6", "6"], ["Spanish (es)", "16", "4", "4", "4", "4"]]
     assert page.start.isEnabled()
     assert page.obstacles() == []
-    assert page.machine.text()
+    # What it means for the user; the words of the field are in the tooltip.
+    assert "This machine trains on" in page.machine.text() and "LoRA" not in page.machine.text()
+    assert "LoRA" in page.machine.toolTip()
 
 
 def test_the_licence_of_the_base_is_named(page: TrainPage) -> None:
