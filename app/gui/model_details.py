@@ -129,7 +129,7 @@ class ModelDetails(QWidget):
                 self.tr("Learned from"),
                 self.tr("{n} tweets").format(n=figures.count(sum(model.languages.values()))),
             ),
-            (self.tr("Made"), model.created[:16].replace("T", " ") + " UTC"),
+            (self.tr("Made"), figures.moment(model.created)),
             *facts,
         ]
 

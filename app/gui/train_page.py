@@ -370,7 +370,7 @@ class TrainPage(QWidget):
             run.name,
             run.base,
             ", ".join(run.languages),
-            run.created[:16].replace("T", " "),
+            figures.moment(run.created),
             outcome,
             figures.score((served.get("validation") or {}).get("macro_f1")),
         ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.errors import UserError
 from app.inference.model_file import ModelFile
-from app.study import predictions, seen_texts, splits, tweets
+from app.study import evaluations, predictions, seen_texts, splits, tweets
 from app.study.classification import classify_study, register
 from app.study.evaluation import FEW_ROWS, score
 from app.study.sampling import labelled_rows
@@ -40,12 +40,14 @@ def evaluate(
     """Score a model on the best rows that there are: test, else unseen, else validation, else trained.
 
     A tweet whose normalised text was trained on counts as trained, whatever its id and though it be marked as
-    a test row. Rows without a prediction are classified first. Returns None where that was stopped; otherwise
+    a test row. Rows without a prediction are classified first. The report is kept in the study. Returns None
+    where it was stopped; otherwise
     {model, rows, note, warning, overall, seen, unseen, languages: {lang: scores + seen, few}, confusion}.
     """
     shelf = shelf or Shelf()
     file = shelf.model(model)
     model_id = register(study, model, file, shelf).id
+    last_labels = evaluations.last_labels(study)
     test = splits.test_tweets(study)
     seen = _seen_by(study, model_id, file)
     labelled = labelled_rows(study)
@@ -75,6 +77,7 @@ def evaluate(
     report = _report(study, model, told, rows, predicted, seen_languages)
     if lost:
         report["note"] += f" Left out were {lost:,} test rows whose texts had a part in the training."
+    evaluations.save(study, model_id, report, last_labels)
     return report
 
 

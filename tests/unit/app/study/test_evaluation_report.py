@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.inference.model_file import ModelCard, read_card, write_card
-from app.study import models, predictions, runs, seen_texts, splits
+from app.study import evaluations, models, predictions, runs, seen_texts, splits
 from app.study.classification import register
 from app.study.evaluation_report import evaluate
 from app.study.importing import import_file
@@ -96,6 +96,12 @@ def test_a_test_row_with_a_trained_text_is_not_scored(folder: Path, tmp_path: Pa
     with _study(tmp_path / "s.stancedesk", ROWS, test=4) as study:
         _predict_all(study, shelf)
         report = evaluate(study, "tiny", shelf=shelf)
+        kept = evaluations.of_model(study, "tiny")
+        assert kept is not None and kept.report == report and not kept.is_stale
+        import_file(study, tmp_path / "s-labelled.csv", coder="another")
+        again = evaluations.of_model(study, "tiny")
+        assert again is not None and again.is_stale
+        assert evaluations.of_model(study, "never evaluated") is None
     assert report is not None
     assert (report["rows"], report["overall"]["n"]) == ("test", 3)
     assert "Left out were 1 test rows" in report["note"]
