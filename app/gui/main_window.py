@@ -127,7 +127,7 @@ class MainWindow(QMainWindow):
         self.stack.addWidget(self.area)
         self.stack.setCurrentWidget(self.area)
         self.inspector.show_codebook(study.codebook)
-        self.setWindowTitle(f"{study.name} – StanceDesk")
+        self.setWindowTitle(f"{study.title} – StanceDesk")
         self.settings.remember_study(path)
         self.settings.save()
         self.jobs.attach_running(study.path)

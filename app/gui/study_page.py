@@ -8,12 +8,12 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui import figures, theme
+from app.gui.elided_label import ElidedLabel
 from app.gui.language_bars import LanguageBars
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
@@ -40,13 +40,10 @@ class StudyPage(Page):
         self._counts: StudyCounts | None = None
         self._is_stale = False
         self.notice = Notice()
-        self.name = QLabel()
+        self.name = ElidedLabel()
         self.name.setProperty("role", "title")
-        self.file = QLabel()
+        self.file = ElidedLabel(Qt.TextElideMode.ElideMiddle)
         self.file.setProperty("role", "muted")
-        # A long path is cut off rather than making the window wide.
-        self.file.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.file.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.numbers = {what: QLabel(figures.NONE) for what in ("tweets", "labelled", "predicted", "models")}
         names = {
             "tweets": self.tr("tweets"),
@@ -123,9 +120,8 @@ class StudyPage(Page):
     def study_opened(self, study: Study) -> None:
         """Show the study's counts."""
         super().study_opened(study)
-        self.name.setText(study.name)
+        self.name.setText(study.title)
         self.file.setText(str(study.path))
-        self.file.setToolTip(str(study.path))
         self._count()
 
     def study_changed(self, what: set[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
 from app.gui.study_page import StudyPage
@@ -97,3 +98,14 @@ def test_the_next_step_is_looked_up_when_the_page_is_seen_again(
     page.show()
     settled()
     assert page.numbers["labelled"].text() == str(labelled + 1)
+
+
+def test_a_long_name_is_cut_off_and_makes_nothing_wide(
+    opened: Callable[..., StudyPage], tmp_path: Path, settled: Settled
+) -> None:
+    with Study.create(tmp_path / "long.stancedesk", name="Very-long-name" * 11) as study:
+        page = opened(StudyPage(), on=study)
+        assert page.minimumSizeHint().width() < 800
+        scroll = page.findChild(QScrollArea)
+        assert scroll is not None and scroll.horizontalScrollBar().maximum() == 0
+        assert page.name.shown().endswith("…") and page.name.toolTip() == study.title
