@@ -1,6 +1,6 @@
 """What to train on: base model, languages, name, and the settings that few need."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from app.gui.figure_table import FigureTable
 from app.gui.fold import Fold
 from app.gui.language_names import language_name
 from app.study.codebook import Codebook
-from app.study.shelf import Base
+from app.study.shelf import Base, Shelf
 from app.study.training_runs import Readiness
 
 _FILE = "file"
@@ -61,6 +61,7 @@ class TrainForm(QWidget):
         super().__init__(parent)
         self._codebook = codebook
         self._study_name = study_name
+        self._proposed = study_name
         self._bases: dict[str, Base] = {}
         self.base = QComboBox()
         self.base.setAccessibleName(self.tr("Base model"))
@@ -78,7 +79,13 @@ class TrainForm(QWidget):
         self.name = QLineEdit()
         self.name.setAccessibleName(self.tr("Name of the model"))
         self.name.setToolTip(self.tr("Under this name the model stands on the shelf"))
+        self.name.textChanged.connect(self._show_name)
         self.name.textChanged.connect(self.changed)
+        self.name_note = QLabel()
+        self.name_note.setWordWrap(True)
+        self.name_note.setProperty("role", "muted")
+        self.name_note.hide()
+        self._taken: frozenset[str] = frozenset()
         self.epochs = QSpinBox()
         self.epochs.setRange(1, 50)
         self.epochs.setValue(3)
@@ -110,6 +117,7 @@ class TrainForm(QWidget):
         form.addRow(self.base_note)
         form.addRow(self.licence)
         form.addRow(self.tr("&Name of the model"), self.name)
+        form.addRow(self.name_note)
         left = QVBoxLayout()
         left.setSpacing(8)
         left.addLayout(form)
@@ -288,8 +296,25 @@ class TrainForm(QWidget):
                 self.tr("Licence: {licence}. {terms}").format(licence=link, terms=terms).strip()
             )
         stem = base.name if base is not None else Path(self.base.currentData() or "model").stem
-        self.name.setPlaceholderText(f"{self._study_name}-{stem}")
+        self._proposed = f"{self._study_name}-{stem}"
+        self._show_name()
         self.changed.emit()
+
+    def shelf_name(self) -> str:
+        """Return the name that the model gets on the shelf: the typed or proposed one made fit and free."""
+        return Shelf().free_name(self.name.text().strip() or self._proposed, self._taken)
+
+    def set_taken_names(self, names: Iterable[str]) -> None:
+        """Let these names be taken, beside those on the shelf."""
+        self._taken = frozenset(names)
+        self._show_name()
+
+    def _show_name(self) -> None:
+        typed, name = self.name.text().strip(), self.shelf_name()
+        if not typed:
+            self.name.setPlaceholderText(name)
+        self.name_note.setText(self.tr("It will be named “{name}”.").format(name=name))
+        self.name_note.setVisible(bool(typed) and typed != name)
 
     def _suggest_base(self) -> None:
         """Choose the base that knows most of the study's languages, until the user chooses one."""

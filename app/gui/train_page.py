@@ -20,7 +20,7 @@ from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
-from app.study import training_process, training_runs
+from app.study import models, training_process, training_runs
 from app.study.runs import Run
 from app.study.shelf import Base, Shelf
 from app.study.study import Study
@@ -173,7 +173,15 @@ class TrainPage(QWidget):
 
     def _ask_runs(self) -> None:
         study = self._study
-        run_in_worker(lambda: past_runs(study), self._show_runs, self._tell_error, self)
+
+        def ask() -> tuple[list[PastRun], set[str]]:
+            return past_runs(study), {model.name for model in models.list_models(study)}
+
+        def take(found: tuple[list[PastRun], set[str]]) -> None:
+            self._show_runs(found[0])
+            self.form.set_taken_names(found[1])
+
+        run_in_worker(ask, take, self._tell_error, self)
 
     def _take_bases(self, bases: list[Base]) -> None:
         self._bases = bases
@@ -285,7 +293,7 @@ class TrainPage(QWidget):
             return
         wish = self.form.wish()
         path = self._path()
-        title = self.tr("Training {name}").format(name=wish.name or self.form.name.placeholderText())
+        title = self.tr("Training {name}").format(name=self.form.shelf_name())
         try:
             self._jobs.start(KIND, title, wish.words(path), path)
         except OSError as error:

@@ -80,6 +80,16 @@ def test_the_words_of_the_command_say_what_is_checked(page: TrainPage, study: St
     assert page.form.wish().words(path) == [*common, "--languages=en", "--name=mine"]
 
 
+def test_the_name_that_comes_of_a_typed_one_is_shown(page: TrainPage, stancedesk_home: Path) -> None:
+    assert page.form.name.placeholderText().startswith("s-") and not page.form.name_note.isVisible()
+    page.form.name.setText("my first model")
+    assert "“my-first-model”" in page.form.name_note.text() and page.form.name_note.isVisible()
+    page.form.name.setText("mine")
+    assert not page.form.name_note.isVisible()
+    page.form.set_taken_names({"mine"})
+    assert "“mine-2”" in page.form.name_note.text() and page.form.name_note.isVisible()
+
+
 def test_too_few_labels_of_the_checked_languages_are_told_and_block(page: TrainPage, settle: Settle) -> None:
     english = page.form.languages.item(0, 0)
     assert english is not None
