@@ -31,7 +31,7 @@ def duration(seconds: float) -> str:
 def moment(iso: str) -> str:
     """Return a time in ISO 8601 (UTC) as the language writes it, in the user's own time."""
     when = QDateTime.fromString(iso[:19] + "Z", Qt.DateFormat.ISODate)
-    return QLocale().toString(when.toLocalTime(), QLocale.FormatType.ShortFormat) if when.isValid() else iso
+    return QLocale().toString(when.toLocalTime(), "d MMM yyyy, HH:mm") if when.isValid() else iso
 
 
 def size(number_of_bytes: int) -> str:

@@ -5,8 +5,10 @@ from PySide6.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.elided_label import ElidedLabel
 from app.gui.figure_table import FigureTable
 from app.gui.language_names import language_name
+from app.gui.link_label import LinkLabel
 from app.gui.notice import Notice, Tone
 from app.gui.parity_table import ParityTable
 from app.gui.score_columns import question_names, score_rows
@@ -27,7 +29,7 @@ class ModelDetails(QWidget):
         self.facts.setVerticalSpacing(theme.TIGHT)
         self.facts.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.scores_heading = _heading(self.tr("Scores of the served form on its validation tweets"))
-        self.scores = FigureTable(self.tr("Scores on the validation tweets"))
+        self.scores = FigureTable(self.tr("Scores on the validation tweets"), left=0)
         self.classes = FigureTable(self.tr("Scores by class"))
         self.parity_heading = _heading(self.tr("Both 4-bit forms against the trained model"))
         self.parity = ParityTable()
@@ -66,15 +68,14 @@ class ModelDetails(QWidget):
         while self.facts.rowCount():
             self.facts.removeRow(0)
         for name, value in self._facts(model):
-            label = QLabel(value)
-            label.setWordWrap(True)
-            label.setOpenExternalLinks(True)
+            label = LinkLabel(value)
             label.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
             )
-            caption = QLabel(name)
-            caption.setProperty("role", "muted")
-            self.facts.addRow(caption, label)
+            self._add_fact(name, label)
+        folder = ElidedLabel(Qt.TextElideMode.ElideMiddle)
+        folder.setText(str(model.folder))
+        self._add_fact(self.tr("Folder"), folder)
         self._show_scores(model)
         self.parity.show_parity(model.parity)
         self.reason.setText(str(model.parity.get("reason", "")))
@@ -86,6 +87,11 @@ class ModelDetails(QWidget):
         )
         self.languages_heading.setVisible(bool(model.languages))
         self.languages.setVisible(bool(model.languages))
+
+    def _add_fact(self, name: str, value: QLabel) -> None:
+        caption = QLabel(name)
+        caption.setProperty("role", "muted")
+        self.facts.addRow(caption, value)
 
     def _show_scores(self, model: ModelEntry) -> None:
         scores = model.metrics.get("validation") or {}
@@ -108,7 +114,7 @@ class ModelDetails(QWidget):
             widget.setVisible(bool(scores))
 
     def _facts(self, model: ModelEntry) -> list[tuple[str, str]]:
-        facts = [(self.tr("Folder"), str(model.folder)), (self.tr("Size"), figures.size(model.size))]
+        facts = [(self.tr("Size"), figures.size(model.size))]
         if model.card is None:
             return facts
         forms = {

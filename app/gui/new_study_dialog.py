@@ -39,6 +39,8 @@ class NewStudyDialog(QDialog):
         )
         about.setWordWrap(True)
         about.setProperty("role", "muted")
+        self.classes = QLabel()
+        self.classes.setWordWrap(True)
         self.choose_button = self._button(
             self.tr("Choose a codebook &file …"), self.tr("Use a codebook of your own (Alt+F)"), self.ask_file
         )
@@ -79,6 +81,7 @@ class NewStudyDialog(QDialog):
         layout.addLayout(files)
         layout.addWidget(self.notice)
         layout.addWidget(self.heading)
+        layout.addWidget(self.classes)
         layout.addWidget(self.view, 1)
         layout.addLayout(ends)
         self._show()
@@ -142,6 +145,7 @@ class NewStudyDialog(QDialog):
                 n=figures.count(len(self.codebook.leaves)),
             )
         )
+        self.classes.setText(", ".join(leaf.name for leaf in self.codebook.leaves))
         self.view.show_codebook(self.codebook)
 
     # The place

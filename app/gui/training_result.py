@@ -27,7 +27,7 @@ class TrainingResult(QWidget):
         self._codebook = codebook
         self.model = ""
         self.notice = Notice()
-        self.scores = FigureTable(self.tr("Scores on the validation tweets"))
+        self.scores = FigureTable(self.tr("Scores on the validation tweets"), left=0)
         self.scores_note = QLabel(
             self.tr(
                 "These tweets also chose the epoch, the calibration and the served form: expect less on new "

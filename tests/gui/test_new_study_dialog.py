@@ -67,6 +67,7 @@ def test_the_default_is_shown_and_a_file_replaces_it(
     dialog.choose_button.click()
     assert dialog.heading.text() == "Vaccination: 2 classes" and dialog.notice.tone is Tone.GOOD
     assert "In favour" in dialog.view.text.toPlainText()
+    assert dialog.classes.text() == "In favour, Against"
     dialog.default_button.click()
     assert dialog.codebook == Codebook.default()
 

@@ -167,10 +167,10 @@ def test_the_result_names_the_served_form_and_both_parities(
     assert not page.result.reason.isVisible() and not page.result.parity.isVisible()
     page.result.details.button.click()
     assert page.result.reason.isVisible() and page.result.parity.isVisible()
-    single, adapter = page.result.parity.texts()
-    assert single[1] == "1 of 4"
-    assert (single[6], adapter[6]) == ("not passed", "passed")
-    assert (single[7], adapter[7]) == ("", "served")
+    rows = {name: figures for name, *figures in page.result.parity.texts()}
+    assert rows["labels changed"] == ["1 of 4", "0 of 4"]
+    assert rows["check"] == ["not passed", "passed"]
+    assert rows["used"] == ["–", "served"]
     assert "because" in page.result.reason.text()
     with qtbot.waitSignal(page.page_wanted) as wanted:
         page.result.classify.click()
