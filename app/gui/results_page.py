@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import figures, theme
@@ -16,6 +16,8 @@ from app.gui.job_panel import JobPanel
 from app.gui.language_names import language_name
 from app.gui.model_choice import ModelChoice
 from app.gui.notice import Notice, Tone
+from app.gui.page import make_action
+from app.gui.page_stack import PageStack
 from app.gui.score_columns import question_names, score_cells, score_columns
 from app.gui.share_bars import ShareBars
 from app.jobs.job import Job
@@ -45,11 +47,11 @@ class ResultsPage(QWidget):
         self.notice = Notice()
         self.model = ModelChoice(study.codebook.leaf_codes)
         self.model.currentIndexChanged.connect(self._show_model)
-        self.evaluate = QPushButton(self.tr("&Evaluate"))
+        self.evaluate = QPushButton(self.tr("Eval&uate"))
         self.evaluate.setProperty("primary", True)
-        self.evaluate.setShortcut("Ctrl+Return")
         self.evaluate.setToolTip(self.tr("Compare the model with the labels, per language (Ctrl+Enter)"))
         self.evaluate.clicked.connect(self.start_evaluation)
+        make_action(self, self.tr("Evaluate"), "Ctrl+Return", self.evaluate.click)
         self.export = QPushButton(self.tr("E&xport …"))
         self.export.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
         self.export.clicked.connect(self.ask_export)
@@ -115,7 +117,7 @@ class ResultsPage(QWidget):
         ):
             layout.addWidget(widget)
         layout.addStretch(1)
-        self.stack = QStackedWidget()
+        self.stack = PageStack()
         self.stack.addWidget(self.empty)
         self.stack.addWidget(work)
         self.stack.setCurrentIndex(1)

@@ -79,8 +79,8 @@ class StudyPage(Page):
             (self.tr("Labelled by language"), self.languages),
         ):
             bars.addWidget(self._card(heading, one), 1, Qt.AlignmentFlag.AlignTop)
-        self.import_button = QPushButton(self.tr("&Import tweets"))
-        self.export_button = QPushButton(self.tr("&Export"))
+        self.import_button = QPushButton(self.tr("&Import tweets …"))
+        self.export_button = QPushButton(self.tr("E&xport …"))
         self.import_button.setToolTip(self.tr("Import tweets from a table (Ctrl+I)"))
         self.export_button.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
         self.import_button.clicked.connect(self.import_wanted)

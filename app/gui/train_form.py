@@ -24,11 +24,15 @@ from app.gui import figures
 from app.gui.figure_table import FigureTable
 from app.gui.fold import Fold
 from app.gui.language_names import language_name
+from app.gui.link_label import LinkLabel
 from app.study.codebook import Codebook
 from app.study.shelf import Base, Shelf
 from app.study.training_runs import Readiness
 
 _FILE = "file"
+# A check box in a cell, with what is around it, in pixels.
+_CHECK_BOX = 48
+_NUMBER = 140
 
 
 @dataclass(frozen=True)
@@ -65,20 +69,18 @@ class TrainForm(QWidget):
         self._bases: dict[str, Base] = {}
         self.base = QComboBox()
         self.base.setAccessibleName(self.tr("Base model"))
-        self.base.setToolTip(self.tr("The model that is fine-tuned"))
+        self.base.setToolTip(self.tr("The model that is fine-tuned (Alt+B)"))
         self.base.currentIndexChanged.connect(self._show_base)
         self.base.activated.connect(self._choose_file_if_asked)
         self._base_is_chosen = False
         self.base_note = QLabel()
         self.base_note.setWordWrap(True)
         self.base_note.setProperty("role", "muted")
-        self.licence = QLabel()
-        self.licence.setWordWrap(True)
+        self.licence = LinkLabel()
         self.licence.setProperty("role", "muted")
-        self.licence.setOpenExternalLinks(True)
         self.name = QLineEdit()
         self.name.setAccessibleName(self.tr("Name of the model"))
-        self.name.setToolTip(self.tr("Under this name the model stands on the shelf"))
+        self.name.setToolTip(self.tr("Under this name the model stands on the shelf (Alt+N)"))
         self.name.textChanged.connect(self._show_name)
         self.name.textChanged.connect(self.changed)
         self.name_note = QLabel()
@@ -89,25 +91,33 @@ class TrainForm(QWidget):
         self.epochs = QSpinBox()
         self.epochs.setRange(1, 50)
         self.epochs.setValue(3)
-        self.epochs.setToolTip(self.tr("How often each labelled tweet is seen. The best epoch is kept."))
+        self.epochs.setAccessibleName(self.tr("Epochs"))
+        self.epochs.setToolTip(
+            self.tr("How often each labelled tweet is seen. The best epoch is kept. (Alt+P)")
+        )
         self.seed = QSpinBox()
         self.seed.setRange(1, 1_000_000)
-        self.seed.setToolTip(self.tr("Another seed draws other validation tweets and another order"))
+        self.seed.setAccessibleName(self.tr("Seed"))
+        self.seed.setToolTip(self.tr("Another seed draws other validation tweets and another order (Alt+D)"))
         inside = QWidget()
+        for box in (self.epochs, self.seed):
+            box.setFixedWidth(_NUMBER)
+            # The style sheet's padding does not reach the text of a spin box.
+            box.lineEdit().setTextMargins(6, 0, 6, 0)
         advanced = QFormLayout(inside)
         advanced.setContentsMargins(12, 0, 0, 0)
-        advanced.addRow(self.tr("&Epochs"), self.epochs)
-        advanced.addRow(self.tr("&Seed"), self.seed)
+        advanced.addRow(self.tr("E&pochs"), self.epochs)
+        advanced.addRow(self.tr("See&d"), self.seed)
         self.advanced = Fold(self.tr("Advanced"), self.tr("Epochs and seed"), inside)
 
         self.languages = FigureTable(self.tr("Languages to train on"))
-        self.languages.setToolTip(self.tr("Space checks or unchecks a language"))
+        self.languages.setToolTip(self.tr("Space checks or unchecks a language (Alt+L)"))
         self.languages.itemChanged.connect(self._language_checked)
-        self.all_languages = QPushButton(self.tr("All"))
-        self.all_languages.setToolTip(self.tr("Train on all languages"))
+        self.all_languages = QPushButton(self.tr("&All"))
+        self.all_languages.setToolTip(self.tr("Train on all languages (Alt+A)"))
         self.all_languages.clicked.connect(lambda: self._check_all(True))
-        self.no_languages = QPushButton(self.tr("None"))
-        self.no_languages.setToolTip(self.tr("Uncheck all languages"))
+        self.no_languages = QPushButton(self.tr("N&one"))
+        self.no_languages.setToolTip(self.tr("Uncheck all languages (Alt+O)"))
         self.no_languages.clicked.connect(lambda: self._check_all(False))
 
         form = QFormLayout()
@@ -230,7 +240,10 @@ class TrainForm(QWidget):
             [self.tr("language"), self.tr("labelled"), *(leaf.name for leaf in leaves)], rows
         )
         # Qt measures a cell without its check box.
-        self.languages.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        names = [language_name(language) for language in languages]
+        widest = max((self.fontMetrics().horizontalAdvance(name) for name in names), default=0)
+        self.languages.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+        self.languages.horizontalHeader().resizeSection(0, max(widest + _CHECK_BOX, 96))
         for row, language in enumerate(languages):
             item = self.languages.item(row, 0)
             if item is not None:

@@ -6,13 +6,15 @@ from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
 from app.gui.notice import Notice, Tone
+from app.gui.page import make_action
+from app.gui.page_stack import PageStack
 from app.gui.train_form import TrainForm
 from app.gui.training_result import TrainingResult
 from app.gui.training_view import TrainingView
@@ -72,15 +74,17 @@ class TrainPage(QWidget):
         self.machine.setProperty("role", "muted")
         self.reasons = Notice()
         self.start = QPushButton(self.tr("&Start training"))
-        self.start.setShortcut("Ctrl+Return")
         self.start.setProperty("primary", True)
         self.start.setToolTip(self.tr("Train on the checked languages (Ctrl+Enter)"))
         self.start.clicked.connect(self.start_training)
+        make_action(self, self.tr("Start training"), "Ctrl+Return", self.start.click)
         self.runs = FigureTable(self.tr("Earlier runs"), left=5)
         self.runs_heading = QLabel(self.tr("Earlier runs"))
         self.runs_heading.setProperty("role", "heading")
         self.use_settings = QPushButton(self.tr("&Use its settings again"))
-        self.use_settings.setToolTip(self.tr("Fill in base, languages, epochs and seed of the newest run"))
+        self.use_settings.setToolTip(
+            self.tr("Fill in base, languages, epochs and seed of the newest run (Alt+U)")
+        )
         self.use_settings.clicked.connect(self._use_newest_settings)
         self._runs: list[PastRun] = []
         self.view = TrainingView()
@@ -115,7 +119,7 @@ class TrainPage(QWidget):
         layout.addLayout(past)
         layout.addWidget(self.runs)
         layout.addStretch(1)
-        self.stack = QStackedWidget()
+        self.stack = PageStack()
         for page in (self.settings, self.view, self.result):
             self.stack.addWidget(page)
         outer = QVBoxLayout(self)
