@@ -42,12 +42,7 @@ def new_study(arguments: argparse.Namespace) -> None:
 
     codebook = None
     if arguments.codebook is not None:
-        try:
-            codebook = Codebook.from_toml(arguments.codebook.read_text(encoding="utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{arguments.codebook.name} is not a text file in UTF-8.", "Save it as UTF-8."
-            ) from error
+        codebook = Codebook.from_toml(Codebook.read_text(arguments.codebook))
     with Study.create(arguments.study, codebook) as study:
         leaves = [leaf.code for leaf in study.codebook.leaves]
         if arguments.json:

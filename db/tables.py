@@ -367,6 +367,22 @@ class Model(Base):
     card: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
 
 
+class Evaluation(Base):
+    """The last scores of a model in this study.
+
+    `label_seq` and `gold_seq` are the last label event and adjudication that they compare with: where there are
+    later ones, the scores are of the past.
+    """
+
+    __tablename__ = "evaluations"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    evaluated: Mapped[str]
+    label_seq: Mapped[int]
+    gold_seq: Mapped[int]
+    report: Mapped[dict[str, object]] = mapped_column(JSON)
+
+
 class Prediction(Base):
     """What a model says about a tweet.
 

@@ -149,7 +149,7 @@ class Finetuning:
             stage="train",
             done=done,
             total=total,
-            unit="rows",
+            unit="tweets",
             rate=round(speed, 3),
             seconds_left=round((total - done) / max(speed, 1e-9), 1),
             loss=round(loss, 5),

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +24,8 @@ from app.gui.job_panel import JobPanel
 from app.gui.language_names import language_name
 from app.gui.model_choice import ModelChoice
 from app.gui.notice import Notice, Tone
+from app.gui.page import make_action
+from app.gui.page_stack import PageStack
 from app.gui.share_bars import ShareBars
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
@@ -37,6 +38,8 @@ from app.study.study import Study
 KIND = "classify"
 _ALL, _UNLABELLED = "all", "unlabelled"
 _PAUSE_MILLISECONDS = 150
+# A choice as wide as the window is hard to read.
+_FIELD = 480
 
 
 class ClassifyPage(QWidget):
@@ -56,18 +59,20 @@ class ClassifyPage(QWidget):
         self.which = QComboBox()
         self.which.addItem(self.tr("All tweets"), _ALL)
         self.which.addItem(self.tr("Tweets without a label"), _UNLABELLED)
-        self.which.setToolTip(self.tr("Which tweets are classified"))
+        self.which.setAccessibleName(self.tr("Tweets"))
+        self.which.setToolTip(self.tr("Which tweets are classified (Alt+T)"))
         self.language = QComboBox()
-        self.language.setToolTip(self.tr("Only tweets in this language"))
+        self.language.setAccessibleName(self.tr("Language"))
+        self.language.setToolTip(self.tr("Only tweets in this language (Alt+L)"))
         self.again = QCheckBox(self.tr("Also those that this model has classified &before"))
-        self.again.setToolTip(self.tr("Their predictions are replaced by the new ones"))
+        self.again.setToolTip(self.tr("Their predictions are replaced by the new ones (Alt+B)"))
         self.selected = QLabel()
         self.selected.setProperty("role", "heading")
         self.start = QPushButton(self.tr("&Start classifying"))
         self.start.setProperty("primary", True)
-        self.start.setShortcut("Ctrl+Return")
         self.start.setToolTip(self.tr("Classify the selected tweets (Ctrl+Enter)"))
         self.start.clicked.connect(self.start_classifying)
+        make_action(self, self.tr("Start classifying"), "Ctrl+Return", self.start.click)
         # Until a model is chosen and its tweets are counted there is nothing to start.
         self.start.setEnabled(False)
         self.panel = JobPanel()
@@ -77,11 +82,11 @@ class ClassifyPage(QWidget):
         self.sum = QLabel()
         self.sum.setWordWrap(True)
         self.failures = FigureTable(self.tr("Tweets that could not be classified"))
-        self.retry = QPushButton(self.tr("&Try the failed ones again"))
-        self.retry.setToolTip(self.tr("Classify the tweets that have no prediction yet"))
+        self.retry = QPushButton(self.tr("Tr&y the failed ones again"))
+        self.retry.setToolTip(self.tr("Classify the tweets that have no prediction yet (Alt+Y)"))
         self.retry.clicked.connect(self._retry)
         self.results = QPushButton(self.tr("See the &results"))
-        self.results.setToolTip(self.tr("Go to Results with this model chosen"))
+        self.results.setToolTip(self.tr("Go to Results with this model chosen (Alt+R)"))
         self.results.clicked.connect(lambda: self.page_wanted.emit("results", self.model.name()))
         self.empty = EmptyState(
             self.tr(
@@ -114,6 +119,8 @@ class ClassifyPage(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(theme.LARGE)
         form.setVerticalSpacing(theme.SMALL)
+        for box in (self.model, self.which, self.language):
+            box.setMaximumWidth(_FIELD)
         form.addRow(self.tr("&Model"), self.model)
         form.addRow(self.tr("&Tweets"), self.which)
         form.addRow(self.tr("&Language"), self.language)
@@ -140,7 +147,7 @@ class ClassifyPage(QWidget):
         layout.addWidget(self.failures)
         layout.addLayout(after)
         layout.addStretch(1)
-        self.stack = QStackedWidget()
+        self.stack = PageStack()
         self.stack.addWidget(self.empty)
         self.stack.addWidget(work)
         self.stack.setCurrentIndex(1)

@@ -94,10 +94,9 @@ class LossCurve(QWidget):
         if area.width() < 40 or area.height() < 40:
             return
         painter.setPen(quiet)
-        painter.drawText(QPointF(0, metrics.ascent()), self.tr("Loss on the training rows"))
+        painter.drawText(QPointF(0, metrics.ascent()), self.tr("Loss on the training tweets"))
         if not self.losses:
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self.tr("The first step is on its way."))
-            self._draw_axis(painter, area, _ticks(1.0), 1.0, quiet, line)
             return
         top = max(loss for _, loss in self.losses)
         ticks = _ticks(top)

@@ -1,7 +1,7 @@
 """What a page shows while there is nothing to show: why, and a button to the next step."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.gui import theme
 
@@ -18,7 +18,7 @@ class EmptyState(QWidget):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.text.setFixedWidth(_WIDTH)
+        self.text.setMaximumWidth(_WIDTH)
         self.say(text)
         self.button = QPushButton(button)
         self.button.setProperty("primary", True)
@@ -27,15 +27,18 @@ class EmptyState(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setSpacing(theme.LARGE)
         self._layout.addStretch(1)
-        self._layout.addWidget(self.text, 0, Qt.AlignmentFlag.AlignHCenter)
+        # Between stretches and not aligned: an aligned label is given its own width where there is less room.
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self.text, 100)
+        row.addStretch(1)
+        self._layout.addLayout(row)
         self._layout.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         self._layout.addStretch(2)
 
     def say(self, text: str) -> None:
         """Show another sentence."""
         self.text.setText(text)
-        # A label in a centred layout is given one line's height; it says itself how high it is at this width.
-        self.text.setMinimumHeight(max(0, self.text.heightForWidth(_WIDTH)))
 
     def add_button(self, button: QPushButton) -> None:
         """Show a second way on below the first."""

@@ -1,6 +1,6 @@
-"""Numbers in words: durations, sizes, shares, scores, and how far a job is."""
+"""Numbers in words: durations, times, sizes, shares, scores, and how far a job is."""
 
-from PySide6.QtCore import QCoreApplication, QLocale
+from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt
 
 from app.jobs.job import JobProgress
 
@@ -26,6 +26,12 @@ def duration(seconds: float) -> str:
     if minutes:
         return translated("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
     return translated("{seconds} s").format(seconds=rest)
+
+
+def moment(iso: str) -> str:
+    """Return a time in ISO 8601 (UTC) as the language writes it, in the user's own time."""
+    when = QDateTime.fromString(iso[:19] + "Z", Qt.DateFormat.ISODate)
+    return QLocale().toString(when.toLocalTime(), "d MMM yyyy, HH:mm") if when.isValid() else iso
 
 
 def size(number_of_bytes: int) -> str:

@@ -1,10 +1,14 @@
 """A running job on its own page: what it is doing, how far it is, and stop."""
 
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.gui import figures
 from app.gui.job_strip import show_progress, show_stop_button
+from app.gui.page import make_action
 from app.jobs.job import Job
+
+STOP_KEY = "Ctrl+."
 
 
 class JobPanel(QWidget):
@@ -21,6 +25,8 @@ class JobPanel(QWidget):
         self.figures = QLabel()
         self.stop = QPushButton(self.tr("Stop"))
         self.stop.clicked.connect(self._stop)
+        self._action = make_action(self, self.tr("Stop the job"), STOP_KEY, self._stop)
+        self.stop.setToolTip(self._action.toolTip())
         below = QHBoxLayout()
         below.addWidget(self.figures, 1)
         below.addWidget(self.stop)
@@ -50,6 +56,8 @@ class JobPanel(QWidget):
         state = figures.progress(self._job.progress)
         self.figures.setText(figures.stopping() if self._job.is_stopping else state)
         show_stop_button(self._job, self.stop)
+        shown = self._action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        self.stop.setToolTip(f"{self.stop.toolTip()} ({shown})")
 
     def _stop(self) -> None:
         if self._job is not None:

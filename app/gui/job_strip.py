@@ -1,4 +1,7 @@
-"""The strip at the bottom of every page: each running job with its progress and its stop button."""
+"""The strip at the bottom of every page: each running job with its progress and its stop button.
+
+The page of a job shows it larger; there the strip leaves it out, as two bars and two buttons are one too many.
+"""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -28,6 +31,7 @@ class JobStrip(QFrame):
         self.setObjectName("job_strip")
         self.setAccessibleName(self.tr("Running jobs"))
         self._rows: dict[str, JobRow] = {}
+        self._left_out = ""
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(12, 4, 12, 4)
         self._layout.setSpacing(4)
@@ -36,18 +40,29 @@ class JobStrip(QFrame):
         jobs.added.connect(self._add)
         jobs.removed.connect(self._remove)
         jobs.changed.connect(self._update)
-        self.setVisible(bool(self._rows))
+        self._show_rows()
 
     def rows(self) -> list["JobRow"]:
         """Return the rows, the oldest job first."""
         return list(self._rows.values())
+
+    def leave_out(self, kind: str) -> None:
+        """Leave out the jobs of this kind: their page is in sight."""
+        self._left_out = kind
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        shown = [row.kind != self._left_out for row in self._rows.values()]
+        for row, is_shown in zip(self._rows.values(), shown, strict=True):
+            row.setVisible(is_shown)
+        self.setVisible(any(shown))
 
     def _add(self, job: Job) -> None:
         row = JobRow(job, self)
         row.clicked.connect(self.job_clicked)
         self._rows[job.record.id] = row
         self._layout.addWidget(row)
-        self.setVisible(True)
+        self._show_rows()
 
     def _remove(self, job: Job) -> None:
         row = self._rows.pop(job.record.id, None)
@@ -55,7 +70,7 @@ class JobStrip(QFrame):
             self._layout.removeWidget(row)
             row.hide()
             row.deleteLater()
-        self.setVisible(bool(self._rows))
+        self._show_rows()
 
     def _update(self, job: Job) -> None:
         row = self._rows.get(job.record.id)
@@ -71,6 +86,7 @@ class JobRow(QWidget):
     def __init__(self, job: Job, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._job = job
+        self.kind = job.kind
         self.title = QToolButton()
         self.title.setText(job.title)
         self.title.setAutoRaise(True)

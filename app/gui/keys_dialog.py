@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QDialog, QHeaderView, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui import theme
 from app.gui.figure_table import FigureTable
@@ -44,6 +53,15 @@ class KeysDialog(QDialog):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+        self.close_button = QPushButton(self.tr("&Close"))
+        self.close_button.setToolTip(self.tr("Close this list (Esc)"))
+        self.close_button.setDefault(True)
+        self.close_button.clicked.connect(self.accept)
+        buttons = QHBoxLayout()
+        buttons.setContentsMargins(theme.WIDE, theme.MEDIUM, theme.WIDE, theme.LARGE)
+        buttons.addStretch(1)
+        buttons.addWidget(self.close_button)
+        outer.addLayout(buttons)
         self.resize(540, 640)
 
 
@@ -52,7 +70,9 @@ def rows_of(actions: Sequence[QAction]) -> list[list[str]]:
     rows = []
     for action in actions:
         keys = [k.toString(QKeySequence.SequenceFormat.NativeText) for k in action.shortcuts()]
-        row = [", ".join(key for key in keys if key), action.text().replace("&", "").rstrip(" …")]
+        # "Light" says what it does in its menu, but not in a list.
+        name = action.property("key_name") or action.text().replace("&", "").rstrip(" …")
+        row = [", ".join(key for key in keys if key), str(name)]
         if all(row) and row not in rows:
             rows.append(row)
     return rows

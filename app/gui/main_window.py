@@ -21,6 +21,7 @@ from app.gui.import_dialog import ImportDialog
 from app.gui.inspector import Inspector
 from app.gui.keys_dialog import KeysDialog
 from app.gui.menus import Menus, WindowActs
+from app.gui.new_study_dialog import NewStudyDialog
 from app.gui.notice import Tone
 from app.gui.page import Page
 from app.gui.questions import ask_about_jobs, show_about
@@ -31,6 +32,7 @@ from app.jobs.job_list import JobList
 from app.jobs.worker import run_in_worker, wait_for_workers
 from app.settings import Settings
 from app.study import tweets
+from app.study.codebook import Codebook
 from app.study.study import SUFFIX, Study
 from app.study.tweets import TweetRow
 
@@ -75,19 +77,18 @@ class MainWindow(QMainWindow):
     # Opening and closing
 
     def ask_new(self) -> None:
-        """Ask for a file and create a study there."""
-        name, _ = QFileDialog.getSaveFileName(
-            self, self.tr("New study"), str(self._folder() / f"study{SUFFIX}"), study_filter()
-        )
-        if name:
-            self.new_study(Path(name))
+        """Ask for a codebook and a file, and create a study there."""
+        dialog = NewStudyDialog(self._folder(), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.study_wanted.connect(self.new_study)
+        dialog.open()
 
-    def new_study(self, path: Path) -> bool:
+    def new_study(self, path: Path, codebook: Codebook | None = None) -> bool:
         """Create a study and open it; tell kindly where that cannot be."""
         path = path if path.suffix else path.with_name(path.name + SUFFIX)
         try:
             # A file of that name was confirmed in the dialog as one to replace, but a study is never deleted.
-            Study.create(path).close()
+            Study.create(path, codebook).close()
         except UserError as error:
             self._tell(error)
             return False
@@ -126,7 +127,7 @@ class MainWindow(QMainWindow):
         self.stack.addWidget(self.area)
         self.stack.setCurrentWidget(self.area)
         self.inspector.show_codebook(study.codebook)
-        self.setWindowTitle(f"{study.name} – StanceDesk")
+        self.setWindowTitle(f"{study.title} – StanceDesk")
         self.settings.remember_study(path)
         self.settings.save()
         self.jobs.attach_running(study.path)

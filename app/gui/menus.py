@@ -56,14 +56,14 @@ class Menus(QObject):
     def _build_file(self) -> None:
         acts = self._acts
         menu = self._window.menuBar().addMenu(self.tr("&File"))
-        self.new = self._make(self.tr("&New study…"), "Ctrl+N", acts.new)
-        self.open = self._make(self.tr("&Open study…"), "Ctrl+O", acts.open, "folder")
+        self.new = self._make(self.tr("&New study …"), "Ctrl+N", acts.new)
+        self.open = self._make(self.tr("&Open study …"), "Ctrl+O", acts.open, "folder")
         self.sample = self._make(self.tr("&Try the sample study"), "Ctrl+Shift+S", acts.sample)
         self.import_tweets = self._make(
-            self.tr("&Import tweets…"), "Ctrl+I", acts.import_tweets, "file-import"
+            self.tr("&Import tweets …"), "Ctrl+I", acts.import_tweets, "file-import"
         )
-        self.export = self._make(self.tr("&Export…"), "Ctrl+E", acts.export, "file-export")
-        self.copy = self._make(self.tr("Save a &copy…"), "Ctrl+Shift+C", acts.copy)
+        self.export = self._make(self.tr("&Export …"), "Ctrl+E", acts.export, "file-export")
+        self.copy = self._make(self.tr("Save a &copy …"), "Ctrl+Shift+C", acts.copy)
         self.close_study = self._make(self.tr("C&lose study"), "Ctrl+W", acts.close_study)
         self.quit = self._make(self.tr("&Quit"), "Ctrl+Q", self._window.close)
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
@@ -102,6 +102,7 @@ class Menus(QObject):
             action = self._make(name, f"Ctrl+Alt+{number}", partial(self._acts.choose_theme, choice), icon)
             action.setCheckable(True)
             action.setChecked(self._settings.theme == choice)
+            action.setProperty("key_name", self.tr("Theme: {name}").format(name=name.replace("&", "")))
             group.addAction(action)
             menu.addAction(action)
             self.themes[choice] = action

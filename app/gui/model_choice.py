@@ -15,7 +15,7 @@ class ModelChoice(QComboBox):
         self._leaves = set(leaves)
         self._wanted = ""
         self.setAccessibleName(self.tr("Model"))
-        self.setToolTip(self.tr("Models on the shelf that know the classes of this study"))
+        self.setToolTip(self.tr("Models on the shelf that know the classes of this study (Alt+M)"))
         self.setMinimumWidth(260)
 
     def set_models(self, models: Sequence[ModelEntry]) -> None:

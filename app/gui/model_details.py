@@ -3,12 +3,16 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
+from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.elided_label import ElidedLabel
 from app.gui.figure_table import FigureTable
 from app.gui.language_names import language_name
+from app.gui.link_label import LinkLabel
 from app.gui.notice import Notice, Tone
 from app.gui.parity_table import ParityTable
-from app.gui.training_result import score_rows
+from app.gui.score_columns import question_names, score_rows
+from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry
 
 
@@ -25,7 +29,7 @@ class ModelDetails(QWidget):
         self.facts.setVerticalSpacing(theme.TIGHT)
         self.facts.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.scores_heading = _heading(self.tr("Scores of the served form on its validation tweets"))
-        self.scores = FigureTable(self.tr("Scores on the validation tweets"))
+        self.scores = FigureTable(self.tr("Scores on the validation tweets"), left=0)
         self.classes = FigureTable(self.tr("Scores by class"))
         self.parity_heading = _heading(self.tr("Both 4-bit forms against the trained model"))
         self.parity = ParityTable()
@@ -64,15 +68,14 @@ class ModelDetails(QWidget):
         while self.facts.rowCount():
             self.facts.removeRow(0)
         for name, value in self._facts(model):
-            label = QLabel(value)
-            label.setWordWrap(True)
-            label.setOpenExternalLinks(True)
+            label = LinkLabel(value)
             label.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
             )
-            caption = QLabel(name)
-            caption.setProperty("role", "muted")
-            self.facts.addRow(caption, label)
+            self._add_fact(name, label)
+        folder = ElidedLabel(Qt.TextElideMode.ElideMiddle)
+        folder.setText(str(model.folder))
+        self._add_fact(self.tr("Folder"), folder)
         self._show_scores(model)
         self.parity.show_parity(model.parity)
         self.reason.setText(str(model.parity.get("reason", "")))
@@ -85,31 +88,46 @@ class ModelDetails(QWidget):
         self.languages_heading.setVisible(bool(model.languages))
         self.languages.setVisible(bool(model.languages))
 
+    def _add_fact(self, name: str, value: QLabel) -> None:
+        caption = QLabel(name)
+        caption.setProperty("role", "muted")
+        self.facts.addRow(caption, value)
+
     def _show_scores(self, model: ModelEntry) -> None:
         scores = model.metrics.get("validation") or {}
-        self.scores.show_rows(*score_rows(scores))
+        questions, classes = _names(model)
+        self.scores.show_rows(*score_rows(scores, questions))
         per_class = scores.get("per_class") or {}
         self.classes.show_rows(
             [self.tr("class"), self.tr("tweets"), self.tr("F1")],
-            [[code, figures.count(one["n"]), figures.score(one["f1"])] for code, one in per_class.items()],
+            [
+                [
+                    classes.get(code, code),
+                    figures.count(one["n"]),
+                    # An older model's card scores a class without tweets with 0.
+                    figures.score(one["f1"] if one["n"] else None),
+                ]
+                for code, one in per_class.items()
+            ],
         )
         for widget in (self.scores_heading, self.scores, self.classes):
             widget.setVisible(bool(scores))
 
     def _facts(self, model: ModelEntry) -> list[tuple[str, str]]:
-        facts = [(self.tr("Folder"), str(model.folder)), (self.tr("Size"), figures.size(model.size))]
+        facts = [(self.tr("Size"), figures.size(model.size))]
         if model.card is None:
             return facts
         forms = {
             "single": self.tr("one 4-bit file"),
             "adapter": self.tr("4-bit base with its adapter"),
         }
+        _, classes = _names(model)
         base = model.card.base
         licence = base.get("licence", "")
         if base.get("licence_url"):
             licence = f'<a href="{base["licence_url"]}">{licence}</a>'
         return [
-            (self.tr("Classes"), ", ".join(model.card.leaves)),
+            (self.tr("Classes"), ", ".join(classes.get(code, code) for code in model.card.leaves)),
             (self.tr("Base"), model.base),
             (self.tr("Licence of the base"), licence),
             (self.tr("Served as"), f"{forms.get(model.form, model.form)}, {model.quantisation}"),
@@ -117,9 +135,18 @@ class ModelDetails(QWidget):
                 self.tr("Learned from"),
                 self.tr("{n} tweets").format(n=figures.count(sum(model.languages.values()))),
             ),
-            (self.tr("Made"), model.created[:16].replace("T", " ") + " UTC"),
+            (self.tr("Made"), figures.moment(model.created)),
             *facts,
         ]
+
+
+def _names(model: ModelEntry) -> tuple[dict[str, str], dict[str, str]]:
+    """Return {code: name} of the questions and of the classes of a model, by the codebook in its card."""
+    try:
+        codebook = Codebook.from_toml(model.card.codebook if model.card is not None else "")
+    except UserError:
+        return {}, {}
+    return question_names(codebook), {leaf.code: leaf.name for leaf in codebook.leaves}
 
 
 def _heading(text: str) -> QLabel:

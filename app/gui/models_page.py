@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QMessageBox,
     QPushButton,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +22,7 @@ from app.gui.empty_state import EmptyState
 from app.gui.model_details import ModelDetails
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
+from app.gui.page_stack import PageStack
 from app.jobs.job_list import JobList
 from app.jobs.worker import run_in_worker
 from app.study.shelf import ModelEntry, Shelf
@@ -44,7 +44,8 @@ class ModelsPage(QWidget):
         self.notice = Notice()
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Models on the shelf"))
-        self.list.setFixedWidth(260)
+        self.list.setFixedWidth(216)
+        self.list.setToolTip(self.tr("Choose a model to see what it is (arrow keys)"))
         self.list.setSpacing(theme.TIGHT)
         self.list.currentRowChanged.connect(self._show_details)
         self.details = ModelDetails()
@@ -71,14 +72,14 @@ class ModelsPage(QWidget):
             self.tr("Put a model that StanceDesk trained elsewhere on the shelf (Ctrl+Shift+A)")
         )
         self.classify = QPushButton(self.tr("&Classify with it"))
-        self.classify.setToolTip(self.tr("Go to Classify with this model chosen"))
+        self.classify.setToolTip(self.tr("Go to Classify with this model chosen (Alt+C)"))
         self.classify.setProperty("primary", True)
         self.classify.clicked.connect(lambda: self.page_wanted.emit("classify", self.chosen_name()))
-        self.evaluate = QPushButton(self.tr("&Evaluate it"))
-        self.evaluate.setToolTip(self.tr("Go to Results with this model chosen"))
+        self.evaluate = QPushButton(self.tr("Eval&uate it"))
+        self.evaluate.setToolTip(self.tr("Go to Results with this model chosen (Alt+U)"))
         self.evaluate.clicked.connect(lambda: self.page_wanted.emit("results", self.chosen_name()))
         self.folder = QPushButton(self.tr("&Open folder"))
-        self.folder.setToolTip(self.tr("Show the model's files"))
+        self.folder.setToolTip(self.tr("Show the model's files (Alt+O)"))
         self.folder.clicked.connect(self._open_folder)
         self.remove = QPushButton(self.tr("&Remove …"))
         self._remove_action = make_action(self, self.tr("Remove the model …"), "Ctrl+Del", self.ask_remove)
@@ -115,11 +116,11 @@ class ModelsPage(QWidget):
         columns.setSpacing(theme.WIDE)
         columns.addLayout(left)
         columns.addLayout(right, 1)
-        self.add_when_empty = QPushButton(self.tr("Add a model &folder …"))
+        self.add_when_empty = QPushButton(self.tr("Add a model fol&der …"))
         self.add_when_empty.setToolTip(self.tr("Add a model folder (Ctrl+Shift+A)"))
         self.add_when_empty.clicked.connect(self.ask_folder)
         self.empty.add_button(self.add_when_empty)
-        self.stack = QStackedWidget()
+        self.stack = PageStack()
         self.stack.addWidget(self.empty)
         self.stack.addWidget(shelf)
         layout = QVBoxLayout(self)

@@ -3,7 +3,9 @@
 from enum import Enum
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+
+from app.gui.fold import Fold
 
 
 class Tone(Enum):
@@ -29,22 +31,17 @@ class Notice(QFrame):
         self._text = QLabel()
         self._text.setWordWrap(True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._toggle = QToolButton()
-        self._toggle.setText(self.tr("Details"))
-        self._toggle.setCheckable(True)
-        self._toggle.setArrowType(Qt.ArrowType.RightArrow)
-        self._toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._toggle.setAutoRaise(True)
         self._detail = QPlainTextEdit()
         self._detail.setReadOnly(True)
         self._detail.setMaximumHeight(160)
         self._detail.setAccessibleName(self.tr("Details"))
-        self._toggle.toggled.connect(self._show_detail)
+        self._fold = Fold(
+            self.tr("Details"), self.tr("Show the details, to copy them for a report"), self._detail
+        )
         right = QVBoxLayout()
         right.setSpacing(4)
         right.addWidget(self._text)
-        right.addWidget(self._toggle, 0, Qt.AlignmentFlag.AlignLeft)
-        right.addWidget(self._detail)
+        right.addWidget(self._fold)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 8)
         layout.setSpacing(8)
@@ -65,9 +62,8 @@ class Notice(QFrame):
         self._sign.setText(_SIGNS[tone])
         self._text.setText(f"{message} {next_step}".strip())
         self._detail.setPlainText(detail)
-        self._toggle.setVisible(bool(detail))
-        self._toggle.setChecked(False)
-        self._show_detail(False)
+        self._fold.setVisible(bool(detail))
+        self._fold.fold()
         self.setAccessibleName(self._text.text())
         self.style().unpolish(self)
         self.style().polish(self)
@@ -76,7 +72,3 @@ class Notice(QFrame):
     def clear(self) -> None:
         """Say nothing."""
         self.tell(Tone.INFO, "")
-
-    def _show_detail(self, shown: bool) -> None:
-        self._toggle.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
-        self._detail.setVisible(shown)

@@ -85,7 +85,7 @@ def make_action(
     action = QAction(text, owner)
     sequence = QKeySequence(key)
     action.setShortcut(sequence)
-    name = text.replace("&", "").rstrip("…")
+    name = text.replace("&", "").rstrip(" …")
     shown = sequence.toString(QKeySequence.SequenceFormat.NativeText)
     action.setToolTip(f"{tip or name} ({shown})" if shown else tip or name)
     action.setCheckable(checkable)

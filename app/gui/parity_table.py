@@ -9,7 +9,7 @@ from app.gui.figure_table import FigureTable
 
 
 class ParityTable(FigureTable):
-    """One row for each form: flipped labels, macro-F1, whether it passed, which one is served."""
+    """One column for each form: changed labels, macro-F1, whether it passed, which one is served."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", left=1, parent=parent)
@@ -18,46 +18,46 @@ class ParityTable(FigureTable):
     def show_parity(self, parity: dict[str, Any]) -> None:
         """Show the `parity` of a model's card or of a training result."""
         names = {"single": self.tr("single file"), "adapter": self.tr("base with adapter")}
-        rows = []
-        for form, name in names.items():
-            report = parity.get(form)
-            if report is None:
-                continue
-            low, high = report["flips_interval"]
-            below, above = report["difference_interval"]
-            rows.append(
-                [
-                    name,
-                    self.tr("{flips} of {n}").format(flips=report["flips"], n=report["n"]),
-                    f"{figures.share(low, 1)} – {figures.share(high, 1)}",
-                    figures.score(report["macro_f1_trained"]),
-                    figures.score(report["macro_f1_served"]),
-                    f"{_signed(report['difference'])} ({_signed(below)} … {_signed(above)})",
-                    self.tr("passed") if report["passed"] else self.tr("not passed"),
-                    self.tr("served") if parity.get("served") == form else "",
-                ]
-            )
-        self.show_rows(
-            [
-                self.tr("4-bit form"),
+        forms = [form for form in names if form in parity]
+        cells = [self._cells(parity[form], parity.get("served") == form) for form in forms]
+        captions = self._captions()
+        # Side by side the figures of both forms would be wider than the page.
+        rows = [[name, *(column[row] for column in cells)] for row, (name, _) in enumerate(captions)]
+        self.show_rows([self.tr("4-bit form"), *(names[form] for form in forms)], rows)
+        for row, (_, tip) in enumerate(captions):
+            item = self.item(row, 0)
+            if item is not None:
+                item.setToolTip(tip)
+
+    def _captions(self) -> list[tuple[str, str]]:
+        return [
+            (
                 self.tr("labels changed"),
-                self.tr("95 % interval"),
-                self.tr("F1 trained"),
-                self.tr("F1 4-bit"),
-                self.tr("difference (95 %)"),
-                self.tr("gate"),
-                "",
-            ],
-            rows,
-            tips=[
-                self.tr("How the trained model is written to 4 bits"),
                 self.tr("Validation tweets whose label differs from the trained model's"),
-                self.tr("Wilson interval of the share of changed labels"),
-                self.tr("Macro-F1 of the trained model on the validation tweets"),
-                self.tr("Macro-F1 of this 4-bit form on the same tweets"),
+            ),
+            (self.tr("95 % interval"), self.tr("Wilson interval of the share of changed labels")),
+            (self.tr("F1 trained"), self.tr("Macro-F1 of the trained model on the validation tweets")),
+            (self.tr("F1 4-bit"), self.tr("Macro-F1 of this 4-bit form on the same tweets")),
+            (
+                self.tr("difference (95 %)"),
                 self.tr("4-bit form minus trained model, with a bootstrap interval"),
-            ],
-        )
+            ),
+            (self.tr("check"), self.tr("Whether it answers as the trained model does, within the bounds")),
+            (self.tr("used"), self.tr("The form that classifies")),
+        ]
+
+    def _cells(self, report: dict[str, Any], is_served: bool) -> list[str]:
+        low, high = report["flips_interval"]
+        below, above = report["difference_interval"]
+        return [
+            self.tr("{flips} of {n}").format(flips=report["flips"], n=report["n"]),
+            f"{figures.share(low, 1)} – {figures.share(high, 1)}",
+            figures.score(report["macro_f1_trained"]),
+            figures.score(report["macro_f1_served"]),
+            f"{_signed(report['difference'])} ({_signed(below)} … {_signed(above)})",
+            self.tr("passed") if report["passed"] else self.tr("not passed"),
+            self.tr("served") if is_served else figures.NONE,
+        ]
 
 
 def _signed(value: float) -> str:

@@ -15,8 +15,8 @@ def ask_about_jobs(jobs: JobList, parent: QWidget) -> bool:
     """Ask what becomes of the jobs that run, do it, and return whether the study may be closed."""
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setText(_tr("Work is still going on."))
-    box.setInformativeText(_tr("It can go on without the window; open the study again to see it."))
+    box.setText(_tr("Still going on:") + "\n" + "\n".join(job.title for job in jobs.running()))
+    box.setInformativeText(_tr("This can go on without the window; open the study again to see it."))
     go_on = box.addButton(_tr("&Let it go on"), QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton(_tr("&Stop it"), QMessageBox.ButtonRole.DestructiveRole)
     box.addButton(QMessageBox.StandardButton.Cancel)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import figures, theme
@@ -16,15 +16,19 @@ from app.gui.job_panel import JobPanel
 from app.gui.language_names import language_name
 from app.gui.model_choice import ModelChoice
 from app.gui.notice import Notice, Tone
+from app.gui.page import make_action
+from app.gui.page_stack import PageStack
+from app.gui.score_columns import question_names, score_cells, score_columns
 from app.gui.share_bars import ShareBars
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
-from app.study import models, predictions
+from app.study import evaluations, models, predictions
 from app.study.evaluation import FEW_ROWS
+from app.study.evaluations import KeptEvaluation
 from app.study.shelf import ModelEntry, Shelf
-from app.study.study import Study
+from app.study.study import Study, now
 
 KIND = "evaluate"
 
@@ -39,17 +43,15 @@ class ResultsPage(QWidget):
         super().__init__(parent)
         self._study = study
         self._jobs = jobs
-        # The evaluations of this session, by model: asked for anew they take a moment.
-        self._reports: dict[str, dict[str, Any]] = {}
-        self._evaluated = ""
+        self._asked = 0
         self.notice = Notice()
         self.model = ModelChoice(study.codebook.leaf_codes)
         self.model.currentIndexChanged.connect(self._show_model)
-        self.evaluate = QPushButton(self.tr("&Evaluate"))
+        self.evaluate = QPushButton(self.tr("Eval&uate"))
         self.evaluate.setProperty("primary", True)
-        self.evaluate.setShortcut("Ctrl+Return")
         self.evaluate.setToolTip(self.tr("Compare the model with the labels, per language (Ctrl+Enter)"))
         self.evaluate.clicked.connect(self.start_evaluation)
+        make_action(self, self.tr("Evaluate"), "Ctrl+Return", self.evaluate.click)
         self.export = QPushButton(self.tr("E&xport …"))
         self.export.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
         self.export.clicked.connect(self.ask_export)
@@ -115,7 +117,7 @@ class ResultsPage(QWidget):
         ):
             layout.addWidget(widget)
         layout.addStretch(1)
-        self.stack = QStackedWidget()
+        self.stack = PageStack()
         self.stack.addWidget(self.empty)
         self.stack.addWidget(work)
         self.stack.setCurrentIndex(1)
@@ -137,9 +139,8 @@ class ResultsPage(QWidget):
     def study_changed(self, what: set[str]) -> None:
         """Bring the page up to date with what was written to the study or the shelf."""
         if what & {"labels", "tweets"}:
-            # The scores on screen compare with labels that are no longer the current ones.
-            self._reports.clear()
-            self._show_report(None)
+            # The scores on screen may compare with labels that are no longer the current ones.
+            self._ask_report()
         if "models" in what:
             self.refresh()
         elif "predictions" in what:
@@ -155,8 +156,19 @@ class ResultsPage(QWidget):
 
     def _show_model(self) -> None:
         self.evaluate.setEnabled(bool(self.model.name()))
-        self._show_report(self._reports.get(self.model.name()))
+        self._ask_report()
         self._ask_shares()
+
+    def _ask_report(self) -> None:
+        self._asked += 1
+        asked, name, study = self._asked, self.model.name(), self._study
+
+        def take(found: KeptEvaluation | None) -> None:
+            # An answer to an earlier question is not shown, nor one that a new evaluation overtook.
+            if asked == self._asked:
+                self._show_report(found)
+
+        run_in_worker(lambda: evaluations.of_model(study, name), take, self._tell_error, self)
 
     def _ask_shares(self) -> None:
         name, study = self.model.name(), self._study
@@ -224,36 +236,31 @@ class ResultsPage(QWidget):
         self.evaluate.setEnabled(True)
         tell_ending(self.notice, job.title, outcome, self.tr("Start again; what was classified is kept."))
         if outcome.is_finished:
-            report = outcome.results
-            self._reports[str(report["model"])] = report
-            self.model.choose(str(report["model"]))
-            self._show_report(self._reports.get(self.model.name()))
+            self.model.choose(str(outcome.results["model"]))
+            self._asked += 1
+            self._show_report(KeptEvaluation(outcome.results, now(), is_stale=False))
         self.study_written.emit({"predictions"})
 
-    def _show_report(self, report: dict[str, Any] | None) -> None:
+    def _show_report(self, kept: KeptEvaluation | None) -> None:
         for widget in (self.overall, self.languages_heading, self.languages, self.few):
-            widget.setVisible(report is not None)
-        if report is None:
+            widget.setVisible(kept is not None)
+        if kept is None:
             self.note.tell(
                 Tone.INFO,
-                self.tr("Not evaluated yet in this session."),
+                self.tr("Not evaluated yet."),
                 self.tr("Evaluate compares what the model says with your labels, per language."),
             )
             return
-        tone = Tone.INFO if report["rows"] in ("test", "unseen") else Tone.WARNING
-        self.note.tell(tone, str(report["note"]))
-        questions = [key.removesuffix("_macro_f1") for key in report["overall"] if key.endswith("_macro_f1")]
-        names = {question.code: question.name for question in self._study.codebook.questions}
-        header = [
-            self.tr("tweets"),
-            self.tr("accuracy"),
-            self.tr("macro-F1"),
-            *(f"{names.get(question, question)} F1" for question in questions),
-        ]
+        report = kept.report
+        told = [str(report["note"]), self.tr("Evaluated {when}.").format(when=figures.moment(kept.evaluated))]
+        if kept.is_stale:
+            told.append(self.tr("Labels were given or changed since: evaluate again."))
+        careful = report["warning"] or kept.is_stale
+        self.note.tell(Tone.WARNING if careful else Tone.INFO, " ".join(told))
+        header, keys = score_columns(report["overall"], question_names(self._study.codebook))
 
         def row(name: str, scores: dict[str, Any]) -> list[str]:
-            keys = ["accuracy", "macro_f1", *(f"{question}_macro_f1" for question in questions)]
-            return [name, figures.count(int(scores["n"])), *(figures.score(scores.get(key)) for key in keys)]
+            return [name, *score_cells(scores, keys)]
 
         pooled = [row(self.tr("all languages"), report["overall"])]
         if report["unseen"]["n"] and report["seen"]["n"]:

@@ -124,6 +124,7 @@ class StudyArea(QWidget):
         index = self.keys.index(key)
         self.stack.setCurrentIndex(index)
         self.buttons[key].setChecked(True)
+        self.strip.leave_out("evaluate" if key == "results" else key)
         page = self.pages[index]
         choose: Callable[[str], None] | None = getattr(page, "choose_model", None)
         if model and choose is not None:

@@ -1,24 +1,29 @@
 """The overview of a study: how far it is, and what to do next."""
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui import figures, theme
+from app.gui.elided_label import ElidedLabel
 from app.gui.language_bars import LanguageBars
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
 from app.gui.share_bars import ShareBars
 from app.jobs.worker import run_in_worker
+from app.study import training_runs
 from app.study.study import Study, StudyCounts
+
+# Before so many labels a first model is not worth its training.
+_FIRST_LABELS = 100
 
 
 class StudyPage(Page):
@@ -33,14 +38,12 @@ class StudyPage(Page):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._counts: StudyCounts | None = None
+        self._is_stale = False
         self.notice = Notice()
-        self.name = QLabel()
+        self.name = ElidedLabel()
         self.name.setProperty("role", "title")
-        self.file = QLabel()
+        self.file = ElidedLabel(Qt.TextElideMode.ElideMiddle)
         self.file.setProperty("role", "muted")
-        # A long path is cut off rather than making the window wide.
-        self.file.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.file.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.numbers = {what: QLabel(figures.NONE) for what in ("tweets", "labelled", "predicted", "models")}
         names = {
             "tweets": self.tr("tweets"),
@@ -76,8 +79,8 @@ class StudyPage(Page):
             (self.tr("Labelled by language"), self.languages),
         ):
             bars.addWidget(self._card(heading, one), 1, Qt.AlignmentFlag.AlignTop)
-        self.import_button = QPushButton(self.tr("&Import tweets"))
-        self.export_button = QPushButton(self.tr("&Export"))
+        self.import_button = QPushButton(self.tr("&Import tweets …"))
+        self.export_button = QPushButton(self.tr("E&xport …"))
         self.import_button.setToolTip(self.tr("Import tweets from a table (Ctrl+I)"))
         self.export_button.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
         self.import_button.clicked.connect(self.import_wanted)
@@ -117,27 +120,42 @@ class StudyPage(Page):
     def study_opened(self, study: Study) -> None:
         """Show the study's counts."""
         super().study_opened(study)
-        self.name.setText(study.name)
+        self.name.setText(study.title)
         self.file.setText(str(study.path))
-        self.file.setToolTip(str(study.path))
         self._count()
 
     def study_changed(self, what: set[str]) -> None:
-        """Count again."""
-        self._count()
+        """Count again, now or when the page is seen next: each label is a change."""
+        self._is_stale = True
+        if self.isVisible():
+            self._count()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._is_stale:
+            self._count()
 
     def state_text(self) -> str:
         """Nothing: the name of the study stands in the window's title."""
         return ""
 
     def _count(self) -> None:
-        if self.study is not None:
-            run_in_worker(self.study.counts, self._show, self._tell, self)
+        self._is_stale = False
+        study = self.study
+        if study is None:
+            return
+
+        def ask() -> tuple[StudyCounts, str]:
+            counts = study.counts()
+            ready = training_runs.readiness(study) if _may_train(counts) else None
+            return counts, ready.missing[0] if ready is not None and ready.missing else ""
+
+        run_in_worker(ask, lambda found: self._show(*found), self._tell, self)
 
     def _tell(self, error: Exception) -> None:
         self.notice.tell(Tone.ERROR, str(error))
 
-    def _show(self, counts: StudyCounts) -> None:
+    def _show(self, counts: StudyCounts, missing: str = "") -> None:
         if self.study is None:
             return
         self._counts = counts
@@ -147,17 +165,21 @@ class StudyPage(Page):
         self.classes.set_counts(counts.per_leaf)
         self.languages.set_counts(counts.per_language)
         self.bars.setVisible(counts.tweets > 0)
-        self._suggest(counts)
+        self._suggest(counts, missing)
 
-    def _suggest(self, counts: StudyCounts) -> None:
-        """Say what to do next, one step at a time."""
+    def _suggest(self, counts: StudyCounts, missing: str) -> None:
+        """Say what to do next, one step at a time. `missing` says why the labels do not suffice to train."""
         if counts.tweets == 0:
             step = (
                 "import",
                 self.tr("This study is empty. Begin with a table of tweets."),
                 self.tr("Import tweets"),
             )
-        elif counts.models == 0 and counts.labelled < min(100, counts.tweets):
+        elif missing and counts.labelled >= counts.tweets:
+            step = ("import", f"{missing} {self.tr('Import more tweets.')}", self.tr("Import tweets"))
+        elif missing:
+            step = ("label", f"{missing} {self.tr('Label more tweets.')}", self.tr("Label tweets"))
+        elif counts.models == 0 and not _may_train(counts):
             step = (
                 "label",
                 self.tr("Label tweets, so that a model can learn from them. A few hundred are a good start."),
@@ -218,3 +240,8 @@ class StudyPage(Page):
         layout.addWidget(number)
         layout.addWidget(caption)
         return tile
+
+
+def _may_train(counts: StudyCounts) -> bool:
+    """Tell whether it is time for a first model, so far as the number of labels says."""
+    return counts.models == 0 and 0 < min(_FIRST_LABELS, counts.tweets) <= counts.labelled

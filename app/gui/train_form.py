@@ -1,6 +1,6 @@
 """What to train on: base model, languages, name, and the settings that few need."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,19 +16,23 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSpinBox,
     QTableWidgetItem,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui import figures
 from app.gui.figure_table import FigureTable
+from app.gui.fold import Fold
 from app.gui.language_names import language_name
+from app.gui.link_label import LinkLabel
 from app.study.codebook import Codebook
-from app.study.shelf import Base
+from app.study.shelf import Base, Shelf
 from app.study.training_runs import Readiness
 
 _FILE = "file"
+# A check box in a cell, with what is around it, in pixels.
+_CHECK_BOX = 48
+_NUMBER = 140
 
 
 @dataclass(frozen=True)
@@ -61,53 +65,59 @@ class TrainForm(QWidget):
         super().__init__(parent)
         self._codebook = codebook
         self._study_name = study_name
+        self._proposed = study_name
         self._bases: dict[str, Base] = {}
         self.base = QComboBox()
         self.base.setAccessibleName(self.tr("Base model"))
-        self.base.setToolTip(self.tr("The model that is fine-tuned"))
+        self.base.setToolTip(self.tr("The model that is fine-tuned (Alt+B)"))
         self.base.currentIndexChanged.connect(self._show_base)
         self.base.activated.connect(self._choose_file_if_asked)
         self._base_is_chosen = False
         self.base_note = QLabel()
         self.base_note.setWordWrap(True)
         self.base_note.setProperty("role", "muted")
-        self.licence = QLabel()
-        self.licence.setWordWrap(True)
+        self.licence = LinkLabel()
         self.licence.setProperty("role", "muted")
-        self.licence.setOpenExternalLinks(True)
         self.name = QLineEdit()
         self.name.setAccessibleName(self.tr("Name of the model"))
-        self.name.setToolTip(self.tr("Under this name the model stands on the shelf"))
+        self.name.setToolTip(self.tr("Under this name the model stands on the shelf (Alt+N)"))
+        self.name.textChanged.connect(self._show_name)
         self.name.textChanged.connect(self.changed)
+        self.name_note = QLabel()
+        self.name_note.setWordWrap(True)
+        self.name_note.setProperty("role", "muted")
+        self.name_note.hide()
+        self._taken: frozenset[str] = frozenset()
         self.epochs = QSpinBox()
         self.epochs.setRange(1, 50)
         self.epochs.setValue(3)
-        self.epochs.setToolTip(self.tr("How often each labelled tweet is seen. The best epoch is kept."))
+        self.epochs.setAccessibleName(self.tr("Epochs"))
+        self.epochs.setToolTip(
+            self.tr("How often each labelled tweet is seen. The best epoch is kept. (Alt+P)")
+        )
         self.seed = QSpinBox()
         self.seed.setRange(1, 1_000_000)
-        self.seed.setToolTip(self.tr("Another seed draws other validation tweets and another order"))
-        self.advanced_toggle = QToolButton()
-        self.advanced_toggle.setText(self.tr("Advanced"))
-        self.advanced_toggle.setCheckable(True)
-        self.advanced_toggle.setToolTip(self.tr("Epochs and seed (Space)"))
-        self.advanced_toggle.setAutoRaise(True)
-        self.advanced_toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.advanced = QWidget()
-        advanced = QFormLayout(self.advanced)
+        self.seed.setAccessibleName(self.tr("Seed"))
+        self.seed.setToolTip(self.tr("Another seed draws other validation tweets and another order (Alt+D)"))
+        inside = QWidget()
+        for box in (self.epochs, self.seed):
+            box.setFixedWidth(_NUMBER)
+            # The style sheet's padding does not reach the text of a spin box.
+            box.lineEdit().setTextMargins(6, 0, 6, 0)
+        advanced = QFormLayout(inside)
         advanced.setContentsMargins(12, 0, 0, 0)
-        advanced.addRow(self.tr("&Epochs"), self.epochs)
-        advanced.addRow(self.tr("&Seed"), self.seed)
-        self.advanced_toggle.toggled.connect(self._show_advanced)
-        self._show_advanced(False)
+        advanced.addRow(self.tr("E&pochs"), self.epochs)
+        advanced.addRow(self.tr("See&d"), self.seed)
+        self.advanced = Fold(self.tr("Advanced"), self.tr("Epochs and seed"), inside)
 
         self.languages = FigureTable(self.tr("Languages to train on"))
-        self.languages.setToolTip(self.tr("Space checks or unchecks a language"))
+        self.languages.setToolTip(self.tr("Space checks or unchecks a language (Alt+L)"))
         self.languages.itemChanged.connect(self._language_checked)
-        self.all_languages = QPushButton(self.tr("All"))
-        self.all_languages.setToolTip(self.tr("Train on all languages"))
+        self.all_languages = QPushButton(self.tr("&All"))
+        self.all_languages.setToolTip(self.tr("Train on all languages (Alt+A)"))
         self.all_languages.clicked.connect(lambda: self._check_all(True))
-        self.no_languages = QPushButton(self.tr("None"))
-        self.no_languages.setToolTip(self.tr("Uncheck all languages"))
+        self.no_languages = QPushButton(self.tr("N&one"))
+        self.no_languages.setToolTip(self.tr("Uncheck all languages (Alt+O)"))
         self.no_languages.clicked.connect(lambda: self._check_all(False))
 
         form = QFormLayout()
@@ -117,10 +127,10 @@ class TrainForm(QWidget):
         form.addRow(self.base_note)
         form.addRow(self.licence)
         form.addRow(self.tr("&Name of the model"), self.name)
+        form.addRow(self.name_note)
         left = QVBoxLayout()
         left.setSpacing(8)
         left.addLayout(form)
-        left.addWidget(self.advanced_toggle, 0, Qt.AlignmentFlag.AlignLeft)
         left.addWidget(self.advanced)
         left.addStretch(1)
         heading = QHBoxLayout()
@@ -230,7 +240,10 @@ class TrainForm(QWidget):
             [self.tr("language"), self.tr("labelled"), *(leaf.name for leaf in leaves)], rows
         )
         # Qt measures a cell without its check box.
-        self.languages.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        names = [language_name(language) for language in languages]
+        widest = max((self.fontMetrics().horizontalAdvance(name) for name in names), default=0)
+        self.languages.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+        self.languages.horizontalHeader().resizeSection(0, max(widest + _CHECK_BOX, 96))
         for row, language in enumerate(languages):
             item = self.languages.item(row, 0)
             if item is not None:
@@ -296,8 +309,25 @@ class TrainForm(QWidget):
                 self.tr("Licence: {licence}. {terms}").format(licence=link, terms=terms).strip()
             )
         stem = base.name if base is not None else Path(self.base.currentData() or "model").stem
-        self.name.setPlaceholderText(f"{self._study_name}-{stem}")
+        self._proposed = f"{self._study_name}-{stem}"
+        self._show_name()
         self.changed.emit()
+
+    def shelf_name(self) -> str:
+        """Return the name that the model gets on the shelf: the typed or proposed one made fit and free."""
+        return Shelf().free_name(self.name.text().strip() or self._proposed, self._taken)
+
+    def set_taken_names(self, names: Iterable[str]) -> None:
+        """Let these names be taken, beside those on the shelf."""
+        self._taken = frozenset(names)
+        self._show_name()
+
+    def _show_name(self) -> None:
+        typed, name = self.name.text().strip(), self.shelf_name()
+        if not typed:
+            self.name.setPlaceholderText(name)
+        self.name_note.setText(self.tr("It will be named “{name}”.").format(name=name))
+        self.name_note.setVisible(bool(typed) and typed != name)
 
     def _suggest_base(self) -> None:
         """Choose the base that knows most of the study's languages, until the user chooses one."""
@@ -320,7 +350,3 @@ class TrainForm(QWidget):
             self.add_base_file(Path(chosen).resolve())
         else:
             self.base.setCurrentIndex(0)
-
-    def _show_advanced(self, shown: bool) -> None:
-        self.advanced_toggle.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
-        self.advanced.setVisible(shown)

@@ -6,13 +6,15 @@ from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
 from app.gui.notice import Notice, Tone
+from app.gui.page import make_action
+from app.gui.page_stack import PageStack
 from app.gui.train_form import TrainForm
 from app.gui.training_result import TrainingResult
 from app.gui.training_view import TrainingView
@@ -20,7 +22,7 @@ from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
-from app.study import training_process, training_runs
+from app.study import models, training_process, training_runs
 from app.study.runs import Run
 from app.study.shelf import Base, Shelf
 from app.study.study import Study
@@ -72,19 +74,21 @@ class TrainPage(QWidget):
         self.machine.setProperty("role", "muted")
         self.reasons = Notice()
         self.start = QPushButton(self.tr("&Start training"))
-        self.start.setShortcut("Ctrl+Return")
         self.start.setProperty("primary", True)
         self.start.setToolTip(self.tr("Train on the checked languages (Ctrl+Enter)"))
         self.start.clicked.connect(self.start_training)
+        make_action(self, self.tr("Start training"), "Ctrl+Return", self.start.click)
         self.runs = FigureTable(self.tr("Earlier runs"), left=5)
         self.runs_heading = QLabel(self.tr("Earlier runs"))
         self.runs_heading.setProperty("role", "heading")
         self.use_settings = QPushButton(self.tr("&Use its settings again"))
-        self.use_settings.setToolTip(self.tr("Fill in base, languages, epochs and seed of the newest run"))
+        self.use_settings.setToolTip(
+            self.tr("Fill in base, languages, epochs and seed of the newest run (Alt+U)")
+        )
         self.use_settings.clicked.connect(self._use_newest_settings)
         self._runs: list[PastRun] = []
         self.view = TrainingView()
-        self.result = TrainingResult()
+        self.result = TrainingResult(study.codebook)
         self.result.again_clicked.connect(self._show_settings)
         self.result.classify_clicked.connect(lambda model: self.page_wanted.emit("classify", model))
         self.result.model_clicked.connect(lambda model: self.page_wanted.emit("models", model))
@@ -115,7 +119,7 @@ class TrainPage(QWidget):
         layout.addLayout(past)
         layout.addWidget(self.runs)
         layout.addStretch(1)
-        self.stack = QStackedWidget()
+        self.stack = PageStack()
         for page in (self.settings, self.view, self.result):
             self.stack.addWidget(page)
         outer = QVBoxLayout(self)
@@ -173,7 +177,15 @@ class TrainPage(QWidget):
 
     def _ask_runs(self) -> None:
         study = self._study
-        run_in_worker(lambda: past_runs(study), self._show_runs, self._tell_error, self)
+
+        def ask() -> tuple[list[PastRun], set[str]]:
+            return past_runs(study), {model.name for model in models.list_models(study)}
+
+        def take(found: tuple[list[PastRun], set[str]]) -> None:
+            self._show_runs(found[0])
+            self.form.set_taken_names(found[1])
+
+        run_in_worker(ask, take, self._tell_error, self)
 
     def _take_bases(self, bases: list[Base]) -> None:
         self._bases = bases
@@ -191,25 +203,30 @@ class TrainPage(QWidget):
 
     def _take_machine(self, machine: dict[str, Any]) -> None:
         self._machine = machine
-        self.machine.setText(self._machine_in_words(machine))
+        told, detail = self._machine_in_words(machine)
+        self.machine.setText(told)
+        self.machine.setToolTip(detail)
         self._show_state()
 
-    def _machine_in_words(self, machine: dict[str, Any]) -> str:
+    def _machine_in_words(self, machine: dict[str, Any]) -> tuple[str, str]:
+        """Return what this machine means for the user, and how it trains in the words of the field."""
         if not machine.get("torch"):
-            return ""
+            return "", ""
         precision = "bf16" if machine.get("bf16") else "fp32"
         device = str(machine.get("device") or "")
-        if machine.get("cuda") and machine.get("bitsandbytes"):
-            return self.tr(
-                "This machine trains by QLoRA (4-bit base) on the GPU {device}, in {precision}."
-            ).format(device=device, precision=precision)
         if machine.get("cuda"):
-            return self.tr("This machine trains by LoRA on the GPU {device}, in {precision}.").format(
-                device=device, precision=precision
+            method = "QLoRA, 4-bit" if machine.get("bitsandbytes") else "LoRA"
+            return self.tr("This machine trains on its graphics card: minutes for a few thousand tweets."), (
+                self.tr("{method}, {precision}, on {device}").format(
+                    method=method, precision=precision, device=device
+                )
             )
         return self.tr(
-            "This machine trains by LoRA on its processor ({device}, {cores} cores), in {precision}."
-        ).format(device=device, cores=machine.get("cores") or 1, precision=precision)
+            "This machine trains on its processor: minutes for a hundred tweets, an hour or more for thousands. "
+            "You can go on labelling meanwhile."
+        ), self.tr("LoRA, {precision}, on {device} with {cores} cores").format(
+            precision=precision, device=device, cores=machine.get("cores") or 1
+        )
 
     # Whether it can start
 
@@ -280,7 +297,7 @@ class TrainPage(QWidget):
             return
         wish = self.form.wish()
         path = self._path()
-        title = self.tr("Training {name}").format(name=wish.name or self.form.name.placeholderText())
+        title = self.tr("Training {name}").format(name=self.form.shelf_name())
         try:
             self._jobs.start(KIND, title, wish.words(path), path)
         except OSError as error:
@@ -365,7 +382,7 @@ class TrainPage(QWidget):
             run.name,
             run.base,
             ", ".join(run.languages),
-            run.created[:16].replace("T", " "),
+            figures.moment(run.created),
             outcome,
             figures.score((served.get("validation") or {}).get("macro_f1")),
         ]

@@ -5,10 +5,14 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.gui import figures
+from app.gui import figures, theme
 from app.gui.figure_table import FigureTable
+from app.gui.fold import Fold
 from app.gui.notice import Notice, Tone
 from app.gui.parity_table import ParityTable
+from app.gui.score_columns import question_names, score_rows
+from app.study.codebook import Codebook
+from app.study.evaluation import FEW_ROWS, beats_most_frequent, most_frequent
 
 
 class TrainingResult(QWidget):
@@ -18,15 +22,17 @@ class TrainingResult(QWidget):
     model_clicked = Signal(str)
     again_clicked = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, codebook: Codebook, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._codebook = codebook
         self.model = ""
         self.notice = Notice()
-        self.scores = FigureTable(self.tr("Scores on the validation tweets"))
+        self.scores = FigureTable(self.tr("Scores on the validation tweets"), left=0)
         self.scores_note = QLabel(
             self.tr(
                 "These tweets also chose the epoch, the calibration and the served form: expect less on new "
-                "tweets. Results scores the model on tweets that it never saw."
+                "tweets. Results scores the model on tweets that it never saw, once more tweets are labelled or "
+                "test rows imported."
             )
         )
         self.scores_note.setWordWrap(True)
@@ -34,66 +40,92 @@ class TrainingResult(QWidget):
         self.parity = ParityTable()
         self.reason = QLabel()
         self.reason.setWordWrap(True)
+        self.details = Fold(
+            self.tr("Details"), self.tr("Show how the model was written to 4 bits"), self._detail_widget()
+        )
         self.classify = QPushButton(self.tr("&Classify with it"))
-        self.classify.setProperty("primary", True)
-        self.classify.setToolTip(self.tr("Go to Classify with this model chosen"))
+        self.classify.setToolTip(self.tr("Go to Classify with this model chosen (Alt+C)"))
         self.classify.clicked.connect(lambda: self.classify_clicked.emit(self.model))
         self.show_model = QPushButton(self.tr("Show the &model"))
-        self.show_model.setToolTip(self.tr("Go to Models with this model chosen"))
+        self.show_model.setToolTip(self.tr("Go to Models with this model chosen (Alt+M)"))
         self.show_model.clicked.connect(lambda: self.model_clicked.emit(self.model))
         self.again = QPushButton(self.tr("Train &another"))
-        self.again.setToolTip(self.tr("Back to the settings"))
+        self.again.setToolTip(self.tr("Back to the settings (Alt+A)"))
         self.again.clicked.connect(self.again_clicked)
         buttons = QHBoxLayout()
-        buttons.setSpacing(8)
+        buttons.setSpacing(theme.SMALL)
         buttons.addWidget(self.classify)
         buttons.addWidget(self.show_model)
         buttons.addWidget(self.again)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(12)
+        layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.notice)
         layout.addWidget(self.scores)
         layout.addWidget(self.scores_note)
-        layout.addWidget(self.parity)
-        layout.addWidget(self.reason)
         layout.addLayout(buttons)
+        layout.addWidget(self.details)
         layout.addStretch(1)
+
+    def _detail_widget(self) -> QWidget:
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.SMALL)
+        layout.addWidget(self.reason)
+        layout.addWidget(self.parity)
+        return inside
 
     def show_results(self, results: dict[str, Any]) -> None:
         """Show the fields of the `finished` event of `stancedesk train`."""
         self.model = str(results["model"])
         rows = results["rows"]
-        self.notice.tell(
-            Tone.GOOD,
-            self.tr("The model “{model}” is on the shelf.").format(model=self.model),
-            self.tr(
-                "It learned from {train} tweets; {validation} were kept apart for validation. It took {time}."
-            ).format(
-                train=figures.count(rows["train"]),
-                validation=figures.count(rows["validation"]),
-                time=figures.duration(results["minutes"] * 60),
-            ),
+        scores = results["metrics"].get("validation", {})
+        learned = self.tr(
+            "It learned from {train} tweets; {validation} were kept apart for validation. It took {time}."
+        ).format(
+            train=figures.count(rows["train"]),
+            validation=figures.count(rows["validation"]),
+            time=figures.duration(results["minutes"] * 60),
         )
-        self.scores.show_rows(*score_rows(results["metrics"].get("validation", {})))
+        doubts = self.doubts(scores)
+        on_shelf = self.tr("The model “{model}” is on the shelf.").format(model=self.model)
+        if doubts:
+            told = " ".join([*doubts, self.tr("Label more tweets, then train again."), learned])
+            self.notice.tell(Tone.WARNING, on_shelf, told)
+        else:
+            self.notice.tell(Tone.GOOD, on_shelf, learned)
+        # A model in doubt is not what to go on with first.
+        self.classify.setProperty("primary", not doubts)
+        self.classify.style().unpolish(self.classify)
+        self.classify.style().polish(self.classify)
+        self.scores.show_rows(*score_rows(scores, question_names(self._codebook)))
         self.parity.show_parity(results["parity"])
         self.reason.setText(str(results["reason"]))
+        self.details.fold()
 
-
-def score_rows(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return header and one row of overall scores; questions of the codebook have a column each."""
-    questions = [key.removesuffix("_macro_f1") for key in scores if key.endswith("_macro_f1")]
-    header = [
-        figures.translated("tweets"),
-        figures.translated("accuracy"),
-        figures.translated("macro-F1"),
-        *(f"{question} F1" for question in questions),
-    ]
-    row = [
-        figures.count(int(scores.get("n") or 0)),
-        figures.score(scores.get("accuracy")),
-        figures.score(scores.get("macro_f1")),
-        *(figures.score(scores[f"{question}_macro_f1"]) for question in questions),
-    ]
-    return header, [row]
+    def doubts(self, scores: dict[str, Any]) -> list[str]:
+        """Return why the model should not be relied on, one sentence each; empty: nothing speaks against it."""
+        found = []
+        n = int(scores.get("n") or 0)
+        if n and not beats_most_frequent(scores):
+            code, share = most_frequent(scores)
+            names = {leaf.code: leaf.name for leaf in self._codebook.leaves}
+            found.append(
+                self.tr(
+                    "It is no better than always answering “{name}”, which would be right for {share} of the "
+                    "validation tweets; the model is right for {accuracy}."
+                ).format(
+                    name=names.get(code, code),
+                    share=figures.share(share, 1),
+                    accuracy=figures.share(float(scores["accuracy"]), 1),
+                )
+            )
+        if n < FEW_ROWS:
+            found.append(
+                self.tr(
+                    "Only {n} tweets checked it: with fewer than {few}, its scores say little about new tweets."
+                ).format(n=figures.count(n), few=figures.count(FEW_ROWS))
+            )
+        return found

@@ -143,10 +143,11 @@ def choose_form(single: ParityReport, adapter: ParityReport) -> tuple[str, str]:
             f"adapter did worse: {adapter.reason}",
         )
     served = f"The base with its adapter is served, because the single file did not pass: {single.reason}"
-    return (
-        "adapter",
-        served if adapter.passed else f"{served} The adapter form did not pass either: {adapter.reason}",
-    )
+    if adapter.passed:
+        return "adapter", served
+    if adapter.reason == single.reason:
+        return "adapter", f"{served} The same holds for the base with its adapter."
+    return "adapter", f"{served} The base with its adapter did not pass either: {adapter.reason}"
 
 
 def wilson(count: int, n: int) -> tuple[float, float]:
@@ -196,10 +197,19 @@ def _bootstrap(
 
 
 def _decide(lost: float, flips: int, n: int, interval: tuple[float, float]) -> tuple[bool, str]:
-    changed = f"it changes {flips} of {n} labels (at most {interval[1]:.1%} with 95% confidence)"
-    scored = f"{abs(lost) * 100:.1f} points of macro-F1 {'below' if lost > 0 else 'above'} the trained model"
+    allowed = f"{MOST_FLIPPED:.0%}"
+    changed = f"it changes {flips} of {n} labels"
+    points = f"{abs(lost) * 100:.1f}"
+    if points == "0.0":
+        scored = "has the same macro-F1 as the trained model"
+    else:
+        scored = f"scores {points} points of macro-F1 {'below' if lost > 0 else 'above'} the trained model"
     if lost > MOST_LOST:
-        return False, f"it scores {scored}, more than the half point allowed, and {changed}."
+        return False, f"it {scored}, more than the half point allowed, and {changed.removeprefix('it ')}."
+    if wilson(0, n)[1] > MOST_FLIPPED:
+        few = f"there are too few validation tweets ({n}) to be sure that at most {allowed} of the labels change"
+        return False, f"{few}; {changed} and {scored}."
+    most = f"at most {interval[1]:.1%} with 95% confidence"
     if interval[1] > MOST_FLIPPED:
-        return False, f"{changed}, more than the {MOST_FLIPPED:.0%} allowed, and scores {scored}."
-    return True, f"{changed} and scores {scored}."
+        return False, f"{changed} ({most}), more than the {allowed} allowed; it {scored}."
+    return True, f"{changed} ({most}) and {scored}."

@@ -218,6 +218,7 @@ class Job(QObject):
             self.progress.done = int(event.get("done") or 0)
             self.progress.total = int(event.get("total") or 0)
             self.progress.unit = str(event.get("unit") or "")
+            self.progress.message = str(event.get("message") or self.progress.message)
             self.progress.rate = float(event.get("rate") or 0.0)
             left = event.get("seconds_left")
             self.progress.seconds_left = None if left is None else float(left)

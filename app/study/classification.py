@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.errors import UserError
 from app.inference.model_file import sha256
 from app.study import models, predictions, tweets
+from app.study.seen_texts import digest
 from app.study.shelf import Shelf
 from app.study.study import Study
 from training.contract.events import make_event
@@ -240,14 +241,10 @@ class DistinctTexts:
         stop: Callable[[], bool] | None = None,
     ) -> Any:
         """Return probabilities, float32 (texts, leaves), as the classifier's `classify` does."""
-        import hashlib
-
         import numpy as np
 
-        from training.contract.prompt import normalise
-
-        digests = [hashlib.blake2b(normalise(t).encode(), digest_size=16).digest() for t in texts]
-        fresh = [i for i, digest in enumerate(digests) if digest not in self._known]
+        digests = [digest(text) for text in texts]
+        fresh = [i for i, one in enumerate(digests) if one not in self._known]
         result = np.empty((len(texts), len(self._classifier.leaves)), dtype=np.float32)
         if fresh:
             known = len(texts) - len(fresh)
@@ -258,10 +255,10 @@ class DistinctTexts:
             )
             result[fresh] = computed
         fresh_digests = {digests[i]: i for i in fresh}
-        for i, digest in enumerate(digests):
-            if digest in self._known:
-                result[i] = self._known[digest]
-        for digest, i in fresh_digests.items():
+        for i, one in enumerate(digests):
+            if one in self._known:
+                result[i] = self._known[one]
+        for one, i in fresh_digests.items():
             if len(self._known) < self._most:
-                self._known[digest] = result[i].copy()
+                self._known[one] = result[i].copy()
         return result

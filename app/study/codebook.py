@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from app.errors import UserError
@@ -79,6 +80,18 @@ class Codebook:
         codebook = _read_codebook(values)
         _check_tree(codebook)
         return codebook
+
+    @staticmethod
+    def read_text(path: Path) -> str:
+        """Return the text of a codebook file; raise `UserError` where it cannot be read as one."""
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path.name} is not a text file in UTF-8.", "Save it as UTF-8.") from error
+        except OSError as error:
+            raise UserError(
+                f"{path.name} cannot be read: {error.strerror or error}.", "Choose another file."
+            ) from error
 
     def to_toml(self) -> str:
         """Write the codebook as TOML that `from_toml` reads back to an equal one."""

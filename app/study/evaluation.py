@@ -1,6 +1,6 @@
 """How good a model is: scores per question and language, on rows that it was not trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.study.codebook import Codebook
@@ -41,14 +41,30 @@ def score(gold: Sequence[str], predicted: Sequence[str], codebook: Codebook) -> 
     result["per_class"] = {
         leaf.code: {
             "n": sum(g == leaf.code for g in gold),
-            "f1": float(
-                f1_score(list(gold), list(predicted), labels=[leaf.code], average="macro", zero_division=0)
-            ),
+            # A class that no row has cannot be scored: 0 would say that the model fails at it.
+            "f1": _macro_f1(f1_score, list(gold), list(predicted), [leaf.code])
+            if leaf.code in gold
+            else None,
         }
         for leaf in codebook.leaves
     }
     return result
 
 
-def _macro_f1(f1_score: Any, gold: list[str], predicted: list[str]) -> float:
-    return float(f1_score(gold, predicted, labels=sorted(set(gold)), average="macro", zero_division=0))
+def most_frequent(scores: Mapping[str, Any]) -> tuple[str, float]:
+    """Return the class with the most gold labels among the scored rows, and its share of them in [0, 1]."""
+    counts = {code: int(one["n"]) for code, one in (scores.get("per_class") or {}).items()}
+    if not counts or not scores.get("n"):
+        return "", 0.0
+    code = max(counts, key=counts.__getitem__)
+    return code, counts[code] / int(scores["n"])
+
+
+def beats_most_frequent(scores: Mapping[str, Any]) -> bool:
+    """Tell whether more rows are right than if the most frequent class were always named."""
+    return round(float(scores.get("accuracy") or 0.0) - most_frequent(scores)[1], 9) > 0
+
+
+def _macro_f1(f1_score: Any, gold: list[str], predicted: list[str], labels: Sequence[str] = ()) -> float:
+    labels = list(labels) or sorted(set(gold))
+    return float(f1_score(gold, predicted, labels=labels, average="macro", zero_division=0))

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from app.errors import UserError
-from app.study import predictions, splits
+from app.inference.model_file import ModelFile
+from app.study import evaluations, predictions, seen_texts, splits, tweets
 from app.study.classification import classify_study, register
 from app.study.evaluation import FEW_ROWS, score
 from app.study.sampling import labelled_rows
+from app.study.seen_texts import SeenTexts
 from app.study.shelf import Shelf
 from app.study.study import Study
 
@@ -16,11 +18,16 @@ Events = Callable[[dict[str, Any]], None]
 
 _NOTES = {
     "test": "Scored on test rows, on which no model is trained.",
-    "unseen": "Scored on labelled rows that had no part in this training. None are marked as test rows.",
+    "unseen": "Scored on labelled rows that had no part in this training; there are no test rows among them.",
     "validation": "Scored on validation rows, which also chose the epoch and the calibration: "
     "expect less on new tweets.",
     "trained": "Scored on rows that the model was trained on: this says nothing about new tweets.",
+    "unknown": "It cannot be known which of these tweets the model has seen: it was trained elsewhere and "
+    "came without the list of its training tweets. If they are among them, these scores say nothing about new "
+    "tweets.",
 }
+# On these rows a score says what to expect of new tweets.
+_FAIR = ("test", "unseen")
 
 
 def evaluate(
@@ -32,17 +39,24 @@ def evaluate(
 ) -> dict[str, Any] | None:
     """Score a model on the best rows that there are: test, else unseen, else validation, else trained.
 
-    Rows without a prediction are classified first. Returns None where that was stopped; otherwise
-    {model, rows, note, overall, seen, unseen, languages: {lang: scores + seen, few}, confusion}.
+    A tweet whose normalised text was trained on counts as trained, whatever its id and though it be marked as
+    a test row. Rows without a prediction are classified first. The report is kept in the study. Returns None
+    where it was stopped; otherwise
+    {model, rows, note, warning, overall, seen, unseen, languages: {lang: scores + seen, few}, confusion}.
     """
     shelf = shelf or Shelf()
     file = shelf.model(model)
     model_id = register(study, model, file, shelf).id
-    roles = dict.fromkeys(splits.test_tweets(study), "test") | splits.seen_by(study, model_id)
+    last_labels = evaluations.last_labels(study)
+    test = splits.test_tweets(study)
+    seen = _seen_by(study, model_id, file)
     labelled = labelled_rows(study)
     by_role: dict[str, list[int]] = defaultdict(list)
-    for key, _ in labelled:
-        by_role[roles.get(key, "unseen")].append(key)
+    lost = 0
+    for key, row in labelled:
+        role = seen.role(row.text) if seen is not None else ""
+        by_role[role or ("test" if key in test else "unseen")].append(key)
+        lost += bool(role) and key in test
     kind = next((role for role in ("test", "unseen", "validation", "train") if by_role[role]), None)
     if kind is None:
         raise UserError(
@@ -54,12 +68,29 @@ def evaluate(
     done = predictions.of(study, model_id, keys)
     missing = [key for key in keys if key not in done]
     if missing:
-        report = classify_study(study, model, keys=missing, on_event=on_event, stop=stop, shelf=shelf)
-        if report.stopped:
+        done_now = classify_study(study, model, keys=missing, on_event=on_event, stop=stop, shelf=shelf)
+        if done_now.stopped:
             return None
     predicted = predictions.of(study, model_id, keys)
     seen_languages = set(file.card.languages) if file.card is not None else set()
-    return _report(study, model, "trained" if kind == "train" else kind, rows, predicted, seen_languages)
+    told = "unknown" if seen is None else "trained" if kind == "train" else kind
+    report = _report(study, model, told, rows, predicted, seen_languages)
+    if lost:
+        report["note"] += f" Left out were {lost:,} test rows whose texts had a part in the training."
+    evaluations.save(study, model_id, report, last_labels)
+    return report
+
+
+def _seen_by(study: Study, model_id: int, file: ModelFile) -> SeenTexts | None:
+    """Return what a model has seen: by its own list, else by the run of this study; None: nobody knows."""
+    known = seen_texts.read(file.trained.parent, file.card) if file.card is not None else None
+    if known is not None:
+        return known
+    parts = splits.seen_by(study, model_id)
+    texts: dict[str, list[str]] = {"train": [], "validation": []}
+    for row in tweets.get(study, list(parts)):
+        texts.setdefault(parts[row.id], []).append(row.text)
+    return SeenTexts.of(texts["train"], texts["validation"]) if parts else None
 
 
 def _report(
@@ -79,6 +110,7 @@ def _report(
         "model": model,
         "rows": kind,
         "note": _NOTES[kind],
+        "warning": kind not in _FAIR,
         "overall": scores(set(languages)),
         "seen": scores(set(languages) & seen),
         "unseen": scores(set(languages) - seen),

@@ -13,8 +13,10 @@ from app.errors import UserError
 from app.inference import calibration, parity
 from app.inference.classifier import ClassificationStopped, Classifier, ClassifierError, InferenceError
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError, write_card
+from app.study import seen_texts
 from app.study.codebook import Codebook
 from app.study.evaluation import score
+from app.study.seen_texts import SeenTexts
 from app.study.shelf import BaseFile
 from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, TrainingSpec, read_rows
@@ -45,8 +47,8 @@ def choose_served_model(
     """Send the validation rows through both 4-bit forms, compare, and make the better one ready to serve.
 
     Writes the parity of both forms into `metrics.json` and the card, with it, the calibration and the
-    scores, into the chosen form's file. Returns None where `stop()` said so before all rows were through.
-    Raises `UserError` where a form cannot be loaded.
+    scores, into the chosen form's file; beside it, which texts the model has seen. Returns None where
+    `stop()` said so before all rows were through. Raises `UserError` where a form cannot be loaded.
     """
     spec = TrainingSpec.read(run.spec)
     rows = list(read_rows(run.validation))
@@ -89,8 +91,15 @@ def choose_served_model(
     folder = run.model / form
     try:
         write_card(ModelFile.open(folder).trained, card)
+        seen = SeenTexts.of((row.text for row in read_rows(run.train)), (row.text for row in rows))
+        seen_texts.write(folder, card, seen)
     except ModelFileError as error:
         raise UserError(str(error), "Free some disk space, then train again.") from error
+    except OSError as error:
+        raise UserError(
+            f"The list of the tweets that the model has seen cannot be written: {error.strerror or error}.",
+            "Free some disk space, then train again.",
+        ) from error
     return ServedModel(folder, card, reason)
 
 

@@ -1,7 +1,8 @@
 """The shelf: base models and fine-tuned models on this machine.
 
-A fine-tuned model is a folder with `model.gguf`, or with `base.gguf` and `adapter.gguf`. The shelf is a
-folder of such folders; what a model is can be read from the card inside its file.
+A fine-tuned model is a folder with `model.gguf`, or with `base.gguf` and `adapter.gguf`, and the list of the
+texts that it has seen. The shelf is a folder of such folders; what a model is can be read from the card
+inside its file.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ import resources
 from app import paths
 from app.errors import UserError
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError, sha256
+from app.study import seen_texts
 
 _BLOCK = 1 << 20
 _NAME = re.compile(r"[^\w.-]+")
@@ -194,6 +196,9 @@ class Shelf:
             else:
                 link_or_copy(opened.gguf, partial / "base.gguf")
                 link_or_copy(opened.adapter, partial / "adapter.gguf")
+            seen = seen_texts.read(opened.trained.parent, opened.card)
+            if seen is not None:
+                seen_texts.write(partial, opened.card, seen)
             partial.rename(self.folder / name)
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)

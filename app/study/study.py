@@ -80,6 +80,11 @@ class Study:
             self.uuid = info.uuid
             self.codebook, self.codebook_version = _newest_codebook(session)
 
+    @property
+    def title(self) -> str:
+        """The study's name; with its file's where that differs: a copy has the name of its original."""
+        return self.name if self.path.stem == self.name else f"{self.name} ({self.path.stem})"
+
     @classmethod
     def create(cls, path: Path | str, codebook: Codebook | None = None, name: str = "") -> "Study":
         """Create a study file, with the default codebook where none is given, and open it."""

@@ -30,6 +30,10 @@ VALIDATION_SHARE = 0.1
 LEAST_ROWS_A_CLASS = 5
 # What the conductor decides by itself; everything else of `TrainingSpec` may stand in a settings file.
 _OWN = {"base", "base_path", "base_sha256", "leaves", "prompt"}
+_COMPARED = {
+    "single": "First 4-bit form: the single file classifies the validation tweets.",
+    "adapter": "Second 4-bit form: the base with its adapter classifies the validation tweets.",
+}
 
 Events = Callable[[dict[str, Any]], None]
 
@@ -74,11 +78,12 @@ def readiness(study: Study, languages: Sequence[str] = ()) -> Readiness:
     enough = [leaf for leaf in study.codebook.leaves if classes[leaf.code] >= LEAST_ROWS_A_CLASS]
     missing = []
     if len(enough) < 2:
-        have = ", ".join(f"{leaf.name}: {classes[leaf.code]}" for leaf in study.codebook.leaves)
+        # Of 26 classes those that have tweets say enough.
+        have = [f"“{leaf.name}” {classes[leaf.code]}" for leaf in study.codebook.leaves if classes[leaf.code]]
         where = f" in {', '.join(languages)}" if languages else ""
         missing.append(
             f"Training needs at least two classes with {LEAST_ROWS_A_CLASS} labelled tweets each{where}; "
-            f"there are {have}."
+            f"so far there are {', '.join(have) or 'none'}."
         )
     return Readiness(len(rows), per_language, tuple(missing))
 
@@ -166,7 +171,14 @@ def train(
             study.codebook,
             base_file,
             lambda form, done, total: on_event(
-                make_event("progress", stage="parity", done=done, total=total, unit=f"rows ({form} form)")
+                make_event(
+                    "progress",
+                    stage="parity",
+                    message=_COMPARED[form],
+                    done=done,
+                    total=total,
+                    unit="validation tweets",
+                )
             ),
             stop,
         )

@@ -145,6 +145,17 @@ def test_evaluation_prefers_test_rows_and_says_what_it_scored(
     assert (report["seen"]["n"], report["unseen"]["n"]) == (1, 1)
 
 
+def test_another_study_with_the_same_tweets_knows_that_they_were_trained_on(
+    trained_study: TrainedStudy, tmp_path: Path
+) -> None:
+    program, other = trained_study.program, tmp_path / "other.stancedesk"
+    program("new", other)
+    program("import", other, trained_study.study.parent / "tweets.csv")
+    report = program.events("evaluate", other, "--model", "tiny")[-1]
+    assert report["rows"] == "validation" and report["warning"]
+    assert report["overall"]["n"] == trained_study.events[-1]["rows"]["validation"]
+
+
 def test_export_holds_labels_and_predictions(trained_study: TrainedStudy, tmp_path: Path) -> None:
     program, study = trained_study.program, trained_study.study
     program("classify", study, "--model", "tiny")

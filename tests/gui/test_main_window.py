@@ -9,14 +9,8 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
-    QAbstractButton,
-    QAbstractItemView,
-    QAbstractSpinBox,
     QApplication,
-    QComboBox,
     QDialog,
-    QHeaderView,
-    QLineEdit,
     QMessageBox,
     QWidget,
 )
@@ -123,24 +117,6 @@ def test_no_two_actions_of_the_window_have_the_same_key(at_work: MainWindow) -> 
         for key in action.shortcuts()
     ]
     assert len(keys) == len(set(keys))
-
-
-@pytest.mark.parametrize("key", ["study", "tweets", "label", "train", "models", "classify", "results"])
-def test_everything_that_can_be_used_has_a_name(at_work: MainWindow, settled: Settled, key: str) -> None:
-    assert at_work.area is not None
-    at_work.area.show_page(key)
-    settled()
-    used = (QAbstractButton, QComboBox, QLineEdit, QAbstractItemView, QAbstractSpinBox)
-    found = [w for w in at_work.findChildren(QWidget) if isinstance(w, used) and w.isVisible()]
-    assert found
-    for widget in found:
-        inner = widget.objectName().startswith("qt_") or isinstance(widget, QHeaderView)
-        if inner or isinstance(widget.parent(), QComboBox | QLineEdit):
-            continue
-        text = widget.text() if isinstance(widget, QAbstractButton) else ""
-        assert widget.accessibleName() or text, f"{widget} on {key} has no name"
-        if isinstance(widget, QAbstractButton):
-            assert widget.toolTip(), f"“{text or widget.accessibleName()}” on {key} has no tooltip"
 
 
 def test_pages_by_key_menu_and_mouse(at_work: MainWindow, qtbot: QtBot) -> None:

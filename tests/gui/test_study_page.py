@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
 from app.gui.study_page import StudyPage
+from app.study.importing import import_file
 from app.study.labelling import Labelling
 from app.study.study import Study, StudyCounts
 
@@ -60,3 +63,49 @@ def test_an_empty_study_asks_for_tweets(
     assert not page.bars.isVisible() and "empty" in page.next_text.text()
     with qtbot.waitSignal(page.import_wanted):
         qtbot.keyClick(page, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+
+def test_training_is_not_proposed_where_it_would_refuse(
+    opened: Callable[..., StudyPage], empty_study: Study, qtbot: QtBot, settled: Settled, tmp_path: Path
+) -> None:
+    table = tmp_path / "one class.csv"
+    rows = [f"{n},tweet {n},en,anti" for n in range(8)]
+    table.write_text("\n".join(["id,text,lang,label", *rows]), encoding="utf-8")
+    import_file(empty_study, table)
+    page = opened(StudyPage(), on=empty_study)
+    assert "at least two classes" in page.next_text.text() and "“Anti” 8" in page.next_text.text()
+    # Every tweet has its label: only more tweets help.
+    with qtbot.waitSignal(page.import_wanted):
+        page.next_button.click()
+    table.write_text("id,text,lang\n100,another,en\n", encoding="utf-8")
+    import_file(empty_study, table)
+    page._suggest(empty_study.counts(), "Too few.")
+    with qtbot.waitSignal(page.page_wanted) as asked:
+        page.next_button.click()
+    assert asked.args == ["label"]
+
+
+def test_the_next_step_is_looked_up_when_the_page_is_seen_again(
+    opened: Callable[..., StudyPage], study: Study, settled: Settled
+) -> None:
+    page = opened(StudyPage())
+    labelled = study.counts().labelled
+    page.hide()
+    Labelling(study, "Mia").label("pro")
+    page.study_changed({"labels"})
+    settled()
+    assert page.numbers["labelled"].text() == str(labelled)
+    page.show()
+    settled()
+    assert page.numbers["labelled"].text() == str(labelled + 1)
+
+
+def test_a_long_name_is_cut_off_and_makes_nothing_wide(
+    opened: Callable[..., StudyPage], tmp_path: Path, settled: Settled
+) -> None:
+    with Study.create(tmp_path / "long.stancedesk", name="Very-long-name" * 11) as study:
+        page = opened(StudyPage(), on=study)
+        assert page.minimumSizeHint().width() < 800
+        scroll = page.findChild(QScrollArea)
+        assert scroll is not None and scroll.horizontalScrollBar().maximum() == 0
+        assert page.name.shown().endswith("…") and page.name.toolTip() == study.title

@@ -1,4 +1,7 @@
-"""Work in a team: marks, repeats and merges of labels, gold labels, assignments, locks, near-duplicates."""
+"""Work in a team: marks, repeats and merges of labels, gold labels, assignments, locks, near-duplicates.
+
+And the last scores of each model, which were lost when the window was closed.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -164,6 +167,18 @@ def _create_tables() -> None:
         sa.Column("scores", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_score_looks")),
     )
+    op.create_table(
+        "evaluations",
+        sa.Column("model_id", sa.Integer(), nullable=False),
+        sa.Column("evaluated", sa.Text(), nullable=False),
+        sa.Column("label_seq", sa.Integer(), nullable=False),
+        sa.Column("gold_seq", sa.Integer(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name=op.f("fk_evaluations_model_id_models"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("model_id", name=op.f("pk_evaluations")),
+    )
 
 
 def _refuse_changes(table: str, actions: tuple[str, ...] = ("UPDATE", "DELETE")) -> None:
@@ -179,7 +194,15 @@ def downgrade() -> None:
     for action in ("update", "delete"):
         op.execute(f"DROP TRIGGER adjudications_no_{action}")
         op.execute(f"DROP TRIGGER label_events_no_{action}")
-    for table in ("score_looks", "locked_tweets", "locks", "assigned_tweets", "assignments", "adjudications"):
+    for table in (
+        "evaluations",
+        "score_looks",
+        "locked_tweets",
+        "locks",
+        "assigned_tweets",
+        "assignments",
+        "adjudications",
+    ):
         op.drop_table(table)
     for index in _INDEXES.values():
         op.drop_index(index, table_name="tweets")

@@ -4,11 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
+from app.gui import theme
+from app.gui.link_label import LinkLabel
+from app.gui.model_details import ModelDetails
 from app.gui.models_page import ModelsPage
 from app.gui.notice import Tone
 from app.jobs.job_list import JobList
+from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
 
@@ -42,8 +48,23 @@ def test_a_model_shows_its_card_licence_scores_and_parity(
     assert any("Apache-2.0" in text for text in texts)
     assert any("30 tweets" in text for text in texts)
     assert page.details.scores.texts() == [["4", "0.750", "0.700", "0.900", "–"]]
-    assert [row[0] for row in page.details.parity.texts()] == ["single file", "base with adapter"]
+    parity = page.details.parity
+    headers = [parity.horizontalHeaderItem(column) for column in range(parity.columnCount())]
+    assert [item.text() for item in headers if item] == ["4-bit form", "single file", "base with adapter"]
     assert page.details.languages.texts() == [["English (en)", "20"], ["Spanish (es)", "10"]]
+
+
+def test_classes_have_their_names_and_one_without_tweets_no_score(
+    qtbot: QtBot, model: ModelEntry, stancedesk_home: Path
+) -> None:
+    assert model.card is not None
+    model.card.codebook = Codebook.default().to_toml()
+    model.metrics["validation"]["per_class"] = {"pro": {"n": 4, "f1": 0.5}, "anti": {"n": 0, "f1": 0.0}}
+    details = ModelDetails()
+    qtbot.addWidget(details)
+    details.show_model(model)
+    assert details.classes.texts() == [["Pro", "4", "0.500"], ["Anti", "0", "–"]]
+    assert "Topic F1" in [details.scores.horizontalHeaderItem(c).text() for c in range(5)]
 
 
 def test_adding_a_file_puts_it_on_the_shelf_and_selects_it(
@@ -76,6 +97,48 @@ def test_a_broken_model_is_listed_with_its_problem_and_cannot_be_used(
     assert page.details.problem.tone is Tone.ERROR
     assert not page.classify.isEnabled()
     assert page.remove.isEnabled()
+
+
+def test_an_empty_shelf_needs_no_scroll_bar(
+    qtbot: QtBot, study: Study, jobs: JobList, settle: Settle
+) -> None:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    page = ModelsPage(study, jobs)
+    area.setWidget(page)
+    qtbot.addWidget(area)
+    area.resize(740, 540)
+    area.show()
+    settle(lambda: page.stack.currentIndex() == 0 and page.empty.isVisible())
+    settle(lambda: area.verticalScrollBar().maximum() == 0 and area.horizontalScrollBar().maximum() == 0)
+    middle = page.empty.text.mapTo(area, page.empty.text.rect().center()).x()
+    assert abs(middle - area.width() / 2) < 8
+
+
+def test_nothing_of_a_model_is_wider_than_the_smallest_window(
+    qtbot: QtBot, model: ModelEntry, page: ModelsPage, settle: Settle
+) -> None:
+    settle(lambda: page.list.count() == 1)
+    page.resize(736, 1400)
+    settle(lambda: page.width() == 736)
+    parity = page.details.parity
+    assert parity.horizontalHeader().length() <= parity.viewport().width()
+
+
+def test_links_follow_the_theme(qtbot: QtBot) -> None:
+    label = LinkLabel('<a href="https://www.apache.org">Apache-2.0</a>')
+    qtbot.addWidget(label)
+    with qtbot.waitExposed(label):
+        label.show()
+
+    def has(colour: str) -> bool:
+        image = label.grab().toImage()
+        pixels = ((x, y) for x in range(image.width()) for y in range(image.height()))
+        return any(image.pixelColor(x, y) == QColor(colour) for x, y in pixels)
+
+    assert has(theme.LIGHT.accent)
+    theme.apply("dark")
+    assert has(theme.DARK.accent) and not has(theme.LIGHT.accent)
 
 
 def test_removing_deletes_the_files_and_leads_back_to_training(

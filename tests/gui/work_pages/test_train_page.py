@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from app.gui.notice import Tone
 from app.gui.train_page import TrainPage
+from app.gui.training_result import TrainingResult
 from app.jobs.job_list import JobList
 from app.study import runs, splits
+from app.study.codebook import Codebook
 from app.study.study import Study
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
@@ -20,14 +24,14 @@ from .conftest import FINISHED_TRAINING, Replay
 Settle = Callable[[Callable[[], bool]], None]
 
 STEPS = [
-    {"event": "stage", "time": "", "stage": "train", "message": "Training on 36 rows"},
+    {"event": "stage", "time": "", "stage": "train", "message": "Training on 36 labelled tweets"},
     {
         "event": "progress",
         "time": "",
         "stage": "train",
         "done": 16,
         "total": 108,
-        "unit": "rows",
+        "unit": "tweets",
         "rate": 8.0,
         "seconds_left": 11.5,
         "loss": 1.25,
@@ -52,7 +56,9 @@ def test_languages_show_their_labels_by_class(page: TrainPage) -> None:
     assert rows == [["English (en)", "24", "6", "6", "6", "6"], ["Spanish (es)", "16", "4", "4", "4", "4"]]
     assert page.start.isEnabled()
     assert page.obstacles() == []
-    assert page.machine.text()
+    # What it means for the user; the words of the field are in the tooltip.
+    assert "This machine trains on" in page.machine.text() and "LoRA" not in page.machine.text()
+    assert "LoRA" in page.machine.toolTip()
 
 
 def test_the_licence_of_the_base_is_named(page: TrainPage) -> None:
@@ -72,6 +78,16 @@ def test_the_words_of_the_command_say_what_is_checked(page: TrainPage, study: St
     spanish.setCheckState(Qt.CheckState.Unchecked)
     page.form.name.setText("mine")
     assert page.form.wish().words(path) == [*common, "--languages=en", "--name=mine"]
+
+
+def test_the_name_that_comes_of_a_typed_one_is_shown(page: TrainPage, stancedesk_home: Path) -> None:
+    assert page.form.name.placeholderText().startswith("s-") and not page.form.name_note.isVisible()
+    page.form.name.setText("my first model")
+    assert "“my-first-model”" in page.form.name_note.text() and page.form.name_note.isVisible()
+    page.form.name.setText("mine")
+    assert not page.form.name_note.isVisible()
+    page.form.set_taken_names({"mine"})
+    assert "“mine-2”" in page.form.name_note.text() and page.form.name_note.isVisible()
 
 
 def test_too_few_labels_of_the_checked_languages_are_told_and_block(page: TrainPage, settle: Settle) -> None:
@@ -148,14 +164,51 @@ def test_the_result_names_the_served_form_and_both_parities(
     assert "models" in written.args[0]
     assert page.stack.currentWidget() is page.result
     assert "mine" in page.result.notice.text
-    single, adapter = page.result.parity.texts()
-    assert single[1] == "1 of 4"
-    assert (single[6], adapter[6]) == ("not passed", "passed")
-    assert (single[7], adapter[7]) == ("", "served")
+    assert not page.result.reason.isVisible() and not page.result.parity.isVisible()
+    page.result.details.button.click()
+    assert page.result.reason.isVisible() and page.result.parity.isVisible()
+    rows = {name: figures for name, *figures in page.result.parity.texts()}
+    assert rows["labels changed"] == ["1 of 4", "0 of 4"]
+    assert rows["check"] == ["not passed", "passed"]
+    assert rows["used"] == ["–", "served"]
     assert "because" in page.result.reason.text()
     with qtbot.waitSignal(page.page_wanted) as wanted:
         page.result.classify.click()
     assert wanted.args == ["classify", "mine"]
+
+
+def results(n: int, accuracy: float, most: int) -> dict[str, Any]:
+    """Return the end of a training whose validation tweets are mostly unrelated: `most` of `n`."""
+    per_class = {"unrelated": {"n": most, "f1": 0.9}, "pro": {"n": n - most, "f1": 0.5}}
+    scores = {"n": n, "accuracy": accuracy, "macro_f1": 0.6, "per_class": per_class}
+    return FINISHED_TRAINING | {"metrics": {"validation": scores}}
+
+
+def test_a_model_with_nothing_against_it_is_to_go_on_with(qtbot: QtBot) -> None:
+    shown = TrainingResult(Codebook.default())
+    qtbot.addWidget(shown)
+    shown.show_results(results(60, 0.7, 40))
+    assert shown.notice.tone is Tone.GOOD and shown.classify.property("primary")
+
+
+@pytest.mark.parametrize(
+    ("n", "accuracy", "most", "said"),
+    [
+        (7, 0.0, 4, ["Only 7 tweets", "no better than always answering “Unrelated”", "57.1 %"]),
+        (7, 1.0, 4, ["Only 7 tweets"]),
+        (60, 40 / 60, 40, ["no better than always answering “Unrelated”", "66.7 %"]),
+    ],
+)
+def test_a_model_in_doubt_is_not_praised(
+    qtbot: QtBot, n: int, accuracy: float, most: int, said: list[str]
+) -> None:
+    shown = TrainingResult(Codebook.default())
+    qtbot.addWidget(shown)
+    shown.show_results(results(n, accuracy, most))
+    assert shown.notice.tone is Tone.WARNING
+    assert all(part in shown.notice.text for part in said)
+    assert "Label more tweets" in shown.notice.text
+    assert not shown.classify.property("primary")
 
 
 def test_a_killed_run_is_told_as_interrupted(page: TrainPage, replay: Replay, settle: Settle) -> None:

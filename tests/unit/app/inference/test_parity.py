@@ -87,6 +87,17 @@ def test_too_few_rows_prove_nothing() -> None:
         assert _report(p, p, gold, langs).passed is passes
 
 
+def test_too_few_rows_are_told_as_such_and_no_difference_as_none() -> None:
+    p, gold, langs = _rows(7)
+    report = _report(p, p, gold, langs)
+    assert report.reason == (
+        "there are too few validation tweets (7) to be sure that at most 5% of the labels change; "
+        "it changes 0 of 7 labels and has the same macro-F1 as the trained model."
+    )
+    _, reason = choose_form(report, report)
+    assert reason.count("too few") == 1 and reason.endswith("The same holds for the base with its adapter.")
+
+
 def test_rows_without_probabilities_are_left_out_and_counted() -> None:
     p, gold, langs = _rows(200)
     q = p.copy()

@@ -36,7 +36,8 @@ def test_events_arrive_in_order_and_other_lines_are_passed_over(
 ) -> None:
     job = start_script(
         "tell('stage', stage='train', message='Ünïcode'); print('Loading 100%|####'); print('{\"half')\n"
-        "tell('progress', stage='train', done=3, total=9, unit='steps', rate=1.5, seconds_left=4, loss=0.5)\n"
+        "tell('progress', stage='train', done=3, total=9, unit='steps', rate=1.5, seconds_left=4,\n"
+        "     message='First form')\n"
         "sys.stderr.write('a library complains'); tell('finished', model='m')"
     )
     events = record_of(job)
@@ -44,6 +45,7 @@ def test_events_arrive_in_order_and_other_lines_are_passed_over(
     assert [event["event"] for event in events] == ["stage", "progress"]
     assert events[0]["message"] == "Ünïcode"
     assert (job.progress.done, job.progress.total, job.progress.seconds_left) == (3, 9, 4)
+    assert job.progress.message == "First form"
     assert outcome == JobOutcome("finished", results={"model": "m"})
 
 

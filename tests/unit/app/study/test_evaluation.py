@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.study.codebook import Codebook
-from app.study.evaluation import score
+from app.study.evaluation import beats_most_frequent, most_frequent, score
 
 # PAPER.md's table: accuracy, macro-F1, topic macro-F1, stance macro-F1.
 PUBLISHED = {
@@ -29,6 +29,21 @@ def test_scores_worked_out_by_hand() -> None:
     assert scores["topic_macro_f1"] == pytest.approx((6 / 7 + 4 / 5) / 2)
     # Stance over the four related rows; "unrelated" is wrong.
     assert scores["stance_macro_f1"] == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+
+
+def test_a_class_without_tweets_has_no_score() -> None:
+    per_class = score(["pro", "pro"], ["pro", "anti"], Codebook.default())["per_class"]
+    assert per_class["pro"]["f1"] == pytest.approx(2 / 3)
+    assert per_class["anti"] == {"n": 0, "f1": None}
+
+
+def test_the_most_frequent_class_is_what_a_model_must_beat() -> None:
+    gold = ["pro", "pro", "anti", "neutral"]
+    scores = score(gold, ["pro", "anti", "anti", "pro"], Codebook.default())
+    assert most_frequent(scores) == ("pro", 0.5)
+    assert not beats_most_frequent(scores)
+    assert beats_most_frequent(score(gold, ["pro", "pro", "anti", "pro"], Codebook.default()))
+    assert most_frequent(score([], [], Codebook.default())) == ("", 0.0)
 
 
 def test_no_rows_give_no_score() -> None:

@@ -122,3 +122,11 @@ def test_counts(study: Study, tmp_path: Path) -> None:
     assert (counts.tweets, counts.labelled, counts.predicted, counts.models, counts.runs) == (10, 2, 0, 0, 0)
     assert counts.per_language == {"de": (2, 5), "en": (0, 5)}
     assert counts.per_leaf == {"pro": 1, "anti": 0, "neutral": 0, "unrelated": 1}
+
+
+def test_a_copy_is_told_from_its_original(study: Study, tmp_path: Path) -> None:
+    assert study.title == "trial"
+    copy = tmp_path / "trial copy.stancedesk"
+    study.save_copy(copy)
+    with Study.open(copy) as opened:
+        assert opened.title == "trial (trial copy)"
