@@ -32,7 +32,7 @@ NAMES = {
 EXPLANATIONS = {
     PERCENT: "Of the pairs of labels on the same tweet, the share that are equal; chance alone makes some of them so.",
     KAPPA: "How much of the way from chance (0) to full agreement (1) the coders go, where chance is two coders who "
-    "label at random, each in the own proportions; with more than two coders the mean over their pairs.",
+    "label at random, each in their own proportions; with more than two coders the mean over their pairs.",
     ALPHA: "The same with one set of proportions for all coders, corrected for small samples; it takes any number of "
     "coders and missing labels. Krippendorff asks for 0.800, and for 0.667 where conclusions are tentative.",
     AC1: "The same with a chance that stays low where nearly all tweets are of one class; there kappa and alpha come "
