@@ -131,6 +131,12 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("study", type=Path, metavar="STUDY")
     evaluate.add_argument("--model", required=True, help="a model's name on the shelf, its folder or file")
 
+    agreement = _add(subcommands, "agreement", commands.agreement, "how far the coders of a study agree")
+    agreement.add_argument("study", type=Path, metavar="STUDY")
+    agreement.add_argument(
+        "--languages", type=_words, default=[], metavar="en,es", help="tweets in these only (default: all)"
+    )
+
     export = _add(
         subcommands,
         "export",

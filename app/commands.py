@@ -185,6 +185,27 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def agreement(arguments: argparse.Namespace) -> None:
+    """Measure agreement between coders."""
+    from app.study.agreement import measure_agreement
+    from app.study.agreement_text import methods_text
+    from app.study.study import Study
+    from app.terminal import agreement_tables, print_json
+
+    with Study.open(arguments.study) as study:
+        report = measure_agreement(study, arguments.languages)
+    if report.is_empty:
+        raise UserError(
+            "No tweet was labelled by two coders, so there is no agreement to measure.",
+            "Let a second coder label some of the same tweets.",
+        )
+    if arguments.json:
+        print_json(report.as_dict() | {"methods": methods_text(report)})
+    else:
+        print(agreement_tables(report))
+        print(f"\n{methods_text(report)}")
+
+
 def export(arguments: argparse.Namespace) -> None:
     """Write a study to a file."""
     from app.study import exporting

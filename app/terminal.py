@@ -4,9 +4,13 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.contract.events import EventLog, make_event
+
+if TYPE_CHECKING:
+    from app.study.agreement import AgreementReport, Estimates
+    from app.study.agreement_measures import Estimate
 
 _QUIET_SECONDS = 10.0
 
@@ -148,6 +152,57 @@ def evaluation_table(report: dict[str, Any], questions: Sequence[str]) -> str:
     if few:
         lines.append("* few rows: this language's scores are anecdotes; compare the pooled ones.")
     return "\n".join(lines)
+
+
+def agreement_tables(report: "AgreementReport") -> str:
+    """Return agreement as text: a table a question with all languages, each language, pair and coder."""
+    from app.study.agreement_measures import EXPLANATIONS, MEASURES, NAMES
+
+    lines = []
+    for question in report.questions:
+        rows = [("all tweets", question.overall)]
+        if len(question.languages) > 1:
+            rows += [(language or "no language", one) for language, one in question.languages.items()]
+        if len(question.pairs) > 1:
+            rows += [(f"{pair.first} × {pair.second}", pair.estimates) for pair in question.pairs]
+        rows += [(f"{one.coder}, the same tweet twice", one.estimates) for one in question.repeats]
+        cells = [[name, _units(found), *(_interval(found[m]) for m in MEASURES)] for name, found in rows]
+        lines += [question.name, "", table(["", "n", *(NAMES[m] for m in MEASURES)], cells), ""]
+        lines += [f"{why} {', '.join(where)}" for why, where in _undefined(rows).items()]
+        lines += [""] if lines[-1] else []
+    lines += [f"{NAMES[measure]}: {EXPLANATIONS[measure]}" for measure in MEASURES]
+    return "\n".join(lines)
+
+
+def _units(found: "Estimates") -> int:
+    return next(iter(found.values())).n
+
+
+def _interval(estimate: "Estimate") -> str:
+    from app.study.agreement_text import figure
+
+    if estimate.value is None:
+        return "–"
+    value = figure(estimate, estimate.value)
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} [{figure(estimate, estimate.low)}, {figure(estimate, estimate.high)}]"
+
+
+def _undefined(rows: "Sequence[tuple[str, Estimates]]") -> dict[str, list[str]]:
+    """Return {why: [row: measures]} for what stands as a dash."""
+    from app.study.agreement_measures import NAMES
+
+    found: dict[str, list[str]] = {}
+    for name, estimates in rows:
+        reasons: dict[str, list[str]] = {}
+        for estimate in estimates.values():
+            if estimate.undefined:
+                reasons.setdefault(estimate.undefined, []).append(NAMES[estimate.measure])
+        for why, measures in reasons.items():
+            told = name if len(measures) == len(estimates) else f"{name} ({', '.join(measures)})"
+            found.setdefault(f"– {why}", []).append(told)
+    return found
 
 
 def tell_failure(message: str, as_json: bool, kind: str, **fields: Any) -> None:
