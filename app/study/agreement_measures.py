@@ -5,7 +5,8 @@ where the coder gave none. Every measure takes all units that at least two coder
 
 - Percent agreement: of the pairs of coders of a unit, the share that gave the same code; the mean over units.
 - Cohen's kappa (Cohen 1960), for more than two coders the mean over their pairs (Light 1971): scikit-learn.
-- Krippendorff's alpha for nominal data (Krippendorff 2019): the library of that name.
+- Krippendorff's alpha for nominal data (Krippendorff 2019): here, by its coincidence matrix. The library of that
+  name is under the GPL and cannot go into a program under Apache-2.0; tests hold this equal to it.
 - Gwet's AC1 (Gwet 2008; with missing codes Gwet 2014, as in R's irrCAC): here, from its published formula.
 """
 
@@ -214,15 +215,9 @@ def _kappa_point(table: _Table) -> _Point:
 
 
 def _alpha_point(table: _Table) -> _Point:
-    import krippendorff
-    import numpy as np
-
-    counts = table.counts[table.twice]
-    counts = counts[:, counts.any(axis=0)]
-    if counts.shape[1] < 2:
+    if (table.counts[table.twice].any(axis=0)).sum() < 2:
         return _Point(None, "Not defined because only one class was used.")
-    repeated = np.repeat(counts, table.times[table.twice], axis=0)
-    return _Point(float(krippendorff.alpha(value_counts=repeated, level_of_measurement="nominal")))
+    return _Point(float(_alpha(table, table.times[None, :])[0]))
 
 
 def _ac1_point(table: _Table) -> _Point:
