@@ -91,6 +91,10 @@ def parser() -> argparse.ArgumentParser:
     )
     imports.add_argument("--test", action="store_true", help="these are test rows: never trained on")
 
+    merge = _add(subcommands, "merge", commands.merge_copies, "take in copies of a study that come back")
+    merge.add_argument("study", type=Path, metavar="STUDY")
+    merge.add_argument("copies", type=Path, nargs="+", metavar="COPY")
+
     train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
     train.add_argument("--base", default="smollm2-135m", help="base model by name, or a GGUF file")

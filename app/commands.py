@@ -74,6 +74,32 @@ def import_tables(arguments: argparse.Namespace) -> None:
         print_json({"files": reports})
 
 
+def merge_copies(arguments: argparse.Namespace) -> None:
+    """Take in copies of a study."""
+    from app.study import merging
+    from app.study.study import Study
+    from app.terminal import print_json
+
+    reports = []
+    with Study.open(arguments.study) as study:
+        for copy in arguments.copies:
+            report = merging.merge(study, copy)
+            reports.append({"file": str(copy)} | report.as_dict())
+            if not arguments.json:
+                print(f"{copy.name}: {report.summary()}")
+                for what, ids in (
+                    ("disputed now", report.disputed),
+                    ("decided differently", report.decided_apart),
+                    ("written differently", report.other_text),
+                ):
+                    for tweet_id in ids[:20]:
+                        print(f"  {what}: {tweet_id}")
+                    if len(ids) > 20:
+                        print(f"  … and more {what} (--json lists up to {merging.MAX_TOLD:,})")
+    if arguments.json:
+        print_json({"files": reports})
+
+
 def train(arguments: argparse.Namespace) -> int:
     """Train a model and put it on the shelf."""
     from app.study import training_runs

@@ -128,6 +128,21 @@ class StudyFile:
             session.connection()
             yield session
 
+    @contextlib.contextmanager
+    def writing_beside(self, uri: str) -> Iterator[Session]:
+        """As `writing`, with a file that is attached to be read: its tables are those of the schema `copy`."""
+        with study_errors(self.path), self._writer.connect() as connection:
+            # Outside of the transaction, and so not through SQLAlchemy, which would begin one.
+            cursor = connection.connection.cursor()
+            cursor.execute("ATTACH DATABASE ? AS copy", (uri,))
+            try:
+                with Session(connection) as session, session.begin():
+                    session.connection()
+                    yield session
+            finally:
+                cursor.execute("DETACH DATABASE copy")
+                cursor.close()
+
     def copy_to(self, path: Path) -> None:
         """Write a consistent copy, also while others write; atomic."""
         with study_errors(self.path), self._engine.connect() as connection:
@@ -231,18 +246,27 @@ def open_study(path: Path) -> StudyFile:
 
 def read_version(path: Path) -> int:
     """Return the schema version of a study file without changing it."""
+    check_is_database(path)
+    with study_errors(path), contextlib.closing(_raw(path)) as connection:
+        return version_of(connection, path)
+
+
+def check_is_database(path: Path) -> None:
+    """Raise `StudyMissing` or `NotAStudy` where the file is not there or no database."""
     if not path.exists():
         raise StudyMissing(f"There is no file “{path.name}”.")
     if path.is_dir():
         raise NotAStudy(f"“{path.name}” is a folder, not a study.")
-    with study_errors(path):
-        with open(path, "rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                raise NotAStudy(f"“{path.name}” is not a StanceDesk study.")
-        with contextlib.closing(_raw(path)) as connection:
-            if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-                raise NotAStudy(f"“{path.name}” is a database, but not a StanceDesk study.")
-            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    with study_errors(path), open(path, "rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise NotAStudy(f"“{path.name}” is not a StanceDesk study.")
+
+
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the schema version of an open database; raise `NotAStudy` where another program made it."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise NotAStudy(f"“{path.name}” is a database, but not a StanceDesk study.")
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def log_files(path: Path) -> tuple[Path, Path]:

@@ -25,6 +25,10 @@ class StudyDiskFull(StudyFileError):
     """The disk, or the quota, has no room for what was to be written; nothing of it was written."""
 
 
+class StudyUnreadable(StudyFileError):
+    """The file may not be read."""
+
+
 class StudyReadOnly(StudyFileError):
     """The file or its folder may not be written."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select, text, tuple_
+from sqlalchemy import Select, and_, bindparam, delete, func, insert, select, text, tuple_
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -18,18 +18,28 @@ _TWEETS: Any = Tweet.__table__
 def add_event(session: Session, values: dict[str, Any]) -> tuple[int, str]:
     """Append one event and bring what is derived from it up to date; return (seq, uuid).
 
-    It follows all heads that the coder has on the tweet, so that it settles what contradicted each other.
+    It follows all heads that the coder has on the tweet, so that it settles what contradicted each other. An
+    undo or redo follows what the coder did here alone: what came with a copy is not taken back.
     """
     tweet, coder = values["tweet_id"], values["coder_id"]
-    repeat = values.get("repeat", False)
-    heads = [] if repeat else [head.id for head in _heads(_of_pair(session, tweet, coder))]
+    undoes = values.get("undoes")
+    if values.get("repeat", False):
+        heads = []
+    elif undoes is None:
+        heads = [head.id for head in _heads(_of_pair(session, tweet, coder))]
+    else:
+        own = [head.id for head in _heads(_of_pair(session, tweet, coder)) if head.merge_id is None]
+        heads = own or [undoes]
     values = {"id": new_uuid(), "parents": heads} | values
     seq = session.scalar(insert(_EVENTS).values(**values).returning(_EVENTS.c.seq))
     assert seq is not None
-    if repeat:
+    if values.get("repeat", False):
+        return seq, str(values["id"])
+    if undoes is not None:
+        derive(session, [(tweet, coder)])
         return seq, str(values["id"])
     current = {"tweet_id": tweet, "coder_id": coder, "leaf": values["leaf"], "seq": seq, "contested": False}
-    _put_current(session, current)
+    _put_current(session, [current])
     refresh(session, [tweet])
     return seq, str(values["id"])
 
@@ -37,55 +47,93 @@ def add_event(session: Session, values: dict[str, Any]) -> tuple[int, str]:
 def derive(session: Session, pairs: Iterable[tuple[int, str]]) -> None:
     """Derive the current labels of (tweet, coder) pairs anew from their events, after a merge or for repair.
 
-    The order in which events came into the file does not matter, only who follows whom: of several heads the
-    one with a label that was given last is current, and contested where another says something else.
+    The order in which events came into the file does not matter, only who follows whom: of several events
+    that stand the one with a label that was given last is current, and contested where another says something
+    else.
     """
-    tweets = set()
-    for tweet, coder in pairs:
-        tweets.add(tweet)
-        heads = sorted(_heads(_of_pair(session, tweet, coder)), key=lambda e: (e.leaf is None, e.given, e.id))
-        labelled = [head for head in heads if head.leaf is not None]
-        _put_current(
-            session,
-            {
-                "tweet_id": tweet,
-                "coder_id": coder,
-                "leaf": labelled[-1].leaf if labelled else None,
-                "seq": labelled[-1].seq if labelled else 0,
-                "contested": len({head.leaf for head in heads}) > 1,
-            },
-        )
-    refresh(session, list(tweets))
+    wanted = set(pairs)
+    for batch in batches(sorted({tweet for tweet, _ in wanted})):
+        events: dict[tuple[int, str], list[Any]] = {}
+        for event in session.execute(_select_events().where(_EVENTS.c.tweet_id.in_(batch))):
+            events.setdefault((event.tweet_id, event.coder_id), []).append(event)
+        found = []
+        for pair in sorted(wanted & events.keys()):
+            last = standing(events[pair])
+            labelled = [event for event in last if event.leaf is not None]
+            found.append(
+                {
+                    "tweet_id": pair[0],
+                    "coder_id": pair[1],
+                    "leaf": labelled[-1].leaf if labelled else None,
+                    "seq": labelled[-1].seq if labelled else 0,
+                    "contested": len({event.leaf for event in last}) > 1,
+                }
+            )
+        _put_current(session, found)
+        refresh(session, batch)
+
+
+def standing(events: Sequence[Any]) -> list[Any]:
+    """Return what stands of a coder's events on a tweet, in the order in which it was given.
+
+    One event as a rule; none where all was undone; several for labels given apart in copies of the study. A
+    label stands in the place of what its coder had in sight. An undo puts back what stood before the event
+    that it takes back, a redo the event again, and both leave alone what came with a copy.
+    """
+    known = {event.id: event for event in events}
+    before: dict[str, frozenset[str]] = {}
+    after: dict[str, frozenset[str]] = {}
+    # An event comes into a file after those that it follows.
+    for event in sorted(events, key=lambda e: e.seq):
+        seen = frozenset[str]().union(*(after.get(parent, frozenset()) for parent in event.parents))
+        before[event.id] = seen
+        base, gives = event, True
+        while base.undoes in known:
+            base, gives = known[base.undoes], not gives
+        if base is event:
+            after[event.id] = frozenset([event.id])
+        elif gives:
+            after[event.id] = (seen - before[base.id]) | {base.id}
+        else:
+            after[event.id] = seen - {base.id} | before[base.id] if base.id in seen else seen
+    stands = frozenset[str]().union(*(after[head.id] for head in _heads(events)))
+    return sorted((known[id] for id in stands), key=lambda e: (e.given, e.id))
+
+
+def _select_events() -> Select[Any]:
+    columns = ("seq", "id", "tweet_id", "coder_id", "leaf", "given", "parents", "undoes", "merge_id")
+    return select(*(_EVENTS.c[name] for name in columns)).where(_EVENTS.c.repeat.is_(False))
 
 
 def _of_pair(session: Session, tweet: int, coder: str) -> list[Any]:
-    statement = select(_EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.parents).where(
-        _EVENTS.c.tweet_id == tweet, _EVENTS.c.coder_id == coder, _EVENTS.c.repeat.is_(False)
-    )
-    return list(session.execute(statement.order_by(_EVENTS.c.seq)))
+    statement = _select_events().where(_EVENTS.c.tweet_id == tweet, _EVENTS.c.coder_id == coder)
+    return list(session.execute(statement))
 
 
-def _heads(events: list[Any]) -> list[Any]:
+def _heads(events: Sequence[Any]) -> list[Any]:
     """Return the events that no other follows: one, but for labels given apart in copies of the study."""
     followed = {parent for event in events for parent in event.parents}
     return [event for event in events if event.id not in followed]
 
 
-def _put_current(session: Session, current: dict[str, Any]) -> None:
-    if current["leaf"] is None:
-        session.execute(
-            delete(_CURRENT).where(
-                _CURRENT.c.tweet_id == current["tweet_id"], _CURRENT.c.coder_id == current["coder_id"]
-            )
-        )
-        return
-    statement = upsert(_CURRENT).values(**current)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["tweet_id", "coder_id"],
-            set_={name: statement.excluded[name] for name in ("leaf", "seq", "contested")},
-        )
-    )
+_PUT = upsert(_CURRENT)
+_PUT = _PUT.on_conflict_do_update(
+    index_elements=["tweet_id", "coder_id"],
+    set_={name: _PUT.excluded[name] for name in ("leaf", "seq", "contested")},
+)
+_REMOVE = delete(_CURRENT).where(
+    _CURRENT.c.tweet_id == bindparam("tweet"), _CURRENT.c.coder_id == bindparam("coder")
+)
+
+
+def _put_current(session: Session, found: Sequence[dict[str, Any]]) -> None:
+    """Write current labels; `leaf` None removes one."""
+    labelled = [one for one in found if one["leaf"] is not None]
+    cleared = [{"tweet": one["tweet_id"], "coder": one["coder_id"]} for one in found if one["leaf"] is None]
+    if labelled:
+        session.execute(_PUT, labelled)
+    if cleared:
+        session.connection().execute(_REMOVE, cleared)
 
 
 def add_first_labels(session: Session, events: list[dict[str, Any]]) -> None:

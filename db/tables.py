@@ -159,6 +159,7 @@ class LabelEvent(Base):
     `parents` are the coder's events on the same tweet that this one was given in knowledge of and that no
     other follows: one as a rule, none for the first, several after a merge. An event that is nobody's parent
     is a head; two heads of one coder with different leaves are labels given apart that contradict each other.
+    What an undo stands for is told by `db.labels.standing`.
 
     `source` is what brought the tweet to the coder (a queue's name, "bulk", "group"), `act` what was done in
     one stroke and is undone in one. A `repeat` is a hidden second label for the coder's own consistency: it

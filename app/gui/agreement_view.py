@@ -61,7 +61,7 @@ class AgreementView(QWidget):
         self.question, self.language = QComboBox(), QComboBox()
         self.copy_table = self._button(
             self.tr("Copy table"),
-            "Ctrl+Shift+C",
+            "Ctrl+Shift+D",
             self.tr("Copy all figures of this question for a spreadsheet"),
             self.copy_figures,
         )

@@ -26,6 +26,7 @@ from app.gui.notice import Tone
 from app.gui.page import Page
 from app.gui.questions import ask_about_jobs, show_about
 from app.gui.study_area import StudyArea
+from app.gui.study_copies import StudyCopies
 from app.gui.study_places import free_study_beside, studies_folder, study_filter
 from app.gui.welcome_page import WelcomePage
 from app.jobs.job_list import JobList
@@ -67,6 +68,11 @@ class MainWindow(QMainWindow):
         self.dock.setMinimumWidth(300)
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
         self.dock.hide()
+        self.copies = StudyCopies(self)
+        self.copies.told.connect(lambda text: self.statusBar().showMessage(text, 10_000))
+        self.copies.failed.connect(self._tell_error)
+        self.copies.coder_renamed.connect(self._remember_coder)
+        self.copies.study_changed.connect(self._study_changed)
         self.menus = self._make_menus()
         self.welcome.show_recent(settings.recent_studies)
         self.resize(1280, 800)
@@ -255,24 +261,13 @@ class MainWindow(QMainWindow):
 
     def ask_copy(self) -> None:
         """Ask for a file and write a copy of the study to it."""
-        if self.study is None:
-            return
-        study = self.study
-        name, _ = QFileDialog.getSaveFileName(
-            self,
-            self.tr("Save a copy"),
-            str(study.path.with_name(f"{study.path.stem} copy{SUFFIX}")),
-            study_filter(),
-        )
-        if name:
-            run_in_worker(
-                lambda: study.save_copy(Path(name)),
-                lambda _: self.statusBar().showMessage(
-                    self.tr("A copy was saved: {name}").format(name=name), 8000
-                ),
-                self._tell_error,
-                self,
-            )
+        if self.study is not None:
+            self.copies.ask_to_save(self.study)
+
+    def ask_merge(self) -> None:
+        """Ask for another copy of the study and take it in."""
+        if self.study is not None:
+            self.copies.ask_to_take_in(self.study, self.settings.coder)
 
     # Menus
 
@@ -285,6 +280,7 @@ class MainWindow(QMainWindow):
             import_tweets=self.ask_import,
             export=self.ask_export,
             copy=self.ask_copy,
+            merge=self.ask_merge,
             close_study=self.close_study,
             undo=self.undo,
             redo=self.redo,
@@ -303,6 +299,8 @@ class MainWindow(QMainWindow):
     # Pages, undo, inspector
 
     def _study_changed(self, what: set[str]) -> None:
+        if self.study is not None and "codebook" in what:
+            self.inspector.show_codebook(self.study.codebook)
         if self.area is not None:
             self.area.changed(what)
 

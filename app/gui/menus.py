@@ -27,6 +27,7 @@ class WindowActs:
     import_tweets: Act
     export: Act
     copy: Act
+    merge: Act
     close_study: Act
     undo: Act
     redo: Act
@@ -64,6 +65,7 @@ class Menus(QObject):
         )
         self.export = self._make(self.tr("&Export …"), "Ctrl+E", acts.export, "file-export")
         self.copy = self._make(self.tr("Save a &copy …"), "Ctrl+Shift+C", acts.copy)
+        self.merge = self._make(self.tr("Ta&ke in a copy …"), "Ctrl+Shift+T", acts.merge)
         self.close_study = self._make(self.tr("C&lose study"), "Ctrl+W", acts.close_study)
         self.quit = self._make(self.tr("&Quit"), "Ctrl+Q", self._window.close)
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
@@ -72,7 +74,7 @@ class Menus(QObject):
         self.recent.aboutToShow.connect(self._fill_recent)
         menu.addAction(self.sample)
         menu.addSeparator()
-        menu.addActions([self.import_tweets, self.export, self.copy])
+        menu.addActions([self.import_tweets, self.export, self.copy, self.merge])
         menu.addSeparator()
         menu.addActions([self.close_study, self.quit])
 
@@ -122,7 +124,8 @@ class Menus(QObject):
 
     def show_study_open(self, is_open: bool) -> None:
         """Let those actions work that need a study, or not."""
-        for action in (self.import_tweets, self.export, self.copy, self.close_study, self.inspector):
+        of_study = (self.import_tweets, self.export, self.copy, self.merge, self.close_study, self.inspector)
+        for action in of_study:
             action.setEnabled(is_open)
         self.pages.setEnabled(is_open)
 

@@ -254,13 +254,17 @@ class Labelling:
             },
         )
         labelled, new_leaf, _ = labels.state(session, tweet)
+        # An undo takes back what was done here; a label that came with a copy of the study stays.
+        has = leaf is not None or (
+            undoes is not None and labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
+        )
         return _Given(
             act=Act(seq, key, tweet, undoes),
             language=language,
             old_leaf=old_leaf,
             new_leaf=new_leaf,
             labelled=int(labelled) - int(old_labelled),
-            mine=int(leaf is not None) - int(had),
+            mine=int(has) - int(had),
         )
 
     def _committed(self, given: "_Given") -> None:

@@ -53,9 +53,11 @@ def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list
 
 
 def labelled_rows(study: Study) -> list[tuple[int, Row]]:
-    """Return (key, row) of each tweet whose coders agree on a label, in file order."""
+    """Return (key, row) of each tweet whose coders agree on a class of the codebook, in file order."""
     with study.reading() as session:
-        agreed = labels.agreed(session)
+        # A copy that was taken in can bring labels of an older codebook.
+        known = set(study.codebook.leaf_codes)
+        agreed = {tweet: leaf for tweet, leaf in labels.agreed(session).items() if leaf in known}
         return [
             (row.id, Row(row.tweet_id, row.text, row.lang, agreed[row.id]))
             for row in queries.rows(session, list(agreed))

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -27,6 +27,7 @@ _NEXT_STEPS: dict[type[errors.StudyFileError], str] = {
     errors.StudyMissing: "Check the name and the folder, or create the study first.",
     errors.StudyExists: "Choose another name, or open the study that is there.",
     errors.StudyDiskFull: "Make room on the disk and try again; everything saved before is safe.",
+    errors.StudyUnreadable: "Allow reading, or copy the file to a folder of your own.",
     errors.StudyReadOnly: "Allow writing, or copy the study to a folder of your own.",
     errors.StudyBusy: "Wait until the other program is done, or close it, and try again.",
     errors.StudyDamaged: "Open a backup or a copy of the study.",
@@ -36,6 +37,12 @@ _NEXT_STEPS: dict[type[errors.StudyFileError], str] = {
 def now() -> str:
     """Return the time as text: UTC, ISO 8601, with microseconds."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def now_after(earlier: str) -> str:
+    """Return the time as text, just after an earlier one where the clock says less."""
+    later = datetime.fromisoformat(earlier) + timedelta(microseconds=1)
+    return max(now(), later.isoformat(timespec="microseconds"))
 
 
 @contextlib.contextmanager
@@ -78,7 +85,7 @@ class Study:
             info = session.get_one(StudyInfo, 1)
             self.name = info.name
             self.uuid = info.uuid
-            self.codebook, self.codebook_version = _newest_codebook(session)
+            self.codebook, self.codebook_version = newest_codebook(session)
 
     @property
     def title(self) -> str:
@@ -135,6 +142,12 @@ class Study:
         with told_kindly(), self._file.writing() as session:
             yield session
 
+    @contextlib.contextmanager
+    def writing_beside(self, uri: str) -> Iterator[Session]:
+        """As `writing`, with another copy attached to be read (`StudyFile.writing_beside`)."""
+        with told_kindly(), self._file.writing_beside(uri) as session:
+            yield session
+
     def save_copy(self, path: Path | str) -> None:
         """Write a copy that stands alone; labelling may go on meanwhile."""
         path = Path(path)
@@ -158,7 +171,14 @@ class Study:
                 )
             _add_codebook(session, codebook)
             session.flush()
-            self.codebook, self.codebook_version = _newest_codebook(session)
+            self.codebook, self.codebook_version = newest_codebook(session)
+
+    def read_codebook(self) -> bool:
+        """Read the codebook anew, after another copy was taken in; return whether it is another one."""
+        before = self.codebook
+        with self.reading() as session:
+            self.codebook, self.codebook_version = newest_codebook(session)
+        return self.codebook != before
 
     def coders(self) -> list[Coder]:
         """Return all coders, in the order of their names."""
@@ -199,14 +219,24 @@ class Study:
             )
 
 
+# By time and content, not by number: all copies of a study that know the same versions agree on the newest.
+_NEWEST = (
+    select(CodebookVersion)
+    .order_by(CodebookVersion.created.desc(), CodebookVersion.sha256.desc(), CodebookVersion.id.desc())
+    .limit(1)
+)
+
+
 def _add_codebook(session: Session, codebook: Codebook) -> None:
     toml = codebook.to_toml()
     digest = hashlib.sha256(toml.encode()).hexdigest()
-    newest = session.scalar(select(CodebookVersion).order_by(CodebookVersion.id.desc()).limit(1))
+    newest = session.scalar(_NEWEST)
     if newest is None or newest.sha256 != digest:
-        session.add(CodebookVersion(created=now(), toml=toml, sha256=digest))
+        created = now() if newest is None else now_after(newest.created)
+        session.add(CodebookVersion(created=created, toml=toml, sha256=digest))
 
 
-def _newest_codebook(session: Session) -> tuple[Codebook, int]:
-    row = session.scalars(select(CodebookVersion).order_by(CodebookVersion.id.desc()).limit(1)).one()
+def newest_codebook(session: Session) -> tuple[Codebook, int]:
+    """Return the codebook in use and the number of its version."""
+    row = session.scalars(_NEWEST).one()
     return Codebook.from_toml(row.toml), row.id

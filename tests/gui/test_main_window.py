@@ -12,12 +12,15 @@ from PySide6.QtWidgets import (
     QApplication,
     QDialog,
     QMessageBox,
+    QPlainTextEdit,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
 from app.gui import error_report, sample_study
 from app.gui.main_window import MainWindow
+from app.gui.merge_dialog import MergeDialog
+from app.gui.notice import Tone
 from app.gui.questions import ask_about_jobs
 from app.jobs.job_list import JobList
 from app.settings import Settings
@@ -254,9 +257,80 @@ def test_a_copy_is_saved(
         assert opened.counts() == at_work.study.counts()
 
 
+def _label_apart(path: Path, tweet: int, leaf: str, coder: str) -> None:
+    with Study.open(path) as theirs:
+        work = labelling.Labelling(theirs, coder)
+        work.show(tweet)
+        work.label(leaf)
+
+
+def test_a_copy_is_taken_in(
+    at_work: MainWindow, tmp_path: Path, settled: Settled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert at_work.study is not None and at_work.area is not None
+    copy, page = tmp_path / "copy.stancedesk", at_work.area.label_page
+    at_work.area.show_page("label")
+    assert page.row is not None
+    tweet, labelled = page.row, at_work.study.counts().labelled
+    at_work.study.save_copy(copy)
+    _label_apart(copy, tweet.id, "anti", "Ben")
+    page.label("pro")
+    settled()
+    monkeypatch.setattr("app.gui.study_copies.QFileDialog.getOpenFileName", lambda *_: (str(copy), ""))
+    at_work.menus.merge.trigger()
+    dialog = at_work.findChild(MergeDialog)
+    assert dialog is not None
+    settled()
+    assert dialog.report is not None and dialog.report.labels == {"Ben": 1}
+    assert dialog.notice.tone is Tone.WARNING and "disputed" in dialog.notice.text
+    assert tweet.tweet_id in dialog.notice.findChild(QPlainTextEdit).toPlainText()
+    assert "1 new label" in at_work.statusBar().currentMessage()
+    dialog.close_button.click()
+    settled()
+    assert at_work.area.study_page.numbers["labelled"].text() == str(labelled + 1)
+    assert [row.id for row in labelling.disagreements(at_work.study)] == [tweet.id]
+
+
+def test_who_labels_goes_on_as_before_where_another_has_the_name(
+    at_work: MainWindow, tmp_path: Path, settled: Settled
+) -> None:
+    assert at_work.study is not None and at_work.area is not None
+    copy, tweet = tmp_path / "copy.stancedesk", at_work.area.label_page.row
+    at_work.study.save_copy(copy)
+    assert tweet is not None
+    _label_apart(copy, tweet.id, "anti", "Mia")
+    mia = at_work.study.coder("Mia").id
+    dialog = at_work.copies.take_in(at_work.study, copy, "Mia")
+    settled()
+    names = {coder.id: coder.name for coder in at_work.study.coders()}
+    assert at_work.settings.coder == names[mia]
+    work = at_work.area.label_page.labelling
+    assert work is not None and work.coder.id == mia
+    dialog.close()
+
+
+def test_what_is_no_copy_is_told_and_a_merge_can_be_stopped(
+    at_work: MainWindow, tmp_path: Path, settled: Settled
+) -> None:
+    assert at_work.study is not None
+    other, copy = tmp_path / "other.stancedesk", tmp_path / "copy.stancedesk"
+    Study.create(other).close()
+    dialog = at_work.copies.take_in(at_work.study, other, "Mia")
+    settled()
+    assert dialog.notice.tone is Tone.ERROR and "another study" in dialog.notice.text
+    dialog.reject()
+    at_work.study.save_copy(copy)
+    dialog = at_work.copies.take_in(at_work.study, copy, "Mia")
+    dialog.reject()
+    settled()
+    assert dialog.report is not None and dialog.report.stopped and "Stopped" in dialog.notice.text
+    dialog.reject()
+
+
 def test_nothing_of_a_study_works_without_one(window: MainWindow) -> None:
     menus = window.menus
-    for action in (menus.import_tweets, menus.export, menus.copy, menus.close_study, menus.undo):
+    of_study = (menus.import_tweets, menus.export, menus.copy, menus.merge, menus.close_study, menus.undo)
+    for action in of_study:
         assert not action.isEnabled()
     assert menus.new.isEnabled() and menus.open.isEnabled() and menus.sample.isEnabled()
     window.undo()
