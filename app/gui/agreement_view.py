@@ -3,7 +3,7 @@
 import html
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractScrollArea,
@@ -97,6 +97,9 @@ class AgreementView(QWidget):
             self.tr("&Label tweets"),
             self.tr("Go to Label (Ctrl+3)"),
         )
+        self.waiting = QLabel()
+        self.waiting.setProperty("role", "muted")
+        self.waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.clicked.connect(lambda: self.page_wanted.emit("label"))
         self._lay_out()
         self.question.currentIndexChanged.connect(lambda _: self._show_question())
@@ -144,7 +147,11 @@ class AgreementView(QWidget):
             if asked == self._asked:
                 self._tell_error(error)
 
-        self.basis.setText(self.tr("Measuring …"))
+        for label in (self.basis, self.waiting):
+            label.setText(self.tr("Measuring …"))
+        if self.report is None:
+            # Not the empty state: whether there is nothing to measure is not known yet.
+            self.stack.setCurrentWidget(self.waiting)
         wanted = [] if language == _ALL else [language or NO_LANGUAGE]
         run_in_worker(lambda: measure_agreement(study, wanted), take, refuse, self)
 
@@ -280,6 +287,7 @@ class AgreementView(QWidget):
         if not isinstance(error, UserError):
             raise error
         self.basis.clear()
+        self.waiting.clear()
         self.notice.tell(Tone.ERROR, error.message, error.next_step)
 
     # Building
@@ -346,6 +354,8 @@ class AgreementView(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.empty)
         self.stack.addWidget(work)
+        self.stack.addWidget(self.waiting)
+        self.stack.setCurrentWidget(self.waiting)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(theme.MEDIUM)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import theme
+from app.gui.agreement_page import AgreementPage
 from app.gui.classify_page import ClassifyPage
 from app.gui.job_strip import JobStrip
 from app.gui.label_page import LabelPage
@@ -65,6 +66,7 @@ class StudyArea(QWidget):
             self.study_page,
             tweets_page,
             self.label_page,
+            AgreementPage(),
             TrainPage(study, jobs),
             ModelsPage(study, jobs),
             ClassifyPage(study, jobs),
@@ -74,6 +76,7 @@ class StudyArea(QWidget):
             "study": self.tr("Study"),
             "tweets": self.tr("Tweets"),
             "label": self.tr("Label"),
+            "agreement": self.tr("Agreement"),
             "train": self.tr("Train"),
             "models": self.tr("Models"),
             "classify": self.tr("Classify"),

@@ -313,3 +313,16 @@ def test_the_scale_goes_below_zero_where_the_figures_do(qtbot: QtBot) -> None:
     assert plot.lowest() == pytest.approx(-0.4)
     plot.show_rows([PlotRow("a", -1.0, -1.0, -1.0)])
     assert plot.lowest() == -1
+
+
+def test_while_it_measures_nothing_is_said_to_be_missing(
+    qtbot: QtBot, study: Study, settled: Settled
+) -> None:
+    view = AgreementView()
+    qtbot.addWidget(view)
+    view.show_study(study)
+    with qtbot.waitExposed(view):
+        view.show()
+    assert view.waiting.isVisible() and not view.empty.isVisible()
+    settled()
+    assert not view.waiting.isVisible()
