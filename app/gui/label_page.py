@@ -258,7 +258,7 @@ class LabelPage(Page):
         leaves, coder = self.study.codebook.leaves, self.labelling.coder.name
         self.side.progress.show_progress(self._progress, leaves, coder)
         self._show_controls()
-        self.tweet_selected.emit(row)
+        self.act_done.emit()
         if changed and not self._tell_later.isActive():
             self._tell_later.start()
 
@@ -353,8 +353,6 @@ class LabelPage(Page):
         # The time before another page is not the time this tweet took.
         self._shown_at = time.monotonic()
         self.setFocus()
-        if self.row is not None:
-            self.tweet_selected.emit(self.row)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

@@ -32,7 +32,7 @@ from app.jobs.worker import run_in_worker, wait_for_workers
 from app.settings import Settings
 from app.study import tweets
 from app.study.study import SUFFIX, Study
-from app.study.tweets import TweetRow
+from app.study.tweets import HistoryEntry, TweetRow
 
 
 class MainWindow(QMainWindow):
@@ -45,6 +45,7 @@ class MainWindow(QMainWindow):
         self.area: StudyArea | None = None
         self.jobs = JobList(self)
         self._making_sample = False
+        self._inspected: int | None = None
         self.setWindowTitle("StanceDesk")
         self.setMinimumSize(960, 640)
         self.setAcceptDrops(True)
@@ -320,18 +321,20 @@ class MainWindow(QMainWindow):
             self.settings.inspector = shown
 
     def _inspect(self, row: TweetRow | None) -> None:
-        if self.study is None:
-            return
-        if row is None:
-            self.inspector.show_codebook(self.study.codebook)
-            return
         study = self.study
-        run_in_worker(
-            lambda: tweets.history(study, row.id),
-            lambda history: self.inspector.show_tweet(row, history, study.codebook),
-            self._tell_error,
-            self,
-        )
+        if study is None:
+            return
+        self._inspected = None if row is None else row.id
+        if row is None:
+            self.inspector.show_codebook(study.codebook)
+            return
+
+        def show(history: list[HistoryEntry]) -> None:
+            # Another tweet, or none, may have been selected while this one was read.
+            if self._inspected == row.id and self.study is study:
+                self.inspector.show_tweet(row, history, study.codebook)
+
+        run_in_worker(lambda: tweets.history(study, row.id), show, self._tell_error, self)
 
     def undo(self) -> None:
         """Take back the last act of the page in sight, else the last label: Ctrl+Z always undoes.

@@ -14,8 +14,8 @@ class Page(QWidget):
     """One step of the work. The window shows it, tells it of the study, and asks for its state.
 
     Signals: `study_touched` names what this page changed in the study ("tweets", "labels", "predictions",
-    "models", "runs"); `page_wanted` asks the window to show the page of that key; `tweet_selected` gives a
-    `TweetRow`, or None, to the inspector; `state_changed` asks the rail to look again.
+    "models", "runs"); `page_wanted` asks the window to show the page of that key; `state_changed` asks the
+    rail to look again; `act_done` says that this page may have another act to undo or redo now.
     """
 
     key = ""
@@ -23,8 +23,8 @@ class Page(QWidget):
 
     study_touched = Signal(set)
     page_wanted = Signal(str)
-    tweet_selected = Signal(object)
     state_changed = Signal()
+    act_done = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

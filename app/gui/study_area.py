@@ -57,10 +57,10 @@ class StudyArea(QWidget):
         self.study_page = StudyPage()
         self.label_page = LabelPage()
         self.label_page.set_coder(settings.coder)
-        # Each act of the coder shows a tweet anew; only then can undo and redo have changed.
-        self.label_page.tweet_selected.connect(lambda _: self.undo_changed.emit())
         tweets_page = TweetsPage()
         tweets_page.label_wanted.connect(self.label_page.show_tweet)
+        # The inspector follows the table of tweets and nothing else: it must never show another tweet.
+        tweets_page.tweet_selected.connect(self.tweet_selected)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
@@ -149,7 +149,7 @@ class StudyArea(QWidget):
         if isinstance(page, Page):
             page.page_wanted.connect(self.show_page)
             page.study_touched.connect(self.changed)
-            page.tweet_selected.connect(self.tweet_selected)
+            page.act_done.connect(self.undo_changed)
             page.state_changed.connect(self._refresh_states)
             self.stack.addWidget(page)
             page.study_opened(self.study)

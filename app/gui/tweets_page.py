@@ -31,14 +31,16 @@ _TYPING_MILLISECONDS = 250
 
 
 class TweetsPage(Page):
-    """Find tweets and look at them. The selected one is told to the inspector.
+    """Find tweets and look at them.
 
-    `label_wanted` gives the primary key of a tweet that the user wants to label.
+    `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
+    key of a tweet that the user wants to label.
     """
 
     key = "tweets"
     icon = "tweets"
 
+    tweet_selected = Signal(object)
     label_wanted = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -25,6 +25,7 @@ from pytestqt.qtbot import QtBot
 from app.gui import error_report, sample_study
 from app.gui.main_window import MainWindow
 from app.gui.questions import ask_about_jobs
+from app.gui.tweets_page import TweetsPage
 from app.jobs.job_list import JobList
 from app.settings import Settings
 from app.study import labelling
@@ -204,6 +205,29 @@ def test_inspector_by_key(at_work: MainWindow, qtbot: QtBot, settled: Settled) -
     qtbot.keyClick(at_work, Qt.Key.Key_F9)
     assert at_work.dock.isVisible()
     settled()
+
+
+def test_the_inspector_shows_the_selected_tweet_and_no_other(at_work: MainWindow, settled: Settled) -> None:
+    area, inspector = at_work.area, at_work.inspector
+    assert area is not None and area.label_page.row is not None
+    area.show_page("tweets")
+    settled()
+    assert inspector.stack.currentWidget() is inspector.codebook, "nothing is selected"
+    page = area.page("tweets")
+    assert isinstance(page, TweetsPage)
+    page.table.selectRow(1)
+    settled()
+    selected = page.model.tweet(1)
+    assert selected is not None and inspector.tweet.tweet == selected.text
+    area.show_page("label")
+    area.label_page.label("pro")
+    area.show_page("tweets")
+    settled()
+    assert inspector.tweet.tweet == selected.text
+    page.table.selectRow(2)
+    page.table.clearSelection()
+    settled()
+    assert inspector.stack.currentWidget() is inspector.codebook, "it was read too late"
 
 
 def test_light_and_dark_are_remembered(at_work: MainWindow) -> None:
