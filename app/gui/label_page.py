@@ -284,11 +284,13 @@ class LabelPage(Page):
             self.stack.setCurrentWidget(self.end)
 
     def _show_controls(self) -> None:
-        at_work = self.labelling is not None and self.row is not None
+        shown = self.stack.currentWidget()
+        # A tweet that is hidden behind the question who labels must not be labelled.
+        at_work = self.labelling is not None and self.row is not None and shown is self.desk
         self._keys.enable_leaves(at_work)
         for action in (self.skip_action, self.note_action, self.flag_action, self.clear_action):
             action.setEnabled(at_work)
-        self.back_action.setEnabled(self.labelling is not None)
+        self.back_action.setEnabled(self.labelling is not None and shown in (self.desk, self.end))
         self.side.setVisible(self._progress is not None and bool(self._progress.total))
         self.side.progress.setVisible(self.labelling is not None)
         self.bar.show_work(self.labelling is not None, self.coder)
@@ -396,3 +398,4 @@ class LabelPage(Page):
         layout.setSpacing(0)
         layout.addLayout(left, 1)
         layout.addWidget(self.side)
+        self.stack.currentChanged.connect(lambda _: self._show_controls())
