@@ -108,7 +108,8 @@ class LabelPage(Page):
             self._leave()
             return
         self.coder = name
-        self.row = None
+        # What was said of the other coder's last label is not this one's to take back.
+        self._say("")
         self._begin()
 
     def state_text(self) -> str:
