@@ -104,6 +104,11 @@ class MainWindow(QMainWindow):
 
     def open_study(self, path: Path) -> bool:
         """Open a study in place of the one that is open; tell kindly where it cannot be opened."""
+        if self.study is not None and path.exists() and path.samefile(self.study.path):
+            # To open it anew would lose what is typed and not saved, and the page that is shown.
+            self.raise_()
+            self.activateWindow()
+            return True
         try:
             study = Study.open(path)
         except UserError as error:

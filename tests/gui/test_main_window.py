@@ -290,6 +290,17 @@ def test_a_dropped_table_becomes_a_study(
     assert (tmp_path / "tweets.stancedesk").read_text(encoding="utf-8") == "something else"
 
 
+def test_opening_the_study_that_is_open_changes_nothing(at_work: MainWindow, settled: Settled) -> None:
+    assert at_work.area is not None and at_work.study is not None
+    area = at_work.area
+    area.show_page("label")
+    area.label_page.desk.note.setText("half a note")
+    assert at_work.open_study(at_work.study.path)
+    settled()
+    assert at_work.area is area and area.current is area.label_page
+    assert area.label_page.desk.note.text() == "half a note"
+
+
 def test_a_copy_is_saved(
     at_work: MainWindow, tmp_path: Path, settled: Settled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
