@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import theme
+from app.gui.label_drafts import Remark
 from app.gui.language_names import language_name
 from app.gui.leaf_buttons import LeafButtons
 from app.gui.tweet_view import TweetView
@@ -30,10 +31,14 @@ def shown_date(created_at: str) -> str:
 
 
 class LabelDesk(QWidget):
-    """The card with the tweet, the row of classes under it, the note and the flag."""
+    """The card with the tweet, the row of classes under it, the note and the flag.
+
+    `saved` is the remark that was saved with the coder's label of this tweet; `remark` the one in sight.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.saved = Remark()
         self.about = QLabel()
         self.about.setProperty("role", "muted")
         self.about.setWordWrap(True)
@@ -89,18 +94,25 @@ class LabelDesk(QWidget):
         layout.addWidget(self.leaves)
         layout.addLayout(under)
 
-    def show_tweet(self, row: TweetRow, coder: str, history: Sequence[HistoryEntry]) -> None:
-        """Show a tweet, with the coder's own label, note and flag where its history has them already."""
+    def remark(self) -> Remark:
+        """Return the note and the flag as they are now."""
+        return Remark(self.note.text().strip(), self.flag.isChecked())
+
+    def show_tweet(
+        self, row: TweetRow, coder: str, history: Sequence[HistoryEntry], draft: Remark | None = None
+    ) -> None:
+        """Show a tweet with the coder's own label, and its note and flag: those in `draft`, else as saved."""
         label = dict(row.labels).get(coder)
-        note, flag = "", False
+        self.saved = Remark()
         for entry in history:
             if entry.coder == coder and entry.undoes is None and entry.leaf == label:
-                note, flag = entry.note, entry.flag
+                self.saved = Remark(entry.note, entry.flag)
+        remark = self.saved if draft is None else draft
         about = [row.author, shown_date(row.created_at), language_name(row.lang) if row.lang else ""]
         self.about.setText(" · ".join(part for part in about if part) or row.tweet_id)
         self.earlier.setText(self.tr("labelled before") if label else "")
         self.tweet.show_text(row.text)
         self.leaves.show_label(label)
-        self.note.setText(note)
-        self.flag.setChecked(flag)
+        self.note.setText(remark.note)
+        self.flag.setChecked(remark.flag)
         self._scroll.verticalScrollBar().setValue(0)

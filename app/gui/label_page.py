@@ -14,6 +14,7 @@ from app.gui.codebook_view import shape_of
 from app.gui.coder_panel import CoderPanel
 from app.gui.label_bar import LabelBar
 from app.gui.label_desk import LabelDesk
+from app.gui.label_drafts import LabelDrafts
 from app.gui.label_end import LabelEnd
 from app.gui.label_keys import LabelKeys
 from app.gui.label_side import LabelSide
@@ -52,6 +53,7 @@ class LabelPage(Page):
         self._turn = 0
         self._shown_at = 0.0
         self._telling = False
+        self._drafts = LabelDrafts()
         self._keys = LabelKeys(self)
         self._tell_later = QTimer(self)
         self._tell_later.setSingleShot(True)
@@ -91,6 +93,7 @@ class LabelPage(Page):
         if self._tell_later.isActive():
             self._tell_labels()
         self.labelling = self.row = self._progress = None
+        self._drafts.forget()
         self._show_nothing()
 
     def study_changed(self, what: set[str]) -> None:
@@ -107,6 +110,7 @@ class LabelPage(Page):
         if name == self.coder and self.labelling is not None:
             self._leave()
             return
+        self._let_go()
         self.coder = name
         # What was said of the other coder's last label is not this one's to take back.
         self._say("")
@@ -131,10 +135,11 @@ class LabelPage(Page):
         labelling, row = self.labelling, self.row
         if labelling is None or row is None or self.study is None:
             return
-        note, flag = self.desk.note.text().strip(), self.desk.flag.isChecked()
+        remark = self.desk.remark()
         seconds = round(time.monotonic() - self._shown_at, 3)
         with self._errors_told():
-            following = labelling.label(leaf, seconds=seconds, note=note, flag=flag)
+            following = labelling.label(leaf, seconds=seconds, note=remark.note, flag=remark.flag)
+            self._let_go()
             self._say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self._named(leaf)))
             self._after(following, changed=True)
 
@@ -247,6 +252,8 @@ class LabelPage(Page):
         self.notice.clear()
         self._progress = self.labelling.progress()
         kept = self.row is not None and row is not None and self.row.id == row.id and keep_note
+        if not kept:
+            self._let_go()
         self.row = row
         if row is None:
             self._show_nothing()
@@ -267,8 +274,15 @@ class LabelPage(Page):
         assert self.labelling is not None and self.study is not None
         coder = self.labelling.coder.name
         own = coder in dict(row.labels)
-        self.desk.show_tweet(row, coder, tweets.history(self.study, row.id) if own else [])
+        history = tweets.history(self.study, row.id) if own else []
+        self.desk.show_tweet(row, coder, history, self._drafts.of(coder, row.id))
         self._shown_at = time.monotonic()
+
+    def _let_go(self) -> None:
+        """Keep what was typed beside the tweet in sight, which is about to go."""
+        if self.row is not None and self.coder:
+            self._drafts.keep(self.coder, self.row.id, self.desk.remark(), self.desk.saved)
+        self.row = None
 
     def _show_nothing(self) -> None:
         """Show why there is no tweet, and what to do next."""
@@ -303,7 +317,7 @@ class LabelPage(Page):
         self._keys.show_leaves(self.study.codebook.leaves, self.tr("Label “{name}”"), self.label)
 
     def _choose_language(self) -> None:
-        self.row = None
+        self._let_go()
         self._begin()
         self.setFocus()
 
@@ -386,6 +400,7 @@ class LabelPage(Page):
         self.end.page_wanted.connect(self.page_wanted)
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()
+        self.stack.currentChanged.connect(lambda _: self._show_controls())
         for shown in (self.blank, self.desk, self.coder_panel, self.end):
             self.stack.addWidget(shown)
         left = QVBoxLayout()
@@ -399,4 +414,3 @@ class LabelPage(Page):
         layout.setSpacing(0)
         layout.addLayout(left, 1)
         layout.addWidget(self.side)
-        self.stack.currentChanged.connect(lambda _: self._show_controls())

@@ -169,6 +169,63 @@ def test_arabic_is_laid_out_from_the_right(page: LabelPage, study: Study) -> Non
         assert page.desk.tweet.toPlainText() == row.text
 
 
+def test_no_key_labels_a_tweet_behind_the_question_who_labels(
+    page: LabelPage, study: Study, qtbot: QtBot
+) -> None:
+    first, before = page.row, study.counts().labelled
+    assert first is not None
+    page.bar.coder.click()
+    assert page.stack.currentWidget() is page.coder_panel
+    for widget in (page.coder_panel.button, page.bar.coder, page):
+        widget.setFocus()
+        for key in (Qt.Key.Key_2, Qt.Key.Key_S, Qt.Key.Key_F, Qt.Key.Key_Delete, Qt.Key.Key_Left):
+            qtbot.keyClick(widget, key)
+    assert study.counts().labelled == before and not page.desk.flag.isChecked()
+    qtbot.keyClick(page, Qt.Key.Key_Escape)
+    assert page.stack.currentWidget() is page.desk and page.row is first
+    qtbot.keyClick(page, Qt.Key.Key_2)
+    assert _own(study, first.id) == "anti"
+
+
+def test_a_note_that_no_label_has_saved_is_kept(page: LabelPage, study: Study, qtbot: QtBot) -> None:
+    first = page.row
+    assert first is not None
+    page.desk.note.setText("ask Maria")
+    page.desk.flag.setChecked(True)
+    qtbot.keyClick(page, Qt.Key.Key_Space)
+    assert page.desk.note.text() == "" and not page.desk.flag.isChecked()
+    qtbot.keyClick(page, Qt.Key.Key_Left)
+    assert page.desk.note.text() == "ask Maria" and page.desk.flag.isChecked()
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    assert page.undo()
+    assert page.row is not None and page.row.id == first.id
+    assert page.desk.note.text() == "ask Maria", "taking back the label took the note with it"
+
+
+def test_a_note_is_its_coders(page: LabelPage, study: Study, settled: Settled) -> None:
+    first = page.row
+    assert first is not None
+    page.desk.note.setText("mine")
+    page.set_coder("Bob")
+    settled()
+    page.show_tweet(first.id)
+    assert page.desk.note.text() == ""
+    page.set_coder("Mia")
+    settled()
+    page.show_tweet(first.id)
+    assert page.desk.note.text() == "mine"
+
+
+def test_another_coder_is_not_offered_the_last_ones_undo(
+    page: LabelPage, qtbot: QtBot, settled: Settled
+) -> None:
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    assert "Ctrl+Z" in page.bar.last_act.text()
+    page.set_coder("Bob")
+    settled()
+    assert page.bar.last_act.text() == "" and not page.can_undo()
+
+
 def test_one_language(page: LabelPage, study: Study, settled: Settled, qtbot: QtBot) -> None:
     page.bar.language.setCurrentIndex(page.bar.language.findData("ko"))
     settled()
