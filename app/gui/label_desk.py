@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -21,8 +22,11 @@ from app.gui.leaf_buttons import LeafButtons
 from app.gui.tweet_view import TweetView
 from app.study.tweets import HistoryEntry, TweetRow
 
-_CARD_WIDTH = 760
+# As wide as the row of classes in the usual window.
+_CARD_WIDTH = 800
 _POINTS = 20.0
+# Of the height, for the classes: with many of them in a low window the tweet still has its room.
+_LEAVES_SHARE = 0.45
 
 
 def shown_date(created_at: str) -> str:
@@ -83,6 +87,12 @@ class LabelDesk(QWidget):
         self._scroll.setWidget(middle)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._leaves_scroll = QScrollArea()
+        self._leaves_scroll.setWidgetResizable(True)
+        self._leaves_scroll.setWidget(self.leaves)
+        self._leaves_scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._leaves_scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.leaves.arranged.connect(self._fit_leaves)
         under = QHBoxLayout()
         under.setSpacing(theme.MEDIUM)
         under.addWidget(self.note, 1)
@@ -91,8 +101,17 @@ class LabelDesk(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self._scroll, 1)
-        layout.addWidget(self.leaves)
+        layout.addWidget(self._leaves_scroll)
         layout.addLayout(under)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_leaves()
+
+    def _fit_leaves(self) -> None:
+        self._leaves_scroll.setFixedHeight(
+            min(self.leaves.full_height(), max(120, round(_LEAVES_SHARE * self.height())))
+        )
 
     def remark(self) -> Remark:
         """Return the note and the flag as they are now."""
@@ -113,6 +132,8 @@ class LabelDesk(QWidget):
         self.earlier.setText(self.tr("labelled before") if label else "")
         self.tweet.show_text(row.text)
         self.leaves.show_label(label)
+        if label in self.leaves.buttons:
+            self._leaves_scroll.ensureWidgetVisible(self.leaves.buttons[label], 0, theme.TIGHT)
         self.note.setText(remark.note)
         self.flag.setChecked(remark.flag)
         self._scroll.verticalScrollBar().setValue(0)

@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from app.gui import theme
+from app.gui.codebook_view import key_of
 from app.gui.page import make_action
 from app.study.codebook import Leaf
 
@@ -37,7 +38,7 @@ class LabelKeys:
         taken = set()
         for leaf in leaves:
             action = make_action(
-                self._page, name.format(name=leaf.name), leaf.key.upper(), partial(run, leaf.code)
+                self._page, name.format(name=leaf.name), key_of(leaf), partial(run, leaf.code)
             )
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             # A key held down must not label a hundred tweets.
