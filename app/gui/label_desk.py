@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -19,6 +19,7 @@ from app.gui import theme
 from app.gui.label_drafts import Remark
 from app.gui.language_names import language_name
 from app.gui.leaf_buttons import LeafButtons
+from app.gui.page import with_key
 from app.gui.tweet_view import TweetView
 from app.study.tweets import HistoryEntry, TweetRow
 
@@ -51,15 +52,12 @@ class LabelDesk(QWidget):
         self.tweet = TweetView(_POINTS)
         self.leaves = LeafButtons()
         self.note = QLineEdit()
-        self.note.setPlaceholderText(self.tr("Note (N)"))
-        self.note.setToolTip(self.tr("A note beside the label (N); Esc leaves the field"))
         self.note.setAccessibleName(self.tr("Note"))
         self.note.setMaxLength(1000)
         self.flag = QToolButton()
         self.flag.setText(self.tr("⚑ Uncertain"))
         self.flag.setAccessibleName(self.tr("Uncertain"))
         self.flag.setCheckable(True)
-        self.flag.setToolTip(self.tr("Mark this label as uncertain (F)"))
         self.flag.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.card = QFrame()
         self.card.setProperty("role", "card")
@@ -112,6 +110,16 @@ class LabelDesk(QWidget):
         self._leaves_scroll.setFixedHeight(
             min(self.leaves.full_height(), max(120, round(_LEAVES_SHARE * self.height())))
         )
+
+    def show_keys(self, note: QAction, flag: QAction) -> None:
+        """Name the keys that these acts have now: a class of the codebook may have taken the usual ones."""
+        self.note.setPlaceholderText(with_key(self.tr("Note"), note))
+        self.note.setToolTip(
+            self.tr("{act}; Esc leaves the field").format(
+                act=with_key(self.tr("A note beside the label"), note)
+            )
+        )
+        self.flag.setToolTip(with_key(self.tr("Mark this label as uncertain"), flag))
 
     def remark(self) -> Remark:
         """Return the note and the flag as they are now."""

@@ -315,6 +315,7 @@ class LabelPage(Page):
         self.side.codebook.show_codebook(self.study.codebook)
         self.desk.leaves.show_codebook(self.study.codebook)
         self._keys.show_leaves(self.study.codebook.leaves, self.tr("Label “{name}”"), self.label)
+        self.desk.show_keys(self.note_action, self.flag_action)
 
     def _choose_language(self) -> None:
         self._let_go()
@@ -388,8 +389,11 @@ class LabelPage(Page):
         add = self._keys.add
         self.back_action = add(self.tr("Back"), ("Backspace", "Left"), self.back, "back")
         self.skip_action = add(self.tr("Skip"), ("Space", "S"), self.skip, "skip")
-        self.note_action = add(self.tr("Write a note"), ("N",), self.desk.note.setFocus)
-        self.flag_action = add(self.tr("Mark as uncertain"), ("F",), self.desk.flag.toggle)
+        # The spare keys are none that a field of text has a use for: they work while one types a note, too.
+        self.note_action = add(self.tr("Write a note"), ("N",), self.desk.note.setFocus, spare="Ctrl+Shift+N")
+        self.flag_action = add(
+            self.tr("Mark as uncertain"), ("F",), self.desk.flag.toggle, spare="Ctrl+Shift+F"
+        )
         self.clear_action = add(self.tr("Take the label off"), ("Delete",), self.clear_label)
         add(self.tr("Leave the field"), ("Esc",), self._leave)
         self.desk.note.returnPressed.connect(self._leave)

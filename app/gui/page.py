@@ -85,9 +85,7 @@ def make_action(
     action = QAction(text, owner)
     sequence = QKeySequence(key)
     action.setShortcut(sequence)
-    name = text.replace("&", "").rstrip("…")
-    shown = sequence.toString(QKeySequence.SequenceFormat.NativeText)
-    action.setToolTip(f"{tip or name} ({shown})" if shown else tip or name)
+    action.setToolTip(with_key(tip or text.replace("&", "").rstrip("…"), action))
     action.setCheckable(checkable)
     if icon:
         action.setIcon(theme.icon(icon))
@@ -98,3 +96,9 @@ def make_action(
         action.triggered.connect(lambda _=False: run())
     owner.addAction(action)
     return action
+
+
+def with_key(text: str, action: QAction) -> str:
+    """Return a text followed by the key that an action has now, in brackets; the text alone where it has none."""
+    shown = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    return f"{text} ({shown})" if shown else text

@@ -1,6 +1,7 @@
 """The label page: by key and by mouse, undo and redo, restarts, errors."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -9,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.errors import UserError
 from app.gui.label_page import LabelPage
 from app.study import tweets
+from app.study.codebook import Codebook
 from app.study.importing import import_file
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -185,6 +187,36 @@ def test_no_key_labels_a_tweet_behind_the_question_who_labels(
     assert page.stack.currentWidget() is page.desk and page.row is first
     qtbot.keyClick(page, Qt.Key.Key_2)
     assert _own(study, first.id) == "anti"
+
+
+def test_the_page_names_the_keys_that_work(
+    opened: Callable[..., LabelPage], tmp_path: Path, settled: Settled, qtbot: QtBot
+) -> None:
+    codebook = Codebook.from_toml(
+        'start = "q"\n[[questions]]\ncode = "q"\n'
+        + "".join(f'[[questions.options]]\ncode = "{key}"\nkey = "{key}"\n' for key in "nfs")
+    )
+    table = tmp_path / "one.csv"
+    table.write_text("id,text\n1,one\n2,two\n", encoding="utf-8")
+    with Study.create(tmp_path / "keys.stancedesk", codebook) as study:
+        import_file(study, table)
+        page = opened(LabelPage(), study)
+        page.set_coder("Mia")
+        settled()
+        desk = page.desk
+        assert "Ctrl+Shift+N" in desk.note.placeholderText() and "Ctrl+Shift+N" in desk.note.toolTip()
+        assert "Ctrl+Shift+F" in desk.flag.toolTip() and "(Space)" in page.skip_action.toolTip()
+        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        qtbot.keyClick(page, Qt.Key.Key_N, both)
+        assert desk.note.hasFocus()
+        qtbot.keyClicks(desk.note, "nfs")
+        qtbot.keyClick(desk.note, Qt.Key.Key_F, both)
+        assert desk.note.text() == "nfs" and desk.flag.isChecked()
+        qtbot.keyClick(desk.note, Qt.Key.Key_Escape)
+        first = page.row
+        qtbot.keyClick(page, Qt.Key.Key_F)
+        assert first is not None and _own(study, first.id) == "f"
+        page.study_closing()
 
 
 def test_a_note_that_no_label_has_saved_is_kept(page: LabelPage, study: Study, qtbot: QtBot) -> None:
