@@ -17,6 +17,7 @@ from app.gui.label_desk import LabelDesk
 from app.gui.label_drafts import LabelDrafts
 from app.gui.label_end import LabelEnd
 from app.gui.label_keys import LabelKeys
+from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_side import LabelSide
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page
@@ -28,9 +29,6 @@ from app.study.tweets import TweetRow
 
 # The rail and other pages need not count again at each key.
 _TELL_MILLISECONDS = 1000
-
-# What is read on a worker: the coder's queue, how far labelling is, all languages.
-_Queue = tuple[Labelling | None, Progress, dict[str, tuple[int, int]]]
 
 
 class LabelPage(Page):
@@ -219,19 +217,14 @@ class LabelPage(Page):
             return
         if not keep:
             self.labelling = None
+        run_in_worker(
+            lambda: read_queue(study, coder, language),
+            lambda found: self._take(turn, found),
+            self._tell,
+            self,
+        )
 
-        def read() -> _Queue:
-            languages = tweets.languages(study)
-            if not coder:
-                done, total = (sum(pair[i] for pair in languages.values()) for i in (0, 1))
-                return None, Progress(done, total, {}, languages), languages
-            labelling = Labelling(study, coder, language)
-            labelling.current()
-            return labelling, labelling.progress(), languages
-
-        run_in_worker(read, lambda found: self._take(turn, found), self._tell, self)
-
-    def _take(self, turn: int, found: _Queue) -> None:
+    def _take(self, turn: int, found: LabelQueue) -> None:
         if turn != self._turn:
             return
         labelling, self._progress, languages = found
