@@ -114,13 +114,6 @@ class LabelPage(Page):
         self._say("")
         self._begin()
 
-    def state_text(self) -> str:
-        """The share that is labelled."""
-        if self._progress is None or not self._progress.total:
-            return ""
-        share = 100 * self._progress.labelled // self._progress.total
-        return "✓" if share == 100 else f"{share} %"
-
     # The coder's acts
 
     def label(self, leaf: str) -> None:
@@ -210,7 +203,7 @@ class LabelPage(Page):
     # What is shown
 
     def _begin(self, keep: bool = False) -> None:
-        """Read the queue on a worker: in a large study, counting takes a moment. The tweet in sight may stay."""
+        """Read the queue on a worker. The tweet in sight may stay."""
         self._turn += 1
         turn, study, coder, language = self._turn, self.study, self.coder, self.bar.chosen_language()
         if study is None:
@@ -227,9 +220,9 @@ class LabelPage(Page):
     def _take(self, turn: int, found: LabelQueue) -> None:
         if turn != self._turn:
             return
-        labelling, self._progress, languages = found
-        self.labelling = labelling
-        self.bar.show_languages(languages)
+        labelling = self.labelling = found.labelling
+        self._progress = found.progress
+        self.bar.show_languages(found.languages)
         self.state_changed.emit()
         if labelling is None:
             self._show_nothing()

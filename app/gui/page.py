@@ -46,10 +46,6 @@ class Page(QWidget):
     def study_changed(self, what: set[str]) -> None:
         """Look again at what changed; the page decides whether that concerns it."""
 
-    def state_text(self) -> str:
-        """Return the state shown in the rail: a count, a tick, a dot; short."""
-        return ""
-
     def shortcuts(self) -> Sequence[QAction]:
         """Return the page's actions, for the overview of keys (F1)."""
         return [action for action in self.actions() if action.text()]

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui import theme
+from app.gui import figures, theme
 from app.gui.classify_page import ClassifyPage
 from app.gui.job_strip import JobStrip
 from app.gui.label_page import LabelPage
@@ -224,7 +224,7 @@ class StudyArea(QWidget):
         done = counts.tweets > 0
         states = {
             "tweets": _short(counts.tweets) if counts.tweets else "",
-            "label": _CHECK if done and counts.labelled == counts.tweets else _short(counts.labelled),
+            "label": _of(counts.labelled, counts.tweets),
             "models": _short(counts.models) if counts.models else "",
             "classify": _CHECK if done and counts.predicted == counts.tweets else "",
         }
@@ -233,6 +233,13 @@ class StudyArea(QWidget):
                 states[key] = _RUNNING
         for key, label in self.states.items():
             label.setText(states.get(key, ""))
+        labelled = self.tr("{done} of {total} labelled").format(
+            done=figures.count(counts.labelled), total=figures.count(counts.tweets)
+        )
+        self.buttons["label"].setAccessibleDescription(labelled)
+        self.buttons["label"].setToolTip(
+            f"{self.buttons['label'].text()} (Ctrl+{self.keys.index('label') + 1})\n{labelled}"
+        )
 
     def make_page_actions(self, owner: QWidget) -> Sequence[QAction]:
         """Return an action for each page, Ctrl+1 onward."""
@@ -249,6 +256,14 @@ class StudyArea(QWidget):
             group.addAction(action)
             actions.append(action)
         return actions
+
+
+def _of(done: int, total: int) -> str:
+    """Return how much of a whole is done: ``72/144``, where that is too long for the rail ``0.4 %``, or a tick."""
+    if not total or done == total:
+        return _CHECK if total else ""
+    both = f"{done}/{total}"
+    return both if len(both) <= 7 else figures.share(done, total)
 
 
 def _short(number: int) -> str:

@@ -126,10 +126,6 @@ class StudyPage(Page):
         """Count again."""
         self._count()
 
-    def state_text(self) -> str:
-        """Nothing: the name of the study stands in the window's title."""
-        return ""
-
     def _count(self) -> None:
         if self.study is not None:
             run_in_worker(self.study.counts, self._show, self._tell, self)

@@ -108,10 +108,6 @@ class TweetsPage(Page):
             run_in_worker(study.counts, self._show_counts, self._tell, self)
             self._ask()
 
-    def state_text(self) -> str:
-        """The number of tweets."""
-        return figures.count(self._total) if self._total else ""
-
     def asked(self) -> TweetFilter:
         """Return what the search box and the filters ask for."""
         return TweetFilter(

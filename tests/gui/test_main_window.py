@@ -3,6 +3,7 @@
 import csv
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,16 @@ def test_everything_that_can_be_used_has_a_name(at_work: MainWindow, settled: Se
         assert widget.accessibleName() or text, f"{widget} on {key} has no name"
         if isinstance(widget, QAbstractButton):
             assert widget.toolTip(), f"“{text or widget.accessibleName()}” on {key} has no tooltip"
+
+
+def test_the_rail_says_how_much_of_all_is_labelled(at_work: MainWindow, settled: Settled) -> None:
+    assert at_work.area is not None and at_work.study is not None
+    counts, area = at_work.study.counts(), at_work.area
+    assert area.states["label"].text() == f"{counts.labelled}/{counts.tweets}"
+    assert str(counts.tweets) in area.buttons["label"].toolTip()
+    for done, total, shown in ((0, 0, ""), (5, 5, "✓"), (12_345, 1_000_000, "1.2 %"), (0, 9, "0/9")):
+        area._show_states(replace(counts, labelled=done, tweets=total))
+        assert area.states["label"].text() == shown
 
 
 def test_pages_by_key_menu_and_mouse(at_work: MainWindow, qtbot: QtBot) -> None:
