@@ -47,6 +47,10 @@ class LabelBar(QWidget):
         layout.addWidget(self.language)
         layout.addWidget(self.coder)
 
+    def controls(self) -> list[QWidget]:
+        """Return what can be used, from left to right."""
+        return [*self.buttons, self.language, self.coder]
+
     def show_work(self, at_work: bool, coder: str) -> None:
         """Show the controls that make sense now."""
         for control in (*self.buttons, self.language):

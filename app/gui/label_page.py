@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
@@ -302,6 +303,14 @@ class LabelPage(Page):
         self.desk.leaves.show_codebook(self.study.codebook)
         self._keys.show_leaves(self.study.codebook.leaves, self.tr("Label “{name}”"), self.label)
         self.desk.show_keys(self.note_action, self.flag_action)
+        self._order_fields()
+
+    def _order_fields(self) -> None:
+        """Let Tab go from the tweet to its classes first: the codebook beside them is looked up, not gone through."""
+        classes = self.desk.leaves.buttons.values()
+        order = [*self.bar.controls(), *classes, self.desk.note, self.desk.flag, self.side.codebook.filter]
+        for one, other in pairwise(order):
+            self.setTabOrder(one, other)
 
     def _choose_language(self) -> None:
         self._let_go()

@@ -258,6 +258,23 @@ def test_another_coder_is_not_offered_the_last_ones_undo(
     assert page.bar.last_act.text() == "" and not page.can_undo()
 
 
+def test_tab_goes_from_the_classes_to_the_note_to_the_codebook(page: LabelPage, qtbot: QtBot) -> None:
+    last = list(page.desk.leaves.buttons.values())[-1]
+    page.desk.leaves.buttons["pro"].setFocus()
+    seen = []
+    for _ in range(6):
+        focus = page.focusWidget()
+        assert focus is not None
+        seen.append(focus)
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    assert seen == [
+        *page.desk.leaves.buttons.values(),
+        page.desk.note,
+        page.desk.flag,
+    ]
+    assert seen[3] is last and page.focusWidget() is page.side.codebook.filter
+
+
 def test_one_language(page: LabelPage, study: Study, settled: Settled, qtbot: QtBot) -> None:
     page.bar.language.setCurrentIndex(page.bar.language.findData("ko"))
     settled()
