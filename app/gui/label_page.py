@@ -396,6 +396,7 @@ class LabelPage(Page):
     def _lay_out(self) -> None:
         self.blank = QWidget()
         self.end = LabelEnd()
+        self.end.import_wanted.connect(self.import_wanted)
         self.end.page_wanted.connect(self.page_wanted)
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()

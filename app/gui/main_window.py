@@ -120,7 +120,7 @@ class MainWindow(QMainWindow):
         self.study = study
         self.welcome.notice.clear()
         self.area = StudyArea(study, self.jobs, self.settings)
-        self.area.study_page.import_wanted.connect(self.ask_import)
+        self.area.import_wanted.connect(self.ask_import)
         self.area.study_page.export_wanted.connect(self.ask_export)
         self.area.tweet_selected.connect(self._inspect)
         self.area.page_shown.connect(self._page_shown)

@@ -15,7 +15,8 @@ class Page(QWidget):
 
     Signals: `study_touched` names what this page changed in the study ("tweets", "labels", "predictions",
     "models", "runs"); `page_wanted` asks the window to show the page of that key; `state_changed` asks the
-    rail to look again; `act_done` says that this page may have another act to undo or redo now.
+    rail to look again; `act_done` says that this page may have another act to undo or redo now;
+    `import_wanted` asks the window to let the user choose a table of tweets.
     """
 
     key = ""
@@ -25,6 +26,7 @@ class Page(QWidget):
     page_wanted = Signal(str)
     state_changed = Signal()
     act_done = Signal()
+    import_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -45,6 +45,7 @@ class StudyArea(QWidget):
     """The pages of one study, from its opening to its closing."""
 
     page_shown = Signal(object)
+    import_wanted = Signal()
     tweet_selected = Signal(object)
     undo_changed = Signal()
 
@@ -150,6 +151,7 @@ class StudyArea(QWidget):
             page.page_wanted.connect(self.show_page)
             page.study_touched.connect(self.changed)
             page.act_done.connect(self.undo_changed)
+            page.import_wanted.connect(self.import_wanted)
             page.state_changed.connect(self._refresh_states)
             self.stack.addWidget(page)
             page.study_opened(self.study)

@@ -27,7 +27,6 @@ class StudyPage(Page):
     key = "study"
     icon = "study"
 
-    import_wanted = Signal()
     export_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:

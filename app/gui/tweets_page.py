@@ -291,8 +291,9 @@ class TweetsPage(Page):
         self.empty = EmptyState(
             self.tr("Import tweets to begin: a CSV, Excel or Parquet table with a column of texts."),
             self.tr("Import tweets"),
+            self.tr("Choose a table of tweets (Ctrl+I)"),
         )
-        self.empty.clicked.connect(lambda: self.page_wanted.emit("study"))
+        self.empty.clicked.connect(self.import_wanted)
         self.no_hit = EmptyState("", self.tr("Show all tweets"), self.tr("Show all tweets (Esc)"))
         self.no_hit.clicked.connect(self._show_everything)
         self.stack = QStackedWidget()

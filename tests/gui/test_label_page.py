@@ -319,9 +319,8 @@ def test_ends(
     page.set_coder("Mia")
     settled()
     assert page.stack.currentWidget() is page.end
-    with qtbot.waitSignal(page.page_wanted) as wanted:
+    with qtbot.waitSignal(page.import_wanted):
         page.end.button.click()
-    assert wanted.args == ["study"]
     one = tmp_path / "one.csv"
     one.write_text("id,text,lang\n1,Only one,en\n", encoding="utf-8")
     import_file(empty_study, one)
