@@ -32,6 +32,7 @@ class CodebookView(QWidget):
         self.filter = QLineEdit()
         self.filter.setPlaceholderText(self.tr("Find in the codebook"))
         self.filter.setAccessibleName(self.tr("Find in the codebook"))
+        self.filter.setToolTip(self.tr("Leave only the classes in which a word stands"))
         self.filter.setClearButtonEnabled(True)
         self.filter.textChanged.connect(self._render)
         self.text = QTextBrowser()
