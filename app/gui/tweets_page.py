@@ -26,6 +26,7 @@ from app.gui.tweet_model import TweetModel
 from app.jobs.worker import run_in_worker
 from app.study.study import Study, StudyCounts
 from app.study.tweets import NO_LANGUAGE, TweetFilter
+from app.gui.tweet_columns import LEAST_TEXT, WIDTHS, shown_columns, text_width
 
 _TYPING_MILLISECONDS = 250
 
@@ -52,6 +53,7 @@ class TweetsPage(Page):
         self.notice = Notice()
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search text, author or id"))
+        self._predicted = False
         self.search.setClearButtonEnabled(True)
         self.language = self._choice(self.tr("Language"))
         self.label = self._choice(self.tr("Label"))
@@ -142,9 +144,8 @@ class TweetsPage(Page):
 
     def _show_counts(self, counts: StudyCounts) -> None:
         self._total = counts.tweets
-        # Without predictions their columns would only take room from the texts.
-        for column in (columns.PREDICTION, columns.CONFIDENCE):
-            self.table.setColumnHidden(column, not counts.predicted)
+        self._predicted = counts.predicted > 0
+        self._fit_columns()
         chosen = self.language.currentData()
         self.language.blockSignals(True)
         self.language.clear()
@@ -181,6 +182,7 @@ class TweetsPage(Page):
                 else self.tr("No tweet passes the search and the filters.")
             )
             self.stack.setCurrentWidget(self.no_hit)
+        self._fit_columns()
         else:
             self.stack.setCurrentWidget(self.empty)
         for control in (self.search, self.language, self.label, self.status, self.order):
@@ -201,6 +203,20 @@ class TweetsPage(Page):
         row = self.model.tweet(rows[0].row()) if rows else None
         if row is not None:
             self.page_wanted.emit("label")
+    def _fit_columns(self) -> None:
+        """Show the columns that leave the tweets their room; the tweets get all that is left."""
+        width = self.table.viewport().width()
+        shown = shown_columns(width, self.model.filled(), self._predicted)
+        for column in WIDTHS:
+            self.table.setColumnHidden(column, column not in shown)
+        self.table.setColumnWidth(columns.TEXT, max(LEAST_TEXT, text_width(width, shown)))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Fit the columns to the table whenever its size changes."""
+        if event.type() == QEvent.Type.Resize and hasattr(self, "table"):
+            self._fit_columns()
+        return super().eventFilter(watched, event)
+
             self.label_wanted.emit(row.id)
 
     # How it is made
@@ -271,15 +287,8 @@ class TweetsPage(Page):
         head = table.horizontalHeader()
         head.setHighlightSections(False)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        head.setSectionResizeMode(columns.TEXT, QHeaderView.ResizeMode.Stretch)
-        for column, width in (
-            (columns.LANGUAGE, 100),
-            (columns.AUTHOR, 136),
-            (columns.DATE, 100),
-            (columns.LABEL, 112),
-            (columns.PREDICTION, 112),
-            (columns.CONFIDENCE, 104),
-        ):
+        head.setStretchLastSection(False)
+        for column, width in WIDTHS.items():
             table.setColumnWidth(column, width)
         table.setStyleSheet("QTableView::item { padding: 0 5px; border: 0; }")
         table.selectionModel().selectionChanged.connect(lambda selected, _: self._selected(selected))
