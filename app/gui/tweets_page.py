@@ -3,7 +3,7 @@
 from PySide6.QtCore import QEvent, QItemSelection, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
+    QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -20,6 +20,7 @@ from app.gui.codebook_view import shape_of
 from app.gui.empty_state import EmptyState
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
+from app.gui.elided import ElidedChoice
 from app.gui.page import Page, make_action
 from app.gui.tweet_cells import TweetCells
 from app.gui.tweet_model import TweetModel
@@ -32,6 +33,8 @@ _TYPING_MILLISECONDS = 250
 
 
 class TweetsPage(Page):
+# Narrower than this, four filters side by side would show no more than their first letters.
+_NARROW = 640
     """Find tweets and look at them.
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
@@ -221,8 +224,8 @@ class TweetsPage(Page):
 
     # How it is made
 
-    def _choice(self, name: str) -> QComboBox:
-        choice = QComboBox()
+    def _choice(self, name: str) -> ElidedChoice:
+        choice = ElidedChoice(8)
         choice.setAccessibleName(name)
         choice.setToolTip(name)
         choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -313,11 +316,9 @@ class TweetsPage(Page):
         first.setSpacing(theme.SMALL)
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
-        second = QHBoxLayout()
-        second.setSpacing(theme.SMALL)
-        for choice in (self.language, self.label, self.status):
-            second.addWidget(choice, 1)
-        second.addWidget(self.order, 1)
+        self._filters = QGridLayout()
+        self._filters.setSpacing(theme.SMALL)
+        self._place_filters(4)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.WIDE)
         layout.setSpacing(theme.SMALL)
@@ -336,3 +337,13 @@ class TweetsPage(Page):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and hasattr(self, "table"):
             self.table.viewport().update()
+    def _place_filters(self, in_a_row: int) -> None:
+        for place, choice in enumerate((self.language, self.label, self.status, self.order)):
+            self._filters.addWidget(choice, place // in_a_row, place % in_a_row)
+        for column in range(4):
+            self._filters.setColumnStretch(column, int(column < in_a_row))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_filters(4 if event.size().width() >= _NARROW else 2)
+

@@ -275,6 +275,23 @@ def test_tab_goes_from_the_classes_to_the_note_to_the_codebook(page: LabelPage, 
     assert seen[3] is last and page.focusWidget() is page.side.codebook.filter
 
 
+def test_a_long_name_leaves_room_for_the_bar(page: LabelPage, qtbot: QtBot, settled: Settled) -> None:
+    name = "Professor Maximiliane Hohenstein-Wittgenstein"
+    page.set_coder(name)
+    settled()
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    bar = page.bar
+    for width in (760, 1100):
+        page.resize(width, 640)
+        qtbot.wait(10)
+        right = -1
+        for control in bar.controls():
+            assert control.x() > right and control.geometry().right() <= bar.width()
+            right = control.geometry().right()
+        assert bar.coder.shown_text().endswith("…") and name in bar.coder.toolTip()
+        assert "Labelled" in bar.last_act.shown_text()
+
+
 def test_one_language(page: LabelPage, study: Study, settled: Settled, qtbot: QtBot) -> None:
     page.bar.language.setCurrentIndex(page.bar.language.findData("ko"))
     settled()
