@@ -1,6 +1,9 @@
 """The page of all tweets: search, filters, and a table that scrolls through a million rows."""
 
-from PySide6.QtCore import QEvent, QItemSelection, Qt, QTimer, Signal
+from itertools import pairwise
+
+from PySide6.QtCore import QEvent, QItemSelection, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
@@ -17,24 +20,24 @@ from PySide6.QtWidgets import (
 from app.gui import figures, theme
 from app.gui import tweet_model as columns
 from app.gui.codebook_view import shape_of
+from app.gui.elided import ElidedChoice
 from app.gui.empty_state import EmptyState
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
-from app.gui.elided import ElidedChoice
 from app.gui.page import Page, make_action
 from app.gui.tweet_cells import TweetCells
+from app.gui.tweet_columns import LEAST_TEXT, WIDTHS, shown_columns, text_width
 from app.gui.tweet_model import TweetModel
 from app.jobs.worker import run_in_worker
 from app.study.study import Study, StudyCounts
 from app.study.tweets import NO_LANGUAGE, TweetFilter
-from app.gui.tweet_columns import LEAST_TEXT, WIDTHS, shown_columns, text_width
 
 _TYPING_MILLISECONDS = 250
+# Narrower than this, four filters side by side would show no more than their first letters.
+_NARROW = 640
 
 
 class TweetsPage(Page):
-# Narrower than this, four filters side by side would show no more than their first letters.
-_NARROW = 640
     """Find tweets and look at them.
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
@@ -50,13 +53,13 @@ _NARROW = 640
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._total = 0
+        self._predicted = False
         self.model = TweetModel(self)
         self.model.counted.connect(self._show_count)
         self.model.failed.connect(self._tell)
         self.notice = Notice()
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search text, author or id"))
-        self._predicted = False
         self.search.setClearButtonEnabled(True)
         self.language = self._choice(self.tr("Language"))
         self.label = self._choice(self.tr("Label"))
@@ -75,11 +78,19 @@ _NARROW = 640
         for choice in (self.language, self.label, self.status, self.order):
             choice.currentIndexChanged.connect(lambda _: self._ask())
         self._lay_out()
-        self.setFocusProxy(self.table)
+        # A focus proxy would do, but from the page itself Tab would then lead past the search and the filters.
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        fields = (self.search, self.language, self.label, self.status, self.order, self.table)
+        for one, other in pairwise(fields):
+            self.setTabOrder(one, other)
         make_action(self, self.tr("Search the tweets"), "Ctrl+F", self._go_to_search)
         clear = make_action(self, self.tr("Show all tweets"), "Esc", self.clear_filters)
         clear.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._label_action = make_action(self, self.tr("Label this tweet"), "Ctrl+L", self._label_selected)
+        enter = make_action(self.table, self.tr("Label the selected tweet"), "Return", self._label_selected)
+        enter.setShortcuts([QKeySequence("Return"), QKeySequence("Enter")])
+        enter.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.table.setToolTip(self.tr("Enter or double-click labels the selected tweet"))
         self.search.setToolTip(self.tr("Search text, author or id (Ctrl+F)"))
         self.search.setAccessibleName(self.tr("Search the tweets"))
 
@@ -171,6 +182,7 @@ _NARROW = 640
             text = self.tr("{count} of {total} tweets")
         self.count.setText(text.format(count=figures.count(count), total=figures.count(self._total)))
         self._show_state()
+        self._fit_columns()
         if not self.table.selectionModel().hasSelection():
             self.tweet_selected.emit(None)
 
@@ -185,27 +197,12 @@ _NARROW = 640
                 else self.tr("No tweet passes the search and the filters.")
             )
             self.stack.setCurrentWidget(self.no_hit)
-        self._fit_columns()
         else:
             self.stack.setCurrentWidget(self.empty)
         for control in (self.search, self.language, self.label, self.status, self.order):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
 
-    def _selected(self, selected: QItemSelection) -> None:
-        rows = self.table.selectionModel().selectedRows()
-        self.tweet_selected.emit(self.model.tweet(rows[0].row()) if rows else None)
-
-    def _reselected(self) -> None:
-        """A selected row whose page has only now been read is told now."""
-        if self.table.selectionModel().hasSelection():
-            self._selected(self.table.selectionModel().selection())
-
-    def _label_selected(self) -> None:
-        rows = self.table.selectionModel().selectedRows()
-        row = self.model.tweet(rows[0].row()) if rows else None
-        if row is not None:
-            self.page_wanted.emit("label")
     def _fit_columns(self) -> None:
         """Show the columns that leave the tweets their room; the tweets get all that is left."""
         width = self.table.viewport().width()
@@ -220,6 +217,29 @@ _NARROW = 640
             self._fit_columns()
         return super().eventFilter(watched, event)
 
+    def _selected(self, selected: QItemSelection) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        self.tweet_selected.emit(self.model.tweet(rows[0].row()) if rows else None)
+
+    def _reselected(self) -> None:
+        """A selected row whose page has only now been read is told now."""
+        if self.table.selectionModel().hasSelection():
+            self._selected(self.table.selectionModel().selection())
+
+    def _label_selected(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        row = self.model.tweet(rows[0].row()) if rows else None
+        if row is None:
+            self.notice.tell(
+                Tone.INFO,
+                self.tr("No tweet is selected."),
+                self.tr(
+                    "Choose one in the table with the mouse or the arrow keys, then press Enter or Ctrl+L."
+                ),
+            )
+        else:
+            self.notice.clear()
+            self.page_wanted.emit("label")
             self.label_wanted.emit(row.id)
 
     # How it is made
@@ -227,9 +247,7 @@ _NARROW = 640
     def _choice(self, name: str) -> ElidedChoice:
         choice = ElidedChoice(8)
         choice.setAccessibleName(name)
-        choice.setToolTip(name)
-        choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        choice.setMinimumContentsLength(11)
+        choice.setToolTip(self.tr("{name} (arrow keys choose)").format(name=name))
         return choice
 
     def _fill_choices(self) -> None:
@@ -293,6 +311,7 @@ _NARROW = 640
         head.setStretchLastSection(False)
         for column, width in WIDTHS.items():
             table.setColumnWidth(column, width)
+        table.viewport().installEventFilter(self)
         table.setStyleSheet("QTableView::item { padding: 0 5px; border: 0; }")
         table.selectionModel().selectionChanged.connect(lambda selected, _: self._selected(selected))
         self.model.dataChanged.connect(lambda *_: self._reselected())
@@ -324,19 +343,11 @@ _NARROW = 640
         layout.setSpacing(theme.SMALL)
         layout.addWidget(self.notice)
         layout.addLayout(first)
-        layout.addLayout(second)
+        layout.addLayout(self._filters)
         layout.addSpacing(theme.TIGHT)
         layout.addWidget(self.stack, 1)
         self._show_state()
 
-    def _show_everything(self) -> None:
-        self.order.setCurrentIndex(0)
-        self.clear_filters()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "table"):
-            self.table.viewport().update()
     def _place_filters(self, in_a_row: int) -> None:
         for place, choice in enumerate((self.language, self.label, self.status, self.order)):
             self._filters.addWidget(choice, place // in_a_row, place % in_a_row)
@@ -347,3 +358,16 @@ _NARROW = 640
         super().resizeEvent(event)
         self._place_filters(4 if event.size().width() >= _NARROW else 2)
 
+    def _show_everything(self) -> None:
+        self.order.setCurrentIndex(0)
+        self.clear_filters()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if self.table.isVisible():
+            self.table.setFocus()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "table"):
+            self.table.viewport().update()

@@ -1,6 +1,7 @@
 """The page of tweets: search, filters, pages on demand, the inspector."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -8,11 +9,12 @@ from pytestqt.qtbot import QtBot
 
 from app.gui import tweet_model as columns
 from app.gui.inspector import Inspector
-from app.gui.tweet_model import PAGE, TweetModel
 from app.gui.tweet_columns import shown_columns, text_width
+from app.gui.tweet_model import PAGE, TweetModel
 from app.gui.tweet_view import text_direction
 from app.gui.tweets_page import TweetsPage
 from app.study import tweets
+from app.study.importing import import_file
 from app.study.study import Study
 from app.study.tweets import TweetFilter, TweetRow
 
@@ -126,8 +128,6 @@ def test_selecting_tells_the_inspector(page: TweetsPage, study: Study, qtbot: Qt
         qtbot.keyClick(page.table, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
 
 
-def test_labels_from_elsewhere_appear_and_the_selection_stays(
-    page: TweetsPage, study: Study, settled: Settled
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
 def test_enter_labels_the_selected_tweet(page: TweetsPage, qtbot: QtBot, key: Qt.Key) -> None:
     page.table.setFocus()
@@ -198,6 +198,8 @@ def test_filters_end_in_dots_where_they_have_no_room(page: TweetsPage) -> None:
     assert page.language.shown_text().endswith("…")
 
 
+def test_labels_from_elsewhere_appear_and_the_selection_stays(
+    page: TweetsPage, study: Study, settled: Settled
 ) -> None:
     from app.study.labelling import Labelling
 
