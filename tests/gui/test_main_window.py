@@ -60,8 +60,8 @@ def at_work(window: MainWindow, study: Study, settled: Settled) -> MainWindow:
 def test_from_welcome_to_exported_csv(
     window: MainWindow, qtbot: QtBot, settled: Settled, tmp_path: Path
 ) -> None:
-    assert "gone" in window.welcome.recent.item(0).text()
-    assert "not there any more" in window.welcome.recent.item(0).text()
+    name, folder = window.welcome.recent.lines(0)
+    assert name == "gone" and "not there any more" in folder
     qtbot.mouseClick(window.welcome.sample, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.study is not None, timeout=120_000)
     settled()
@@ -104,6 +104,21 @@ def test_from_welcome_to_exported_csv(
     assert window.study is not None and window.study.path == path
     assert set(given) <= {row["id"] for row in rows.values()}
     assert window.study.counts().labelled == counts.labelled + 3
+
+
+def test_each_recent_study_has_two_lines_in_any_script(window: MainWindow, tmp_path: Path) -> None:
+    studies = [str(tmp_path / f"{name}.stancedesk") for name in ("plain", "دراسة الهجرة")]
+    window.welcome.show_recent(studies)
+    recent = window.welcome.recent
+    assert [recent.lines(row)[0] for row in range(2)] == ["plain", "دراسة الهجرة"]
+    image = recent.viewport().grab().toImage()
+    for row in range(2):
+        box = recent.visualItemRect(recent.item(row))
+        ink = [
+            sum(image.pixelColor(x, y) != image.pixelColor(2, y) for x in range(12, box.width() - 12))
+            for y in (box.top() + box.height() // 3, box.top() + 2 * box.height() // 3)
+        ]
+        assert min(ink) > 5, "a line is missing"
 
 
 def test_every_action_has_a_key_and_says_so(at_work: MainWindow) -> None:
