@@ -60,7 +60,7 @@ class ImportDialog(QDialog):
         self.report: ImportReport | None = None
         self.setWindowTitle(self.tr("Import {name}").format(name=path.name))
         self.resize(860, 600)
-        self.notice = Notice()
+        self.notice = Notice(closable=False)
         self.stack = QStackedWidget()
         self.stack.addWidget(self._build_preview())
         self.stack.addWidget(self._build_progress())

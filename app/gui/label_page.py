@@ -326,7 +326,8 @@ class LabelPage(Page):
         self.coder_panel.ask(self.coder)
 
     def _leave(self) -> None:
-        """Go back from the note, or from the question who labels, to the tweet."""
+        """Go back from the note, or from the question who labels, to the tweet; a notice goes, too."""
+        self.notice.clear()
         if self.row is not None and self.labelling is not None:
             self.stack.setCurrentWidget(self.desk)
         self.setFocus()

@@ -86,6 +86,7 @@ class MainWindow(QMainWindow):
     def new_study(self, path: Path) -> bool:
         """Create a study and open it; tell kindly where that cannot be."""
         path = path if path.suffix else path.with_name(path.name + SUFFIX)
+        self._clear_notices()
         try:
             # A file of that name was confirmed in the dialog as one to replace, but a study is never deleted.
             Study.create(path).close()
@@ -104,6 +105,7 @@ class MainWindow(QMainWindow):
 
     def open_study(self, path: Path) -> bool:
         """Open a study in place of the one that is open; tell kindly where it cannot be opened."""
+        self._clear_notices()
         if self.study is not None and path.exists() and path.samefile(self.study.path):
             # To open it anew would lose what is typed and not saved, and the page that is shown.
             self.raise_()
@@ -118,7 +120,6 @@ class MainWindow(QMainWindow):
             study.close()
             return False
         self.study = study
-        self.welcome.notice.clear()
         self.area = StudyArea(study, self.jobs, self.settings)
         self.area.import_wanted.connect(self.ask_import)
         self.area.study_page.export_wanted.connect(self.ask_export)
@@ -235,6 +236,7 @@ class MainWindow(QMainWindow):
         """Open the import dialog on a table."""
         if self.study is None:
             return None
+        self._clear_notices()
         dialog = ImportDialog(self.study, table, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.finished.connect(lambda _: self._study_changed({"tweets", "labels"}))
@@ -253,6 +255,7 @@ class MainWindow(QMainWindow):
         """Write the study to a file, with progress."""
         if self.study is None:
             return None
+        self._clear_notices()
         dialog = ExportDialog(self.study, path, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
@@ -270,6 +273,7 @@ class MainWindow(QMainWindow):
             study_filter(),
         )
         if name:
+            self._clear_notices()
             run_in_worker(
                 lambda: study.save_copy(Path(name)),
                 lambda _: self.statusBar().showMessage(
@@ -424,6 +428,12 @@ class MainWindow(QMainWindow):
             return
         self.area.study_page.notice.tell(Tone.ERROR, error.message, error.next_step)
         self.area.show_page("study")
+
+    def _clear_notices(self) -> None:
+        """What an earlier act could not do is old news once another begins."""
+        self.welcome.notice.clear()
+        if self.area is not None:
+            self.area.study_page.notice.clear()
 
     def _tell_error(self, error: Exception) -> None:
         if not isinstance(error, UserError):

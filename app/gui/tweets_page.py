@@ -134,7 +134,8 @@ class TweetsPage(Page):
         )
 
     def clear_filters(self) -> None:
-        """Show all tweets again."""
+        """Show all tweets again, without a notice."""
+        self.notice.clear()
         for choice in (self.language, self.label, self.status):
             choice.blockSignals(True)
             choice.setCurrentIndex(0)

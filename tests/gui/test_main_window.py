@@ -278,6 +278,22 @@ def test_a_file_that_is_no_study_is_told(window: MainWindow, tmp_path: Path, set
     assert window.study.path.name == "mine.stancedesk"
 
 
+@pytest.mark.parametrize("way", ["button", "Esc", "another act"])
+def test_a_notice_goes_away(at_work: MainWindow, tmp_path: Path, qtbot: QtBot, way: str) -> None:
+    assert not at_work.open_study(tmp_path / "gone.stancedesk")
+    assert at_work.area is not None and at_work.study is not None
+    notice = at_work.area.study_page.notice
+    assert notice.isVisible() and "gone" in notice.text
+    if way == "button":
+        assert "Esc" in notice.close_button.toolTip() and notice.close_button.accessibleName()
+        qtbot.mouseClick(notice.close_button, Qt.MouseButton.LeftButton)
+    elif way == "Esc":
+        qtbot.keyClick(at_work.focusWidget(), Qt.Key.Key_Escape)
+    else:
+        at_work.open_study(at_work.study.path)
+    assert not notice.isVisible() and notice.text == ""
+
+
 def test_a_study_that_is_there_is_not_replaced(window: MainWindow, study: Study) -> None:
     tweets = study.counts().tweets
     assert not window.new_study(study.path)
