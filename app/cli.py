@@ -76,7 +76,12 @@ def parser() -> argparse.ArgumentParser:
         "--codebook", type=Path, help="a codebook in TOML (default: immigration topic and stance)"
     )
 
-    imports = _add(subcommands, "import", commands.import_tables, "import tweets from CSV files")
+    imports = _add(
+        subcommands,
+        "import",
+        commands.import_tables,
+        "import tweets from CSV, Excel, Parquet or JSON lines files",
+    )
     imports.add_argument("study", type=Path, metavar="STUDY")
     imports.add_argument("files", type=Path, nargs="+", metavar="FILE")
     imports.add_argument(

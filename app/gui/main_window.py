@@ -31,6 +31,7 @@ from app.jobs.job_list import JobList
 from app.jobs.worker import run_in_worker, wait_for_workers
 from app.settings import Settings
 from app.study import tweets
+from app.study.source_table import ENDINGS
 from app.study.study import SUFFIX, Study
 from app.study.tweets import HistoryEntry, TweetRow
 
@@ -227,7 +228,7 @@ class MainWindow(QMainWindow):
             self,
             self.tr("Import tweets"),
             str(self.study.path.parent),
-            self.tr("Tables (*.csv *.tsv *.txt);;All files (*)"),
+            self.tr("Tables ({endings});;All files (*)").format(endings=" ".join(f"*{e}" for e in ENDINGS)),
         )
         if name:
             self.import_table(Path(name))

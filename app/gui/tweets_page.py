@@ -321,7 +321,9 @@ class TweetsPage(Page):
 
     def _lay_out(self) -> None:
         self.empty = EmptyState(
-            self.tr("Import tweets to begin: a CSV, Excel or Parquet table with a column of texts."),
+            self.tr(
+                "Import tweets to begin: a CSV, Excel, Parquet or JSON lines table with a column of texts."
+            ),
             self.tr("Import tweets"),
             self.tr("Choose a table of tweets (Ctrl+I)"),
         )

@@ -84,7 +84,9 @@ class WelcomePage(QWidget):
         self.recent.itemClicked.connect(self._choose)
         self.recent_heading = QLabel(self.tr("Recent studies"))
         self.recent_heading.setProperty("role", "heading")
-        self.hint = QLabel(self.tr("You can also drop a table of tweets (CSV) or a study here."))
+        self.hint = QLabel(
+            self.tr("You can also drop a table of tweets (CSV, Excel, Parquet, JSON lines) or a study here.")
+        )
         self.hint.setProperty("role", "muted")
         self.hint.setWordWrap(True)
 

@@ -1,4 +1,4 @@
-"""Bringing tweets into a study from a table in a text file."""
+"""Bringing tweets into a study from a table."""
 
 import hashlib
 from collections import Counter
@@ -13,16 +13,9 @@ from app.errors import UserError
 from app.study import columns as guessing
 from app.study.codebook import Codebook
 from app.study.import_report import ImportReport
+from app.study.source_table import SourceTable, first_rows, open_table
 from app.study.study import Coder, Study, now
-from app.study.text_table import (
-    DELIMITERS,
-    NAMES_OF_ENCODINGS,
-    Dialect,
-    TextTable,
-    first_rows,
-    inspect,
-    sha256_of,
-)
+from app.study.text_table import sha256_of
 from db import labels, splits
 from db import tweets as queries
 from db.tables import Import
@@ -37,8 +30,13 @@ Stop = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Preview:
-    """What was found out about a file before it is imported. `columns`: {role: column's name}."""
+    """What was found out about a file before it is imported. `columns`: {role: column's name}.
 
+    `kind` and `sheet` as in `SourceTable`; encoding and delimiter are empty where the file is no text.
+    """
+
+    kind: str
+    sheet: str
     encoding: str
     delimiter: str
     header: tuple[str, ...]
@@ -56,9 +54,11 @@ def preview(
     has_header: bool | None = None,
 ) -> Preview:
     """Find out how a file is written and what its columns hold; raise `UserError` where it is no table."""
-    table = _table(Path(path), encoding, delimiter, has_header)
+    table = open_table(Path(path), encoding, delimiter, has_header)
     rows = first_rows(table, 200)
     return Preview(
+        kind=table.kind,
+        sheet=table.sheet,
         encoding=table.encoding,
         delimiter=table.delimiter,
         header=table.header,
@@ -85,12 +85,12 @@ def import_file(
 
     `columns`: {role: column} for the roles text, id, lang, label, author, date; roles that are not named are
     guessed, a role with "" is not used. Without an id column the id is made from the text. Labels become
-    those of `coder`. `test` marks the file's tweets as test rows. `progress` is told (bytes read, bytes in
-    all). An import that was stopped or killed is completed by importing the file again. Raises `UserError`
-    where the file is no table.
+    those of `coder`. `test` marks the file's tweets as test rows. `progress` is told (read, in all), of a text
+    in bytes, else in rows. An import that was stopped or killed is completed by importing the file again.
+    Raises `UserError` where the file is no table.
     """
     path = Path(path)
-    table = _table(path, encoding, delimiter, has_header)
+    table = open_table(path, encoding, delimiter, has_header)
     used = _columns(table, first_rows(table, 200), study.codebook, dict(columns or {}))
     report = ImportReport(path.name, table.encoding, table.delimiter, table.has_header, used, coder=coder)
     run = _Run(study, table, used, study.coder(coder) if "label" in used else None, report, test)
@@ -115,23 +115,8 @@ def import_file(
     return report
 
 
-def _table(path: Path, encoding: str, delimiter: str, has_header: bool | None) -> TextTable:
-    if encoding and encoding.lower() not in NAMES_OF_ENCODINGS:
-        raise UserError(
-            f"The encoding “{encoding}” is not known.", f"Use one of {', '.join(NAMES_OF_ENCODINGS)}."
-        )
-    if delimiter and delimiter not in DELIMITERS:
-        raise UserError(f"The delimiter “{delimiter}” is not known.", "Use a comma, semicolon, tab or bar.")
-    return inspect(
-        path,
-        guessing.is_header if has_header is None else lambda first, others: has_header,
-        encoding=encoding.lower(),
-        dialect=Dialect(delimiter) if delimiter else None,
-    )
-
-
 def _columns(
-    table: TextTable, rows: list[list[str]], codebook: Codebook, wanted: dict[str, str]
+    table: SourceTable, rows: list[list[str]], codebook: Codebook, wanted: dict[str, str]
 ) -> dict[str, str]:
     unknown_roles = sorted(set(wanted) - set(guessing.ROLES))
     if unknown_roles:
@@ -173,7 +158,7 @@ class _Run:
     def __init__(
         self,
         study: Study,
-        table: TextTable,
+        table: SourceTable,
         used: dict[str, str],
         coder: Coder | None,
         report: ImportReport,
