@@ -138,7 +138,15 @@ def _columns(
     used = {role: name for role, name in (guessed | wanted).items() if name}
     if "text" not in used:
         raise UserError(f"“{table.path.name}” has no column with the text of tweets.", "Name the column.")
-    return {role: used[role] for role in guessing.ROLES if role in used}
+    used = {role: used[role] for role in guessing.ROLES if role in used}
+    for role, name in used.items():
+        twice = [other for other in used if other != role and used[other] == name]
+        if twice:
+            raise UserError(
+                f"The column “{name}” is chosen twice, as {role} and as {twice[0]}.",
+                "Choose another column for one of them, or none.",
+            )
+    return used
 
 
 @dataclass(frozen=True)
