@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from app import __version__, commands
 from app.errors import UserError
+from app.study.import_report import IMPORTED
 from app.terminal import tell_failure
 
 COLUMNS = ("text", "id", "lang", "label", "author", "date")
@@ -91,9 +92,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="text=NAME,id=NAME,…",
         help=f"which column is what: {', '.join(COLUMNS)}",
     )
-    imports.add_argument(
-        "--coder", default="imported", help="whose labels the file holds (default: imported)"
-    )
+    imports.add_argument("--coder", default=IMPORTED, help="whose labels the file holds (default: imported)")
     imports.add_argument("--test", action="store_true", help="these are test rows: never trained on")
 
     train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)

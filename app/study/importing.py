@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.errors import UserError
 from app.study import columns as guessing
 from app.study.codebook import Codebook
-from app.study.import_report import ImportReport
+from app.study.import_report import IMPORTED, ImportReport
 from app.study.source_table import SourceTable, first_rows, open_table
 from app.study.study import Coder, Study, now
 from app.study.text_table import sha256_of
@@ -23,6 +24,7 @@ from db.tables import Import
 # Rows of one write transaction: short, so that a coder at work waits for none.
 CHUNK = 2000
 SAMPLE = 20
+LOOKED_AT = 100_000
 
 Progress = Callable[[int, int], None]
 Stop = Callable[[], bool]
@@ -68,15 +70,32 @@ def preview(
     )
 
 
+def unknown_labels(
+    path: Path | str, column: str, codebook: Codebook, *, encoding: str = "", delimiter: str = ""
+) -> dict[str, int]:
+    """Return {value: rows} of the values in a column that mean no class, the most frequent first.
+
+    Looked at is the file's beginning, up to `LOOKED_AT` rows.
+    """
+    table = open_table(Path(path), encoding, delimiter)
+    place = table.header.index(column)
+    rows = islice(table.rows(), LOOKED_AT)
+    values = Counter(fields[place].strip() for _, fields, mistake in rows if not mistake)
+    return {
+        value: rows for value, rows in values.most_common() if value and codebook.find_leaf(value) is None
+    }
+
+
 def import_file(
     study: Study,
     path: Path | str,
     columns: Mapping[str, str] | None = None,
-    coder: str = "imported",
+    coder: str = IMPORTED,
     progress: Progress | None = None,
     stop: Stop | None = None,
     *,
     test: bool = False,
+    classes: Mapping[str, str] | None = None,
     encoding: str = "",
     delimiter: str = "",
     has_header: bool | None = None,
@@ -85,14 +104,20 @@ def import_file(
 
     `columns`: {role: column} for the roles text, id, lang, label, author, date; roles that are not named are
     guessed, a role with "" is not used. Without an id column the id is made from the text. Labels become
-    those of `coder`. `test` marks the file's tweets as test rows. `progress` is told (read, in all), of a text
-    in bytes, else in rows. An import that was stopped or killed is completed by importing the file again.
-    Raises `UserError` where the file is no table.
+    those of `coder`; `classes` has {value: leaf} for values that the codebook does not know. `test` marks the
+    file's tweets as test rows. `progress` is told (read, in all), of a text in bytes, else in rows. An import
+    that was stopped or killed is completed by importing the file again. Raises `UserError` where the file is
+    no table.
     """
     path = Path(path)
     table = open_table(path, encoding, delimiter, has_header)
     used = _columns(table, first_rows(table, 200), study.codebook, dict(columns or {}))
+    classes = dict(classes or {})
+    for leaf in classes.values():
+        if leaf not in study.codebook.leaf_codes:
+            raise UserError(f"The codebook has no class “{leaf}”.", "Choose one of its classes.")
     report = ImportReport(path.name, table.encoding, table.delimiter, table.has_header, used, coder=coder)
+    report.classes = classes
     run = _Run(study, table, used, study.coder(coder) if "label" in used else None, report, test)
     run.begin()
     for number, fields, mistake in table.rows(
@@ -259,7 +284,7 @@ class _Run:
     def _leaf(self, label: str) -> str | None:
         if not label.strip():
             return None
-        leaf = self._study.codebook.find_leaf(label)
+        leaf = self._study.codebook.find_leaf(label) or self._report.classes.get(label.strip())
         if leaf is None:
             self._unknown[label.strip()[:100]] += 1
         return leaf
