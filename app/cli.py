@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from app import __version__, commands
 from app.errors import UserError
+from app.study.import_report import IMPORTED
 from app.terminal import tell_failure
 
 COLUMNS = ("text", "id", "lang", "label", "author", "date")
@@ -76,7 +77,12 @@ def parser() -> argparse.ArgumentParser:
         "--codebook", type=Path, help="a codebook in TOML (default: immigration topic and stance)"
     )
 
-    imports = _add(subcommands, "import", commands.import_tables, "import tweets from CSV files")
+    imports = _add(
+        subcommands,
+        "import",
+        commands.import_tables,
+        "import tweets from CSV, Excel, Parquet or JSON lines files",
+    )
     imports.add_argument("study", type=Path, metavar="STUDY")
     imports.add_argument("files", type=Path, nargs="+", metavar="FILE")
     imports.add_argument(
@@ -86,9 +92,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="text=NAME,id=NAME,…",
         help=f"which column is what: {', '.join(COLUMNS)}",
     )
-    imports.add_argument(
-        "--coder", default="imported", help="whose labels the file holds (default: imported)"
-    )
+    imports.add_argument("--coder", default=IMPORTED, help="whose labels the file holds (default: imported)")
     imports.add_argument("--test", action="store_true", help="these are test rows: never trained on")
 
     merge = _add(subcommands, "merge", commands.merge_copies, "take in copies of a study that come back")

@@ -51,19 +51,22 @@ def new_study(arguments: argparse.Namespace) -> None:
             print(f"Created {study.path} with the classes {', '.join(leaves)}.")
 
 
-def import_tables(arguments: argparse.Namespace) -> None:
-    """Import tables of tweets."""
+def import_tables(arguments: argparse.Namespace) -> int:
+    """Import tables of tweets; a file of which nothing could be taken in is a failure."""
     from app.study import importing
     from app.study.study import Study
     from app.terminal import print_json
 
     reports = []
+    useless = []
     with Study.open(arguments.study) as study:
         for file in arguments.files:
             report = importing.import_file(
                 study, file, columns=arguments.columns or None, coder=arguments.coder, test=arguments.test
             )
             reports.append({"file": str(file)} | report.as_dict())
+            if not report.accepted and not report.duplicates:
+                useless.append(file.name)
             if not arguments.json:
                 print(f"{file.name}: {report.summary()}")
                 for row, reason in report.rejected[:20]:
@@ -72,6 +75,9 @@ def import_tables(arguments: argparse.Namespace) -> None:
                     print(f"  … and {len(report.rejected) - 20} more (--json lists all)")
     if arguments.json:
         print_json({"files": reports})
+    if useless:
+        tell_failure(f"Nothing could be taken in of {', '.join(useless)}.", False, "user")
+    return 1 if useless else 0
 
 
 def merge_copies(arguments: argparse.Namespace) -> None:

@@ -17,6 +17,12 @@ def shape_of(leaf: Leaf) -> str:
     return leaf.shape or DEFAULT_SHAPE
 
 
+def key_of(leaf: Leaf) -> str:
+    """Return the key of a class as it is shown everywhere: as on the keyboard, in capitals."""
+    upper = leaf.key.upper()
+    return upper if len(upper) == 1 else leaf.key
+
+
 class CodebookView(QWidget):
     """All classes, one under the other, with a field that leaves only those in which a word stands."""
 
@@ -68,7 +74,7 @@ class CodebookView(QWidget):
         t = theme.tokens()
         key = (
             f'&nbsp;&nbsp;<span style="background-color:{t.raised}; color:{t.muted}">'
-            f"&nbsp;{html.escape(leaf.key)}&nbsp;</span>"
+            f"&nbsp;{html.escape(key_of(leaf))}&nbsp;</span>"
             if leaf.key
             else ""
         )

@@ -31,6 +31,9 @@ class CoderPanel(QWidget):
         self.name = QLineEdit()
         self.name.setPlaceholderText(self.tr("Name or initials"))
         self.name.setAccessibleName(self.tr("Your name"))
+        self.name.setToolTip(
+            self.tr("Your name, as it stands beside your labels (Enter begins, Esc goes back)")
+        )
         self.name.setMaxLength(100)
         self.button = QPushButton(self.tr("Start labelling"))
         self.button.setProperty("primary", True)

@@ -57,7 +57,7 @@ class ExportDialog(QDialog):
         self.report: exporting.ExportReport | None = None
         self.setWindowTitle(self.tr("Export"))
         self.setMinimumWidth(520)
-        self.notice = Notice()
+        self.notice = Notice(closable=False)
         self.doing = QLabel(self.tr("Writing {name} …").format(name=target.name))
         self.doing.setWordWrap(True)
         self.bar = QProgressBar()

@@ -60,7 +60,7 @@ class ImportDialog(QDialog):
         self.report: ImportReport | None = None
         self.setWindowTitle(self.tr("Import {name}").format(name=path.name))
         self.resize(860, 600)
-        self.notice = Notice()
+        self.notice = Notice(closable=False)
         self.stack = QStackedWidget()
         self.stack.addWidget(self._build_preview())
         self.stack.addWidget(self._build_progress())
@@ -204,9 +204,16 @@ class ImportDialog(QDialog):
         return page
 
     def _show_preview(self, preview: importing.Preview) -> None:
+        kind = {
+            "xlsx": self.tr("Excel workbook, sheet “{sheet}”. Correct what was guessed wrong."),
+            "parquet": self.tr("Parquet file. Correct what was guessed wrong."),
+            "jsonl": self.tr("JSON lines file. Correct what was guessed wrong."),
+        }
         delimiter = {"\t": self.tr("tab"), " ": self.tr("blank")}.get(preview.delimiter, preview.delimiter)
         self.found.setText(
-            self.tr(
+            kind[preview.kind].format(sheet=preview.sheet)
+            if preview.kind in kind
+            else self.tr(
                 "Encoding {encoding}, columns divided by “{delimiter}”. Correct what was guessed wrong."
             ).format(encoding=preview.encoding, delimiter=delimiter)
         )

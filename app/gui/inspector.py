@@ -13,6 +13,7 @@ from app.gui.label_desk import shown_date
 from app.gui.language_names import language_name
 from app.gui.tweet_view import TweetView
 from app.study.codebook import Codebook, Leaf
+from app.study.import_report import IMPORTED
 from app.study.tweets import HistoryEntry, TweetRow
 
 _ROW = 34
@@ -140,7 +141,7 @@ class Inspector(QWidget):
         if entry.undoes:
             did = html.escape(self.tr("taken back to:")) + " " + did
         about = [html.escape(entry.coder)]
-        if entry.imported:
+        if entry.imported and entry.coder != IMPORTED:
             about.append(html.escape(self.tr("imported")))
         if entry.flag:
             about.append(html.escape(self.tr("uncertain")))

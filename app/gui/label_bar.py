@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.gui import theme
+from app.gui.elided import ElidedButton, ElidedChoice, ElidedLabel
 from app.gui.language_names import language_name
+
+_MOST_CODER_WIDTH = 180
+_NARROW = 620
 
 
 class LabelBar(QWidget):
@@ -18,18 +22,17 @@ class LabelBar(QWidget):
 
     def __init__(self, acts: Iterable[QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.language = QComboBox()
+        self.language = ElidedChoice(11)
         self.language.setAccessibleName(self.tr("Language"))
         self.language.setToolTip(self.tr("Label tweets in this language only"))
         self.language.addItem(self.tr("All languages"), "")
         self.language.currentIndexChanged.connect(lambda _: self.language_chosen.emit())
-        self.coder = QToolButton()
-        self.coder.setToolTip(self.tr("Who is labelling; press to change"))
+        self.coder = ElidedButton(_MOST_CODER_WIDTH)
         self.coder.clicked.connect(self.coder_clicked)
-        self.last_act = QLabel()
+        self.last_act = ElidedLabel()
         self.last_act.setProperty("role", "muted")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self.last_act.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        layout = QHBoxLayout()
         layout.setSpacing(theme.SMALL)
         self.buttons: list[QToolButton] = []
         for act in acts:
@@ -41,11 +44,34 @@ class LabelBar(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             self.buttons.append(button)
             layout.addWidget(button)
-        layout.addStretch(1)
-        layout.addWidget(self.last_act)
-        layout.addStretch(1)
+        layout.addWidget(self.last_act, 1)
         layout.addWidget(self.language)
         layout.addWidget(self.coder)
+        self._place = layout.indexOf(self.last_act)
+        self._row = layout
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(theme.TIGHT)
+        self._rows.addLayout(layout)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = event.size().width() < _NARROW
+        if narrow == (self._row.indexOf(self.last_act) < 0):
+            return
+        # What was done last is not cut down to a letter: it gets a line of its own.
+        if narrow:
+            self._row.removeWidget(self.last_act)
+            self._row.insertStretch(self._place, 1)
+            self._rows.addWidget(self.last_act)
+        else:
+            self._rows.removeWidget(self.last_act)
+            self._row.takeAt(self._place)
+            self._row.insertWidget(self._place, self.last_act, 1)
+
+    def controls(self) -> list[QWidget]:
+        """Return what can be used, from left to right."""
+        return [*self.buttons, self.language, self.coder]
 
     def show_work(self, at_work: bool, coder: str) -> None:
         """Show the controls that make sense now."""
@@ -53,6 +79,7 @@ class LabelBar(QWidget):
             control.setVisible(at_work)
         self.coder.setText(coder)
         self.coder.setAccessibleName(self.tr("Labelling as {coder}").format(coder=coder))
+        self.coder.setToolTip(self.tr("{coder} is labelling; press to change").format(coder=coder))
         self.coder.setVisible(bool(coder))
 
     def show_languages(self, codes: Iterable[str]) -> None:

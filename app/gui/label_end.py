@@ -5,12 +5,13 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui.empty_state import EmptyState
 
-_ALL_LANGUAGES = "all languages"
+_ALL_LANGUAGES, _IMPORT = "all languages", "import"
 
 
 class LabelEnd(EmptyState):
     """No tweets yet, all labelled in one language, or all labelled."""
 
+    import_wanted = Signal()
     page_wanted = Signal(str)
     all_languages_wanted = Signal()
 
@@ -25,12 +26,14 @@ class LabelEnd(EmptyState):
             self._show(
                 self.tr("There are no tweets to label yet. Import tweets to begin."),
                 self.tr("Import tweets"),
-                "study",
+                self.tr("Choose a table of tweets (Ctrl+I)"),
+                _IMPORT,
             )
         elif language:
             self._show(
                 self.tr("All tweets in this language are labelled. Go on with the other languages."),
                 self.tr("Show all languages"),
+                self.tr("Label tweets in all languages"),
                 _ALL_LANGUAGES,
             )
         else:
@@ -39,18 +42,21 @@ class LabelEnd(EmptyState):
                     "All tweets are labelled. Train a model on them; then it can classify what you import later."
                 ),
                 self.tr("Train a model"),
+                self.tr("Go to the page that trains models"),
                 "train",
             )
 
-    def _show(self, text: str, button: str, wanted: str) -> None:
+    def _show(self, text: str, button: str, tip: str, wanted: str) -> None:
         self.say(text)
         self.button.setText(button)
         self.button.setAccessibleName(button)
-        self.button.setToolTip(button)
+        self.button.setToolTip(tip)
         self._wanted = wanted
 
     def _go_on(self) -> None:
         if self._wanted == _ALL_LANGUAGES:
             self.all_languages_wanted.emit()
+        elif self._wanted == _IMPORT:
+            self.import_wanted.emit()
         else:
             self.page_wanted.emit(self._wanted)

@@ -8,7 +8,8 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from app.gui import theme
-from app.gui.page import make_action
+from app.gui.codebook_view import key_of
+from app.gui.page import make_action, with_key
 from app.study.codebook import Leaf
 
 
@@ -18,14 +19,16 @@ class LabelKeys:
     def __init__(self, page: QWidget) -> None:
         self._page = page
         self._leaves: list[QAction] = []
-        self._acts: list[tuple[QAction, tuple[str, ...]]] = []
+        self._acts: list[tuple[QAction, tuple[str, ...], str]] = []
 
-    def add(self, text: str, keys: tuple[str, ...], run: Callable[[], object], icon: str = "") -> QAction:
-        """Add an act with its keys, the first of which is shown."""
+    def add(
+        self, text: str, keys: tuple[str, ...], run: Callable[[], object], icon: str = "", spare: str = ""
+    ) -> QAction:
+        """Add an act with its keys, the first of which is shown; `spare` is its key where classes have all others."""
         action = make_action(self._page, text, keys[0], run, icon=icon)
         action.setShortcuts([QKeySequence(key) for key in keys])
         action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._acts.append((action, keys))
+        self._acts.append((action, keys, spare))
         return action
 
     def show_leaves(self, leaves: Iterable[Leaf], name: str, run: Callable[[str], object]) -> None:
@@ -37,15 +40,17 @@ class LabelKeys:
         taken = set()
         for leaf in leaves:
             action = make_action(
-                self._page, name.format(name=leaf.name), leaf.key.upper(), partial(run, leaf.code)
+                self._page, name.format(name=leaf.name), key_of(leaf), partial(run, leaf.code)
             )
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             # A key held down must not label a hundred tweets.
             action.setAutoRepeat(False)
             self._leaves.append(action)
             taken.add(leaf.key.casefold())
-        for action, keys in self._acts:
-            action.setShortcuts([QKeySequence(key) for key in keys if key.casefold() not in taken])
+        for action, keys, spare in self._acts:
+            free = [key for key in keys if key.casefold() not in taken] or [spare]
+            action.setShortcuts([QKeySequence(key) for key in free])
+            action.setToolTip(with_key(action.text(), action))
 
     def enable_leaves(self, enabled: bool) -> None:
         """Let the classes' keys work, or not."""
@@ -54,7 +59,7 @@ class LabelKeys:
 
     def refresh_icons(self) -> None:
         """Draw the icons in the colours in use."""
-        for action, _ in self._acts:
+        for action, _, _ in self._acts:
             name = action.property("icon_name")
             if name:
                 action.setIcon(theme.icon(name))

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
@@ -14,8 +15,10 @@ from app.gui.codebook_view import shape_of
 from app.gui.coder_panel import CoderPanel
 from app.gui.label_bar import LabelBar
 from app.gui.label_desk import LabelDesk
+from app.gui.label_drafts import LabelDrafts
 from app.gui.label_end import LabelEnd
 from app.gui.label_keys import LabelKeys
+from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_side import LabelSide
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page
@@ -27,9 +30,6 @@ from app.study.tweets import TweetRow
 
 # The rail and other pages need not count again at each key.
 _TELL_MILLISECONDS = 1000
-
-# What is read on a worker: the coder's queue, how far labelling is, all languages.
-_Queue = tuple[Labelling | None, Progress, dict[str, tuple[int, int]]]
 
 
 class LabelPage(Page):
@@ -52,6 +52,7 @@ class LabelPage(Page):
         self._turn = 0
         self._shown_at = 0.0
         self._telling = False
+        self._drafts = LabelDrafts()
         self._keys = LabelKeys(self)
         self._tell_later = QTimer(self)
         self._tell_later.setSingleShot(True)
@@ -91,6 +92,7 @@ class LabelPage(Page):
         if self._tell_later.isActive():
             self._tell_labels()
         self.labelling = self.row = self._progress = None
+        self._drafts.forget()
         self._show_nothing()
 
     def study_changed(self, what: set[str]) -> None:
@@ -107,16 +109,11 @@ class LabelPage(Page):
         if name == self.coder and self.labelling is not None:
             self._leave()
             return
+        self._let_go()
         self.coder = name
-        self.row = None
+        # What was said of the other coder's last label is not this one's to take back.
+        self._say("")
         self._begin()
-
-    def state_text(self) -> str:
-        """The share that is labelled."""
-        if self._progress is None or not self._progress.total:
-            return ""
-        share = 100 * self._progress.labelled // self._progress.total
-        return "✓" if share == 100 else f"{share} %"
 
     # The coder's acts
 
@@ -130,10 +127,11 @@ class LabelPage(Page):
         labelling, row = self.labelling, self.row
         if labelling is None or row is None or self.study is None:
             return
-        note, flag = self.desk.note.text().strip(), self.desk.flag.isChecked()
+        remark = self.desk.remark()
         seconds = round(time.monotonic() - self._shown_at, 3)
         with self._errors_told():
-            following = labelling.label(leaf, seconds=seconds, note=note, flag=flag)
+            following = labelling.label(leaf, seconds=seconds, note=remark.note, flag=remark.flag)
+            self._let_go()
             self._say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self._named(leaf)))
             self._after(following, changed=True)
 
@@ -206,31 +204,26 @@ class LabelPage(Page):
     # What is shown
 
     def _begin(self, keep: bool = False) -> None:
-        """Read the queue on a worker: in a large study, counting takes a moment. The tweet in sight may stay."""
+        """Read the queue on a worker. The tweet in sight may stay."""
         self._turn += 1
         turn, study, coder, language = self._turn, self.study, self.coder, self.bar.chosen_language()
         if study is None:
             return
         if not keep:
             self.labelling = None
+        run_in_worker(
+            lambda: read_queue(study, coder, language),
+            lambda found: self._take(turn, found),
+            self._tell,
+            self,
+        )
 
-        def read() -> _Queue:
-            languages = tweets.languages(study)
-            if not coder:
-                done, total = (sum(pair[i] for pair in languages.values()) for i in (0, 1))
-                return None, Progress(done, total, {}, languages), languages
-            labelling = Labelling(study, coder, language)
-            labelling.current()
-            return labelling, labelling.progress(), languages
-
-        run_in_worker(read, lambda found: self._take(turn, found), self._tell, self)
-
-    def _take(self, turn: int, found: _Queue) -> None:
+    def _take(self, turn: int, found: LabelQueue) -> None:
         if turn != self._turn:
             return
-        labelling, self._progress, languages = found
-        self.labelling = labelling
-        self.bar.show_languages(languages)
+        labelling = self.labelling = found.labelling
+        self._progress = found.progress
+        self.bar.show_languages(found.languages)
         self.state_changed.emit()
         if labelling is None:
             self._show_nothing()
@@ -246,6 +239,8 @@ class LabelPage(Page):
         self.notice.clear()
         self._progress = self.labelling.progress()
         kept = self.row is not None and row is not None and self.row.id == row.id and keep_note
+        if not kept:
+            self._let_go()
         self.row = row
         if row is None:
             self._show_nothing()
@@ -258,7 +253,7 @@ class LabelPage(Page):
         leaves, coder = self.study.codebook.leaves, self.labelling.coder.name
         self.side.progress.show_progress(self._progress, leaves, coder)
         self._show_controls()
-        self.tweet_selected.emit(row)
+        self.act_done.emit()
         if changed and not self._tell_later.isActive():
             self._tell_later.start()
 
@@ -266,8 +261,15 @@ class LabelPage(Page):
         assert self.labelling is not None and self.study is not None
         coder = self.labelling.coder.name
         own = coder in dict(row.labels)
-        self.desk.show_tweet(row, coder, tweets.history(self.study, row.id) if own else [])
+        history = tweets.history(self.study, row.id) if own else []
+        self.desk.show_tweet(row, coder, history, self._drafts.of(coder, row.id))
         self._shown_at = time.monotonic()
+
+    def _let_go(self) -> None:
+        """Keep what was typed beside the tweet in sight, which is about to go."""
+        if self.row is not None and self.coder:
+            self._drafts.keep(self.coder, self.row.id, self.desk.remark(), self.desk.saved)
+        self.row = None
 
     def _show_nothing(self) -> None:
         """Show why there is no tweet, and what to do next."""
@@ -284,11 +286,13 @@ class LabelPage(Page):
             self.stack.setCurrentWidget(self.end)
 
     def _show_controls(self) -> None:
-        at_work = self.labelling is not None and self.row is not None
+        shown = self.stack.currentWidget()
+        # A tweet that is hidden behind the question who labels must not be labelled.
+        at_work = self.labelling is not None and self.row is not None and shown is self.desk
         self._keys.enable_leaves(at_work)
         for action in (self.skip_action, self.note_action, self.flag_action, self.clear_action):
             action.setEnabled(at_work)
-        self.back_action.setEnabled(self.labelling is not None)
+        self.back_action.setEnabled(self.labelling is not None and shown in (self.desk, self.end))
         self.side.setVisible(self._progress is not None and bool(self._progress.total))
         self.side.progress.setVisible(self.labelling is not None)
         self.bar.show_work(self.labelling is not None, self.coder)
@@ -298,9 +302,18 @@ class LabelPage(Page):
         self.side.codebook.show_codebook(self.study.codebook)
         self.desk.leaves.show_codebook(self.study.codebook)
         self._keys.show_leaves(self.study.codebook.leaves, self.tr("Label “{name}”"), self.label)
+        self.desk.show_keys(self.note_action, self.flag_action)
+        self._order_fields()
+
+    def _order_fields(self) -> None:
+        """Let Tab go from the tweet to its classes first: the codebook beside them is looked up, not gone through."""
+        classes = self.desk.leaves.buttons.values()
+        order = [*self.bar.controls(), *classes, self.desk.note, self.desk.flag, self.side.codebook.filter]
+        for one, other in pairwise(order):
+            self.setTabOrder(one, other)
 
     def _choose_language(self) -> None:
-        self.row = None
+        self._let_go()
         self._begin()
         self.setFocus()
 
@@ -313,7 +326,8 @@ class LabelPage(Page):
         self.coder_panel.ask(self.coder)
 
     def _leave(self) -> None:
-        """Go back from the note, or from the question who labels, to the tweet."""
+        """Go back from the note, or from the question who labels, to the tweet; a notice goes, too."""
+        self.notice.clear()
         if self.row is not None and self.labelling is not None:
             self.stack.setCurrentWidget(self.desk)
         self.setFocus()
@@ -353,8 +367,6 @@ class LabelPage(Page):
         # The time before another page is not the time this tweet took.
         self._shown_at = time.monotonic()
         self.setFocus()
-        if self.row is not None:
-            self.tweet_selected.emit(self.row)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -373,8 +385,11 @@ class LabelPage(Page):
         add = self._keys.add
         self.back_action = add(self.tr("Back"), ("Backspace", "Left"), self.back, "back")
         self.skip_action = add(self.tr("Skip"), ("Space", "S"), self.skip, "skip")
-        self.note_action = add(self.tr("Write a note"), ("N",), self.desk.note.setFocus)
-        self.flag_action = add(self.tr("Mark as uncertain"), ("F",), self.desk.flag.toggle)
+        # The spare keys are none that a field of text has a use for: they work while one types a note, too.
+        self.note_action = add(self.tr("Write a note"), ("N",), self.desk.note.setFocus, spare="Ctrl+Shift+N")
+        self.flag_action = add(
+            self.tr("Mark as uncertain"), ("F",), self.desk.flag.toggle, spare="Ctrl+Shift+F"
+        )
         self.clear_action = add(self.tr("Take the label off"), ("Delete",), self.clear_label)
         add(self.tr("Leave the field"), ("Esc",), self._leave)
         self.desk.note.returnPressed.connect(self._leave)
@@ -382,9 +397,11 @@ class LabelPage(Page):
     def _lay_out(self) -> None:
         self.blank = QWidget()
         self.end = LabelEnd()
+        self.end.import_wanted.connect(self.import_wanted)
         self.end.page_wanted.connect(self.page_wanted)
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()
+        self.stack.currentChanged.connect(lambda _: self._show_controls())
         for shown in (self.blank, self.desk, self.coder_panel, self.end):
             self.stack.addWidget(shown)
         left = QVBoxLayout()

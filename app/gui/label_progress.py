@@ -11,7 +11,8 @@ from app.study.codebook import Leaf
 from app.study.labelling import Progress
 
 _ROW = 26
-_MOST_HEIGHT = 5 * _ROW
+# Of the height at the side: what is left is the codebook's.
+_CLASSES_SHARE, _LANGUAGES_SHARE = 0.28, 0.18
 
 
 class _Rows(QWidget):
@@ -81,20 +82,19 @@ class LabelProgress(QWidget):
         self.bar.setAccessibleName(self.tr("Labelled tweets"))
         self.classes = _Rows(self.tr("Labels by class"))
         self.languages = _Rows(self.tr("Labels by language"))
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(self.languages)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll = scroll
+        self._room = 800
+        self._lists = [
+            (self.classes, _scrolled(self.classes), _CLASSES_SHARE),
+            (self.languages, _scrolled(self.languages), _LANGUAGES_SHARE),
+        ]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SMALL)
         layout.addWidget(self.text)
         layout.addWidget(self.bar)
         layout.addWidget(self.mine)
-        layout.addWidget(self.classes)
-        layout.addWidget(scroll)
+        for _, scroll, _ in self._lists:
+            layout.addWidget(scroll)
 
     def show_progress(self, progress: Progress, leaves: tuple[Leaf, ...], coder: str) -> None:
         """Show how far the coder and all coders are."""
@@ -136,4 +136,19 @@ class LabelProgress(QWidget):
                 for code, (done, total) in progress.per_language.items()
             ]
         )
-        self._scroll.setFixedHeight(min(self.languages.height(), _MOST_HEIGHT))
+        self.fit(self._room)
+
+    def fit(self, room: int) -> None:
+        """Show as many rows of each list as their shares of the room at the side hold; the rest is scrolled."""
+        self._room = room
+        for rows, scroll, share in self._lists:
+            scroll.setFixedHeight(min(rows.height(), max(3, int(share * room) // _ROW) * _ROW))
+
+
+def _scrolled(rows: _Rows) -> QScrollArea:
+    scroll = QScrollArea()
+    scroll.setWidgetResizable(True)
+    scroll.setWidget(rows)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return scroll

@@ -1,5 +1,6 @@
 """What stays in sight beside the tweet: how far labelling is, and the codebook."""
 
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from app.gui import theme
@@ -22,3 +23,7 @@ class LabelSide(QFrame):
         layout.setSpacing(theme.LARGE)
         layout.addWidget(self.progress)
         layout.addWidget(self.codebook, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.progress.fit(event.size().height())

@@ -1,32 +1,36 @@
 """The classes as buttons: sign, name and key, the colour as a line at the side."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QSizePolicy, QWidget
 
 from app.gui import theme
-from app.gui.codebook_view import shape_of
+from app.gui.codebook_view import key_of, shape_of
+from app.gui.leaf_names import in_lines
 from app.study.codebook import Codebook, Leaf
 
-_HEIGHT = 52
+_HEIGHT, _LOW_HEIGHT = 52, 38
 _IN_A_ROW = 5
+# From so many classes on the buttons are low: the tweet needs the room.
+MANY = 10
 
 
 class LeafButton(QAbstractButton):
-    """One class. It is checked where the tweet in sight has its label."""
+    """One class. It is checked where the tweet in sight has its label. A low one has its name in two lines."""
 
-    def __init__(self, leaf: Leaf, parent: QWidget | None = None) -> None:
+    def __init__(self, leaf: Leaf, low: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.leaf = leaf
+        self.low = low
         self.setCheckable(True)
         self.setText(leaf.name)
         self.setAccessibleName(leaf.name)
         self.setAccessibleDescription(leaf.definition)
-        self.setToolTip(self.tr("Label it “{name}” ({key})").format(name=leaf.name, key=leaf.key))
+        self.setToolTip(self.tr("Label it “{name}” ({key})").format(name=leaf.name, key=key_of(leaf)))
         # Not taken by a click: Space after a click shall still skip.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
 
     def nextCheckState(self) -> None:
@@ -44,12 +48,37 @@ class LeafButton(QAbstractButton):
         return super().event(event)
 
     def sizeHint(self) -> QSize:
-        metrics = self.fontMetrics()
-        width = metrics.horizontalAdvance(self.text()) * 1.2 + 3 * metrics.height() + 2 * theme.LARGE
-        return QSize(int(width), _HEIGHT)
+        return QSize(160, _LOW_HEIGHT if self.low else _HEIGHT)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(96, _HEIGHT)
+        return self.sizeHint()
+
+    def names_in(self, width: int) -> list[str]:
+        """Return the lines in which the name is shown in a button of this width, the last cut off by "…"."""
+        return in_lines(self.text(), QFontMetrics(self._font()), width - self._beside(), 2 if self.low else 1)
+
+    def _font(self) -> QFont:
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() * (0.9 if self.low else 1.15))
+        font.setWeight(QFont.Weight.DemiBold)
+        return font
+
+    def _margin(self) -> int:
+        return theme.MEDIUM if self.low else theme.LARGE
+
+    def _sign(self) -> int:
+        return QFontMetrics(self._font()).horizontalAdvance(shape_of(self.leaf)) + (
+            theme.TIGHT if self.low else theme.SMALL
+        )
+
+    def _cap(self) -> int:
+        if not self.leaf.key:
+            return 0
+        return max(18 if self.low else 22, self.fontMetrics().horizontalAdvance(key_of(self.leaf)) + 12)
+
+    def _beside(self) -> int:
+        """Return the width that is not the name's: margins, the sign, the key."""
+        return self._margin() + self._sign() + theme.TIGHT + self._cap() + theme.SMALL + 2
 
     def paintEvent(self, event: QPaintEvent) -> None:
         t = theme.tokens()
@@ -70,49 +99,57 @@ class LeafButton(QAbstractButton):
         painter.drawRoundedRect(box, 8, 8)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
-        painter.drawRoundedRect(QRectF(box.left() + 5, box.top() + 10, 4, box.height() - 20), 2, 2)
+        inset = 8 if self.low else 10
+        painter.drawRoundedRect(QRectF(box.left() + 4, box.top() + inset, 4, box.height() - 2 * inset), 2, 2)
         self._paint_words(painter, box, colour)
 
     def _paint_words(self, painter: QPainter, box: QRectF, colour: QColor) -> None:
         t = theme.tokens()
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        font = self.font()
-        font.setPointSizeF(font.pointSizeF() * 1.15)
-        font.setWeight(font.Weight.DemiBold)
-        painter.setFont(font)
-        sign = painter.fontMetrics().horizontalAdvance(shape_of(self.leaf)) + theme.SMALL
-        cap = 0.0
-        if self.leaf.key:
-            cap = max(22.0, self.fontMetrics().horizontalAdvance(self.leaf.key.upper()) + 12.0)
-        left = box.left() + theme.LARGE
+        painter.setFont(self._font())
+        left = float(self._margin())
         painter.setPen(colour)
-        painter.drawText(QRectF(left, box.top(), sign, box.height()), middle, shape_of(self.leaf))
+        painter.drawText(QRectF(left, box.top(), self._sign(), box.height()), middle, shape_of(self.leaf))
         painter.setPen(QColor(t.text if self.isEnabled() else t.muted))
-        room = QRectF(left + sign, box.top(), box.right() - cap - theme.LARGE - left - sign, box.height())
-        name = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, int(room.width()))
-        painter.drawText(room, middle, name)
+        lines = self.names_in(self.width())
+        left += self._sign()
+        room = QRectF(left, 0, self.width() - self._beside() - self._margin() + left, 0)
+        # Lines of a low button stand closer than the font asks for; names have no second storey.
+        pitch = painter.fontMetrics().height() * (0.9 if len(lines) > 1 else 1.0)
+        top = box.center().y() - pitch * len(lines) / 2
+        for number, line in enumerate(lines):
+            room.setRect(left, top + number * pitch, self.width() - left, pitch)
+            painter.drawText(room, middle, line)
         if not self.leaf.key:
             return
         painter.setFont(self.font())
-        key = QRectF(box.right() - cap - theme.MEDIUM + 2, box.center().y() - 11, cap, 22)
+        high = 20 if self.low else 22
+        key = QRectF(
+            box.right() - self._cap() - theme.SMALL + 2, box.center().y() - high / 2, self._cap(), high
+        )
         painter.setPen(QPen(QColor(t.line), 1))
         painter.setBrush(QColor(t.raised))
         painter.drawRoundedRect(key, 4, 4)
         painter.setPen(QColor(t.muted))
-        painter.drawText(key, Qt.AlignmentFlag.AlignCenter, self.leaf.key.upper())
+        painter.drawText(key, Qt.AlignmentFlag.AlignCenter, key_of(self.leaf))
 
 
 class LeafButtons(QWidget):
-    """All classes in a row, in several where there are many. `chosen` gives the code of the one pressed."""
+    """All classes in rows of equal buttons, as many in a row as show their names.
+
+    `chosen` gives the code of the one pressed; `arranged` says that the rows are others now.
+    """
 
     chosen = Signal(str)
+    arranged = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.buttons: dict[str, LeafButton] = {}
+        self.in_a_row = 0
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(theme.SMALL)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
     def show_codebook(self, codebook: Codebook) -> None:
         """Show the classes of a codebook."""
@@ -120,13 +157,48 @@ class LeafButtons(QWidget):
             self._grid.removeWidget(button)
             button.deleteLater()
         self.buttons = {}
-        for place, leaf in enumerate(codebook.leaves):
-            button = LeafButton(leaf)
+        self.in_a_row = 0
+        low = len(codebook.leaves) >= MANY
+        self._grid.setSpacing(theme.TIGHT if low else theme.SMALL)
+        for leaf in codebook.leaves:
+            button = LeafButton(leaf, low, self)
             button.clicked.connect(lambda _=False, code=leaf.code: self.chosen.emit(code))
-            self._grid.addWidget(button, place // _IN_A_ROW, place % _IN_A_ROW)
             self.buttons[leaf.code] = button
+        self._arrange()
 
     def show_label(self, leaf: str | None) -> None:
         """Check the class that the tweet in sight has; None for none."""
         for code, button in self.buttons.items():
             button.setChecked(code == leaf)
+
+    def full_height(self) -> int:
+        """Return the height that shows all rows."""
+        return self._grid.sizeHint().height()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Put the buttons into rows. Two rows that are even look better than a full one and a rest."""
+        number = len(self.buttons)
+        wanted = self._fitting()
+        if not number or wanted == self.in_a_row:
+            return
+        for column in range(self._grid.columnCount()):
+            self._grid.setColumnStretch(column, 0)
+        for place, button in enumerate(self.buttons.values()):
+            self._grid.addWidget(button, place // wanted, place % wanted)
+        for column in range(wanted):
+            self._grid.setColumnStretch(column, 1)
+        self.in_a_row = wanted
+        self.arranged.emit()
+
+    def _fitting(self) -> int:
+        number = len(self.buttons)
+        for in_a_row in range(min(number, _IN_A_ROW), 1, -1):
+            width = (self.width() - (in_a_row - 1) * self._grid.spacing()) // in_a_row
+            if not any(line.endswith("…") for b in self.buttons.values() for line in b.names_in(width)):
+                rows = -(-number // in_a_row)
+                return -(-number // rows)
+        return min(number, 2)

@@ -34,8 +34,9 @@ from app.jobs.worker import run_in_worker, wait_for_workers
 from app.settings import Settings
 from app.study import tweets
 from app.study.codebook import Codebook
+from app.study.source_table import ENDINGS
 from app.study.study import SUFFIX, Study
-from app.study.tweets import TweetRow
+from app.study.tweets import HistoryEntry, TweetRow
 
 
 class MainWindow(QMainWindow):
@@ -48,6 +49,7 @@ class MainWindow(QMainWindow):
         self.area: StudyArea | None = None
         self.jobs = JobList(self)
         self._making_sample = False
+        self._inspected: int | None = None
         self.setWindowTitle("StanceDesk")
         self.setMinimumSize(960, 640)
         self.setAcceptDrops(True)
@@ -92,6 +94,7 @@ class MainWindow(QMainWindow):
     def new_study(self, path: Path, codebook: Codebook | None = None) -> bool:
         """Create a study and open it; tell kindly where that cannot be."""
         path = path if path.suffix else path.with_name(path.name + SUFFIX)
+        self._clear_notices()
         try:
             # A file of that name was confirmed in the dialog as one to replace, but a study is never deleted.
             Study.create(path, codebook).close()
@@ -110,6 +113,12 @@ class MainWindow(QMainWindow):
 
     def open_study(self, path: Path) -> bool:
         """Open a study in place of the one that is open; tell kindly where it cannot be opened."""
+        self._clear_notices()
+        if self.study is not None and path.exists() and path.samefile(self.study.path):
+            # To open it anew would lose what is typed and not saved, and the page that is shown.
+            self.raise_()
+            self.activateWindow()
+            return True
         try:
             study = Study.open(path)
         except UserError as error:
@@ -119,9 +128,8 @@ class MainWindow(QMainWindow):
             study.close()
             return False
         self.study = study
-        self.welcome.notice.clear()
         self.area = StudyArea(study, self.jobs, self.settings)
-        self.area.study_page.import_wanted.connect(self.ask_import)
+        self.area.import_wanted.connect(self.ask_import)
         self.area.study_page.export_wanted.connect(self.ask_export)
         self.area.tweet_selected.connect(self._inspect)
         self.area.page_shown.connect(self._page_shown)
@@ -227,7 +235,7 @@ class MainWindow(QMainWindow):
             self,
             self.tr("Import tweets"),
             str(self.study.path.parent),
-            self.tr("Tables (*.csv *.tsv *.txt);;All files (*)"),
+            self.tr("Tables ({endings});;All files (*)").format(endings=" ".join(f"*{e}" for e in ENDINGS)),
         )
         if name:
             self.import_table(Path(name))
@@ -236,6 +244,7 @@ class MainWindow(QMainWindow):
         """Open the import dialog on a table."""
         if self.study is None:
             return None
+        self._clear_notices()
         dialog = ImportDialog(self.study, table, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.finished.connect(lambda _: self._study_changed({"tweets", "labels"}))
@@ -254,6 +263,7 @@ class MainWindow(QMainWindow):
         """Write the study to a file, with progress."""
         if self.study is None:
             return None
+        self._clear_notices()
         dialog = ExportDialog(self.study, path, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
@@ -319,18 +329,20 @@ class MainWindow(QMainWindow):
             self.settings.inspector = shown
 
     def _inspect(self, row: TweetRow | None) -> None:
-        if self.study is None:
-            return
-        if row is None:
-            self.inspector.show_codebook(self.study.codebook)
-            return
         study = self.study
-        run_in_worker(
-            lambda: tweets.history(study, row.id),
-            lambda history: self.inspector.show_tweet(row, history, study.codebook),
-            self._tell_error,
-            self,
-        )
+        if study is None:
+            return
+        self._inspected = None if row is None else row.id
+        if row is None:
+            self.inspector.show_codebook(study.codebook)
+            return
+
+        def show(history: list[HistoryEntry]) -> None:
+            # Another tweet, or none, may have been selected while this one was read.
+            if self._inspected == row.id and self.study is study:
+                self.inspector.show_tweet(row, history, study.codebook)
+
+        run_in_worker(lambda: tweets.history(study, row.id), show, self._tell_error, self)
 
     def undo(self) -> None:
         """Take back the last act of the page in sight, else the last label: Ctrl+Z always undoes.
@@ -415,6 +427,12 @@ class MainWindow(QMainWindow):
             return
         self.area.study_page.notice.tell(Tone.ERROR, error.message, error.next_step)
         self.area.show_page("study")
+
+    def _clear_notices(self) -> None:
+        """What an earlier act could not do is old news once another begins."""
+        self.welcome.notice.clear()
+        if self.area is not None:
+            self.area.study_page.notice.clear()
 
     def _tell_error(self, error: Exception) -> None:
         if not isinstance(error, UserError):

@@ -2,8 +2,9 @@
 
 from enum import Enum
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
 from app.gui.fold import Fold
 
@@ -21,10 +22,15 @@ _SIGNS = {Tone.INFO: "ⓘ", Tone.GOOD: "✓", Tone.WARNING: "⚠", Tone.ERROR: "
 
 
 class Notice(QFrame):
-    """A sign, a sentence, the next step and, folded away, the details for a report. Hidden while empty."""
+    """A sign, a sentence, the next step and, folded away, the details for a report. Hidden while empty.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    The user closes it with its button or with Esc. In a dialog it is not closable: there, Esc closes the dialog.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, closable: bool = True) -> None:
         super().__init__(parent)
+        self._closable = closable
+        self._watched: QWidget | None = None
         self.setObjectName("notice")
         self._sign = QLabel()
         self._sign.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -38,6 +44,12 @@ class Notice(QFrame):
         self._fold = Fold(
             self.tr("Details"), self.tr("Show the details, to copy them for a report"), self._detail
         )
+        self.close_button = QToolButton()
+        self.close_button.setText("✕")
+        self.close_button.setAccessibleName(self.tr("Close this notice"))
+        self.close_button.setToolTip(self.tr("Close this notice (Esc)"))
+        self.close_button.setVisible(closable)
+        self.close_button.clicked.connect(self.clear)
         right = QVBoxLayout()
         right.setSpacing(4)
         right.addWidget(self._text)
@@ -47,6 +59,7 @@ class Notice(QFrame):
         layout.setSpacing(8)
         layout.addWidget(self._sign)
         layout.addLayout(right, 1)
+        layout.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         self.tone = Tone.INFO
         self.clear()
 
@@ -72,3 +85,27 @@ class Notice(QFrame):
     def clear(self) -> None:
         """Say nothing."""
         self.tell(Tone.INFO, "")
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        # A key that no widget and no act has a use for comes to the window in the end.
+        if self._closable and self._watched is None:
+            self._watched = self.window()
+            self._watched.installEventFilter(self)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if self._watched is not None:
+            self._watched.removeEventFilter(self)
+            self._watched = None
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Close with Esc while it is shown."""
+        if (
+            event.type() == QEvent.Type.KeyPress
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+        ):
+            self.clear()
+            return True
+        return super().eventFilter(watched, event)

@@ -14,8 +14,9 @@ class Page(QWidget):
     """One step of the work. The window shows it, tells it of the study, and asks for its state.
 
     Signals: `study_touched` names what this page changed in the study ("tweets", "labels", "predictions",
-    "models", "runs"); `page_wanted` asks the window to show the page of that key; `tweet_selected` gives a
-    `TweetRow`, or None, to the inspector; `state_changed` asks the rail to look again.
+    "models", "runs"); `page_wanted` asks the window to show the page of that key; `state_changed` asks the
+    rail to look again; `act_done` says that this page may have another act to undo or redo now;
+    `import_wanted` asks the window to let the user choose a table of tweets.
     """
 
     key = ""
@@ -23,8 +24,9 @@ class Page(QWidget):
 
     study_touched = Signal(set)
     page_wanted = Signal(str)
-    tweet_selected = Signal(object)
     state_changed = Signal()
+    act_done = Signal()
+    import_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,10 +47,6 @@ class Page(QWidget):
 
     def study_changed(self, what: set[str]) -> None:
         """Look again at what changed; the page decides whether that concerns it."""
-
-    def state_text(self) -> str:
-        """Return the state shown in the rail: a count, a tick, a dot; short."""
-        return ""
 
     def shortcuts(self) -> Sequence[QAction]:
         """Return the page's actions, for the overview of keys (F1)."""
@@ -85,9 +83,7 @@ def make_action(
     action = QAction(text, owner)
     sequence = QKeySequence(key)
     action.setShortcut(sequence)
-    name = text.replace("&", "").rstrip(" …")
-    shown = sequence.toString(QKeySequence.SequenceFormat.NativeText)
-    action.setToolTip(f"{tip or name} ({shown})" if shown else tip or name)
+    action.setToolTip(with_key(tip or text.replace("&", "").rstrip(" …"), action))
     action.setCheckable(checkable)
     if icon:
         action.setIcon(theme.icon(icon))
@@ -98,3 +94,9 @@ def make_action(
         action.triggered.connect(lambda _=False: run())
     owner.addAction(action)
     return action
+
+
+def with_key(text: str, action: QAction) -> str:
+    """Return a text followed by the key that an action has now, in brackets; the text alone where it has none."""
+    shown = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    return f"{text} ({shown})" if shown else text

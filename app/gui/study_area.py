@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui import theme
+from app.gui import figures, theme
 from app.gui.agreement_page import AgreementPage
 from app.gui.classify_page import ClassifyPage
 from app.gui.job_strip import JobStrip
@@ -46,6 +46,7 @@ class StudyArea(QWidget):
     """The pages of one study, from its opening to its closing."""
 
     page_shown = Signal(object)
+    import_wanted = Signal()
     tweet_selected = Signal(object)
     undo_changed = Signal()
 
@@ -58,10 +59,10 @@ class StudyArea(QWidget):
         self.study_page = StudyPage()
         self.label_page = LabelPage()
         self.label_page.set_coder(settings.coder)
-        # Each act of the coder shows a tweet anew; only then can undo and redo have changed.
-        self.label_page.tweet_selected.connect(lambda _: self.undo_changed.emit())
         tweets_page = TweetsPage()
         tweets_page.label_wanted.connect(self.label_page.show_tweet)
+        # The inspector follows the table of tweets and nothing else: it must never show another tweet.
+        tweets_page.tweet_selected.connect(self.tweet_selected)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
@@ -153,7 +154,8 @@ class StudyArea(QWidget):
         if isinstance(page, Page):
             page.page_wanted.connect(self.show_page)
             page.study_touched.connect(self.changed)
-            page.tweet_selected.connect(self.tweet_selected)
+            page.act_done.connect(self.undo_changed)
+            page.import_wanted.connect(self.import_wanted)
             page.state_changed.connect(self._refresh_states)
             self.stack.addWidget(page)
             page.study_opened(self.study)
@@ -228,7 +230,7 @@ class StudyArea(QWidget):
         done = counts.tweets > 0
         states = {
             "tweets": _short(counts.tweets) if counts.tweets else "",
-            "label": _CHECK if done and counts.labelled == counts.tweets else _short(counts.labelled),
+            "label": _of(counts.labelled, counts.tweets),
             "models": _short(counts.models) if counts.models else "",
             "classify": _CHECK if done and counts.predicted == counts.tweets else "",
         }
@@ -237,6 +239,13 @@ class StudyArea(QWidget):
                 states[key] = _RUNNING
         for key, label in self.states.items():
             label.setText(states.get(key, ""))
+        labelled = self.tr("{done} of {total} labelled").format(
+            done=figures.count(counts.labelled), total=figures.count(counts.tweets)
+        )
+        self.buttons["label"].setAccessibleDescription(labelled)
+        self.buttons["label"].setToolTip(
+            f"{self.buttons['label'].text()} (Ctrl+{self.keys.index('label') + 1})\n{labelled}"
+        )
 
     def make_page_actions(self, owner: QWidget) -> Sequence[QAction]:
         """Return an action for each page, Ctrl+1 onward."""
@@ -253,6 +262,14 @@ class StudyArea(QWidget):
             group.addAction(action)
             actions.append(action)
         return actions
+
+
+def _of(done: int, total: int) -> str:
+    """Return how much of a whole is done: ``72/144``, where that is too long for the rail ``0.4 %``, or a tick."""
+    if not total or done == total:
+        return _CHECK if total else ""
+    both = f"{done}/{total}"
+    return both if len(both) <= 7 else figures.share(done, total)
 
 
 def _short(number: int) -> str:

@@ -32,7 +32,6 @@ class StudyPage(Page):
     key = "study"
     icon = "study"
 
-    import_wanted = Signal()
     export_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -134,10 +133,6 @@ class StudyPage(Page):
         super().showEvent(event)
         if self._is_stale:
             self._count()
-
-    def state_text(self) -> str:
-        """Nothing: the name of the study stands in the window's title."""
-        return ""
 
     def _count(self) -> None:
         self._is_stale = False

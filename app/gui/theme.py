@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 
 from PySide6.QtCore import QLoggingCategory, Qt
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QIcon, QPalette, QPixmap
@@ -148,11 +149,37 @@ def _arrow(direction: str, colour: str) -> str:
 
 
 def leaf_colour(colour: str) -> QColor:
-    """Return a codebook's colour, lightened where the dark theme would swallow it."""
-    found = QColor(colour or tokens().muted)
-    if is_dark() and found.lightnessF() < 0.6:
-        found.setHslF(max(found.hslHueF(), 0.0), found.hslSaturationF() * 0.85, 0.68)
-    return found
+    """Return a codebook's colour, lightened or darkened until it has a contrast of 3:1 on every ground."""
+    return QColor(_seen(colour or tokens().muted, is_dark()))
+
+
+@cache
+def _seen(colour: str, dark: bool) -> str:
+    found = QColor(colour)
+    hue, saturation, light = max(found.hslHueF(), 0.0), found.hslSaturationF(), found.lightnessF()
+    if dark and light < 0.6:
+        # Colours made for paper are too full on a dark ground.
+        saturation, light = saturation * 0.85, 0.68
+        found.setHslF(hue, saturation, light)
+    t = DARK if dark else LIGHT
+    while min(contrast(found, QColor(ground)) for ground in (t.window, t.surface, t.raised)) < 3.0:
+        light += 0.02 if dark else -0.02
+        found.setHslF(hue, saturation, min(1.0, max(0.0, light)))
+    return found.name()
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """Return the contrast of two colours, 1 to 21, after WCAG 2 (https://www.w3.org/TR/WCAG22/)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: QColor) -> float:
+    def linear(part: float) -> float:
+        return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = (linear(part) for part in (colour.redF(), colour.greenF(), colour.blueF()))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _palette(t: Tokens) -> QPalette:

@@ -92,6 +92,11 @@ class TweetModel(QAbstractTableModel):
         self._pages.move_to_end(page)
         return rows[place] if place < len(rows) else None
 
+    def filled(self) -> set[int]:
+        """Return those of the columns of author and date in which some tweet that was read has something."""
+        rows = [row for page in self._pages.values() for row in page]
+        return {AUTHOR for row in rows if row.author} | {DATE for row in rows if row.created_at}
+
     def _next_turn(self) -> int:
         self._turn += 1
         self._waiting.clear()

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
-from PySide6.QtGui import QResizeEvent, QTextOption
+from PySide6.QtGui import QResizeEvent, QTextBlockFormat, QTextCursor, QTextOption
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
 from app.gui import theme
@@ -20,6 +20,9 @@ _SPECIAL = re.compile(
     r"|(?P<tag>(?<!\w)[#＃][^\s#＃@.,;:!?()\[\]{}<>\"'“”«»،؛؟。、！？…]+)"
 )
 
+
+# The height of a line, in heights of the base font.
+_PITCH, _ARABIC_PITCH = 1.12, 1.3
 
 # Unicode's isolates: a run of the other direction, or of its own, that what stands around it does not reach.
 _LEFT_TO_RIGHT, _BY_ITSELF, _END = "\u2066", "\u2068", "\u2069"
@@ -93,6 +96,10 @@ def _mixes_directions(text: str) -> bool:
     )
 
 
+def _has_arabic(text: str) -> bool:
+    return any(unicodedata.bidirectional(c) == "AL" for c in text)
+
+
 class TweetView(QTextEdit):
     """Shows one tweet, selectable, as high as its text. It never scrolls by itself; what holds it does."""
 
@@ -146,11 +153,21 @@ class TweetView(QTextEdit):
         option.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self.document().setDefaultTextOption(option)
         side = "rtl" if direction == Qt.LayoutDirection.RightToLeft else "ltr"
-        self.setHtml(
-            f'<div dir="{side}" style="line-height:112%; white-space:pre-wrap">{tweet_html(self._tweet)}</div>'
-        )
+        self.setHtml(f'<div dir="{side}" style="white-space:pre-wrap">{tweet_html(self._tweet)}</div>')
+        self._set_lines()
         self.setAccessibleDescription(self._tweet)
         self._fit()
+
+    def _set_lines(self) -> None:
+        """Give all lines one height: fonts of other scripts ask for up to twice as much, and differ in a tweet."""
+        metrics = self.fontMetrics()
+        # Arabic has its marks above and below.
+        factor = _ARABIC_PITCH if _has_arabic(self._tweet) else _PITCH
+        lines = QTextBlockFormat()
+        lines.setLineHeight(factor * metrics.height(), QTextBlockFormat.LineHeightTypes.FixedHeight.value)
+        cursor = QTextCursor(self.document())
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.mergeBlockFormat(lines)
 
     def _fit(self) -> None:
         self.document().setTextWidth(self.viewport().width())
@@ -171,4 +188,5 @@ class TweetView(QTextEdit):
         if event.type() == QEvent.Type.PaletteChange and self._tweet:
             self._render()
         elif event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._set_lines()
             self._fit()

@@ -1,9 +1,12 @@
 """The page of all tweets: search, filters, and a table that scrolls through a million rows."""
 
-from PySide6.QtCore import QEvent, QItemSelection, Qt, QTimer, Signal
+from itertools import pairwise
+
+from PySide6.QtCore import QEvent, QItemSelection, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
+    QGridLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -17,33 +20,40 @@ from PySide6.QtWidgets import (
 from app.gui import figures, theme
 from app.gui import tweet_model as columns
 from app.gui.codebook_view import shape_of
+from app.gui.elided import ElidedChoice
 from app.gui.empty_state import EmptyState
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
 from app.gui.tweet_cells import TweetCells
+from app.gui.tweet_columns import LEAST_TEXT, WIDTHS, shown_columns, text_width
 from app.gui.tweet_model import TweetModel
 from app.jobs.worker import run_in_worker
 from app.study.study import Study, StudyCounts
 from app.study.tweets import NO_LANGUAGE, TweetFilter
 
 _TYPING_MILLISECONDS = 250
+# Narrower than this, four filters side by side would show no more than their first letters.
+_NARROW = 640
 
 
 class TweetsPage(Page):
-    """Find tweets and look at them. The selected one is told to the inspector.
+    """Find tweets and look at them.
 
-    `label_wanted` gives the primary key of a tweet that the user wants to label.
+    `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
+    key of a tweet that the user wants to label.
     """
 
     key = "tweets"
     icon = "tweets"
 
+    tweet_selected = Signal(object)
     label_wanted = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._total = 0
+        self._predicted = False
         self.model = TweetModel(self)
         self.model.counted.connect(self._show_count)
         self.model.failed.connect(self._tell)
@@ -68,11 +78,19 @@ class TweetsPage(Page):
         for choice in (self.language, self.label, self.status, self.order):
             choice.currentIndexChanged.connect(lambda _: self._ask())
         self._lay_out()
-        self.setFocusProxy(self.table)
+        # A focus proxy would do, but from the page itself Tab would then lead past the search and the filters.
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        fields = (self.search, self.language, self.label, self.status, self.order, self.table)
+        for one, other in pairwise(fields):
+            self.setTabOrder(one, other)
         make_action(self, self.tr("Search the tweets"), "Ctrl+F", self._go_to_search)
         clear = make_action(self, self.tr("Show all tweets"), "Esc", self.clear_filters)
         clear.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._label_action = make_action(self, self.tr("Label this tweet"), "Ctrl+L", self._label_selected)
+        enter = make_action(self.table, self.tr("Label the selected tweet"), "Return", self._label_selected)
+        enter.setShortcuts([QKeySequence("Return"), QKeySequence("Enter")])
+        enter.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.table.setToolTip(self.tr("Enter or double-click labels the selected tweet"))
         self.search.setToolTip(self.tr("Search text, author or id (Ctrl+F)"))
         self.search.setAccessibleName(self.tr("Search the tweets"))
 
@@ -106,10 +124,6 @@ class TweetsPage(Page):
             run_in_worker(study.counts, self._show_counts, self._tell, self)
             self._ask()
 
-    def state_text(self) -> str:
-        """The number of tweets."""
-        return figures.count(self._total) if self._total else ""
-
     def asked(self) -> TweetFilter:
         """Return what the search box and the filters ask for."""
         return TweetFilter(
@@ -120,7 +134,8 @@ class TweetsPage(Page):
         )
 
     def clear_filters(self) -> None:
-        """Show all tweets again."""
+        """Show all tweets again, without a notice."""
+        self.notice.clear()
         for choice in (self.language, self.label, self.status):
             choice.blockSignals(True)
             choice.setCurrentIndex(0)
@@ -144,9 +159,8 @@ class TweetsPage(Page):
 
     def _show_counts(self, counts: StudyCounts) -> None:
         self._total = counts.tweets
-        # Without predictions their columns would only take room from the texts.
-        for column in (columns.PREDICTION, columns.CONFIDENCE):
-            self.table.setColumnHidden(column, not counts.predicted)
+        self._predicted = counts.predicted > 0
+        self._fit_columns()
         chosen = self.language.currentData()
         self.language.blockSignals(True)
         self.language.clear()
@@ -169,6 +183,7 @@ class TweetsPage(Page):
             text = self.tr("{count} of {total} tweets")
         self.count.setText(text.format(count=figures.count(count), total=figures.count(self._total)))
         self._show_state()
+        self._fit_columns()
         if not self.table.selectionModel().hasSelection():
             self.tweet_selected.emit(None)
 
@@ -189,6 +204,20 @@ class TweetsPage(Page):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
 
+    def _fit_columns(self) -> None:
+        """Show the columns that leave the tweets their room; the tweets get all that is left."""
+        width = self.table.viewport().width()
+        shown = shown_columns(width, self.model.filled(), self._predicted)
+        for column in WIDTHS:
+            self.table.setColumnHidden(column, column not in shown)
+        self.table.setColumnWidth(columns.TEXT, max(LEAST_TEXT, text_width(width, shown)))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Fit the columns to the table whenever its size changes."""
+        if event.type() == QEvent.Type.Resize and hasattr(self, "table"):
+            self._fit_columns()
+        return super().eventFilter(watched, event)
+
     def _selected(self, selected: QItemSelection) -> None:
         rows = self.table.selectionModel().selectedRows()
         self.tweet_selected.emit(self.model.tweet(rows[0].row()) if rows else None)
@@ -201,18 +230,25 @@ class TweetsPage(Page):
     def _label_selected(self) -> None:
         rows = self.table.selectionModel().selectedRows()
         row = self.model.tweet(rows[0].row()) if rows else None
-        if row is not None:
+        if row is None:
+            self.notice.tell(
+                Tone.INFO,
+                self.tr("No tweet is selected."),
+                self.tr(
+                    "Choose one in the table with the mouse or the arrow keys, then press Enter or Ctrl+L."
+                ),
+            )
+        else:
+            self.notice.clear()
             self.page_wanted.emit("label")
             self.label_wanted.emit(row.id)
 
     # How it is made
 
-    def _choice(self, name: str) -> QComboBox:
-        choice = QComboBox()
+    def _choice(self, name: str) -> ElidedChoice:
+        choice = ElidedChoice(8)
         choice.setAccessibleName(name)
-        choice.setToolTip(name)
-        choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        choice.setMinimumContentsLength(11)
+        choice.setToolTip(self.tr("{name} (arrow keys choose)").format(name=name))
         return choice
 
     def _fill_choices(self) -> None:
@@ -273,16 +309,10 @@ class TweetsPage(Page):
         head = table.horizontalHeader()
         head.setHighlightSections(False)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        head.setSectionResizeMode(columns.TEXT, QHeaderView.ResizeMode.Stretch)
-        for column, width in (
-            (columns.LANGUAGE, 100),
-            (columns.AUTHOR, 136),
-            (columns.DATE, 100),
-            (columns.LABEL, 112),
-            (columns.PREDICTION, 112),
-            (columns.CONFIDENCE, 104),
-        ):
+        head.setStretchLastSection(False)
+        for column, width in WIDTHS.items():
             table.setColumnWidth(column, width)
+        table.viewport().installEventFilter(self)
         table.setStyleSheet("QTableView::item { padding: 0 5px; border: 0; }")
         table.selectionModel().selectionChanged.connect(lambda selected, _: self._selected(selected))
         self.model.dataChanged.connect(lambda *_: self._reselected())
@@ -291,10 +321,13 @@ class TweetsPage(Page):
 
     def _lay_out(self) -> None:
         self.empty = EmptyState(
-            self.tr("Import tweets to begin: a CSV, Excel or Parquet table with a column of texts."),
+            self.tr(
+                "Import tweets to begin: a CSV, Excel, Parquet or JSON lines table with a column of texts."
+            ),
             self.tr("Import tweets"),
+            self.tr("Choose a table of tweets (Ctrl+I)"),
         )
-        self.empty.clicked.connect(lambda: self.page_wanted.emit("study"))
+        self.empty.clicked.connect(self.import_wanted)
         self.no_hit = EmptyState("", self.tr("Show all tweets"), self.tr("Show all tweets (Esc)"))
         self.no_hit.clicked.connect(self._show_everything)
         self.stack = QStackedWidget()
@@ -305,24 +338,37 @@ class TweetsPage(Page):
         first.setSpacing(theme.SMALL)
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
-        second = QHBoxLayout()
-        second.setSpacing(theme.SMALL)
-        for choice in (self.language, self.label, self.status):
-            second.addWidget(choice, 1)
-        second.addWidget(self.order, 1)
+        self._filters = QGridLayout()
+        self._filters.setSpacing(theme.SMALL)
+        self._place_filters(4)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.WIDE)
         layout.setSpacing(theme.SMALL)
         layout.addWidget(self.notice)
         layout.addLayout(first)
-        layout.addLayout(second)
+        layout.addLayout(self._filters)
         layout.addSpacing(theme.TIGHT)
         layout.addWidget(self.stack, 1)
         self._show_state()
 
+    def _place_filters(self, in_a_row: int) -> None:
+        for place, choice in enumerate((self.language, self.label, self.status, self.order)):
+            self._filters.addWidget(choice, place // in_a_row, place % in_a_row)
+        for column in range(4):
+            self._filters.setColumnStretch(column, int(column < in_a_row))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_filters(4 if event.size().width() >= _NARROW else 2)
+
     def _show_everything(self) -> None:
         self.order.setCurrentIndex(0)
         self.clear_filters()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if self.table.isVisible():
+            self.table.setFocus()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QListWidget,
     QListWidgetItem,
     QPushButton,
     QSizePolicy,
@@ -19,10 +18,10 @@ from PySide6.QtWidgets import (
 import resources
 from app.gui import theme
 from app.gui.notice import Notice
+from app.gui.recent_studies import RecentStudies
 
 _WIDTH = 720
 _LOGO = 56
-_MOST_RECENT_HEIGHT = 260
 
 
 class WelcomePage(QWidget):
@@ -80,14 +79,14 @@ class WelcomePage(QWidget):
         for button in (self.new, self.open, self.sample):
             buttons.addWidget(button, 1)
 
-        self.recent = QListWidget()
-        self.recent.setAccessibleName(self.tr("Recent studies"))
-        self.recent.setToolTip(self.tr("Open a recent study (Enter)"))
+        self.recent = RecentStudies()
         self.recent.itemActivated.connect(self._choose)
         self.recent.itemClicked.connect(self._choose)
         self.recent_heading = QLabel(self.tr("Recent studies"))
         self.recent_heading.setProperty("role", "heading")
-        self.hint = QLabel(self.tr("You can also drop a table of tweets (CSV) or a study here."))
+        self.hint = QLabel(
+            self.tr("You can also drop a table of tweets (CSV, Excel, Parquet, JSON lines) or a study here.")
+        )
         self.hint.setProperty("role", "muted")
         self.hint.setWordWrap(True)
 
@@ -120,19 +119,7 @@ class WelcomePage(QWidget):
 
     def show_recent(self, studies: list[str]) -> None:
         """Show the recent studies; one whose file is gone says so."""
-        self.recent.clear()
-        for text in studies:
-            path = Path(text)
-            missing = not path.exists()
-            place = self.tr("{folder} (not there any more)") if missing else "{folder}"
-            item = QListWidgetItem(f"{path.stem}\n{place.format(folder=path.parent)}")
-            item.setToolTip(text)
-            item.setData(Qt.ItemDataRole.UserRole, text)
-            if missing:
-                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
-            self.recent.addItem(item)
-        height = sum(self.recent.sizeHintForRow(row) for row in range(self.recent.count()))
-        self.recent.setFixedHeight(min(height + 2 * self.recent.frameWidth() + 2, _MOST_RECENT_HEIGHT))
+        self.recent.show_studies(studies)
         self.recent.setVisible(bool(studies))
         self.recent_heading.setVisible(bool(studies))
 

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 # What is told of a broken file is bounded; the counts are exact.
 MAX_TOLD = 10_000
+# Whose labels those of a file are where nobody says it.
+IMPORTED = "imported"
 
 
 class Rejected(NamedTuple):
@@ -19,7 +21,8 @@ class ImportReport:
     """What an import did. `rows` = `accepted` + `duplicates` + `rejected_count`.
 
     `rejected` holds the first of the rejected rows; `unknown_labels` counts labels that the codebook does not
-    know (their tweets were taken in unlabelled); `label_conflicts` are labels that were not taken because the
+    know (their tweets were taken in unlabelled), `classes` says which class each value of the file was taken
+    for that the user told; `label_conflicts` are labels that were not taken because the
     coder had already given another one.
     """
 
@@ -36,6 +39,7 @@ class ImportReport:
     labels: int = 0
     coder: str = ""
     unknown_labels: dict[str, int] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
     label_conflicts: int = 0
     warnings: list[str] = field(default_factory=list)
     stopped: bool = False
@@ -54,17 +58,27 @@ class ImportReport:
 
     def summary(self) -> str:
         """Return the counts in words."""
-        parts = [f"{self.accepted:,} tweets accepted"]
+        parts = [f"{_number(self.accepted, 'tweet')} accepted"]
         if self.duplicates:
             parts.append(f"{self.duplicates:,} already there")
         if self.rejected_count:
-            parts.append(f"{self.rejected_count:,} rows rejected")
+            parts.append(f"{_number(self.rejected_count, 'row')} rejected")
         if self.labels:
-            parts.append(f"{self.labels:,} labels taken in as {self.coder}'s")
+            by = "" if self.coder == IMPORTED else f" by {self.coder}"
+            parts.append(f"{_number(self.labels, 'label')}{by} taken in")
         told = ("Stopped: " if self.stopped else "") + ", ".join(parts) + "."
+        if self.classes:
+            pairs = ", ".join(f"“{value}” as “{leaf}”" for value, leaf in self.classes.items())
+            told += f" Taken in were {pairs}."
         if self.unknown_labels:
             first = ", ".join(f"“{value}”" for value in list(self.unknown_labels)[:3])
-            told += f" {sum(self.unknown_labels.values()):,} labels are not in the codebook ({first})."
+            unknown = sum(self.unknown_labels.values())
+            told += f" {_number(unknown, 'label is', 'labels are')} not in the codebook ({first})."
         if self.label_conflicts:
-            told += f" {self.label_conflicts:,} labels differ from the coder's earlier ones, which were kept."
+            differ = _number(self.label_conflicts, "label differs", "labels differ")
+            told += f" {differ} from the coder's earlier ones, which were kept."
         return " ".join([told, *self.warnings])
+
+
+def _number(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,9 +1,10 @@
-"""Bringing tweets into a study from a table in a text file."""
+"""Bringing tweets into a study from a table."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,10 @@ from sqlalchemy.orm import Session
 from app.errors import UserError
 from app.study import columns as guessing
 from app.study.codebook import Codebook
-from app.study.import_report import ImportReport
+from app.study.import_report import IMPORTED, ImportReport
+from app.study.source_table import SourceTable, first_rows, open_table
 from app.study.study import Coder, Study, now
-from app.study.text_table import (
-    DELIMITERS,
-    NAMES_OF_ENCODINGS,
-    Dialect,
-    TextTable,
-    first_rows,
-    inspect,
-    sha256_of,
-)
+from app.study.text_table import sha256_of
 from db import labels, splits
 from db import tweets as queries
 from db.tables import Import
@@ -30,6 +24,7 @@ from db.tables import Import
 # Rows of one write transaction: short, so that a coder at work waits for none.
 CHUNK = 2000
 SAMPLE = 20
+LOOKED_AT = 100_000
 
 Progress = Callable[[int, int], None]
 Stop = Callable[[], bool]
@@ -37,8 +32,13 @@ Stop = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Preview:
-    """What was found out about a file before it is imported. `columns`: {role: column's name}."""
+    """What was found out about a file before it is imported. `columns`: {role: column's name}.
 
+    `kind` and `sheet` as in `SourceTable`; encoding and delimiter are empty where the file is no text.
+    """
+
+    kind: str
+    sheet: str
     encoding: str
     delimiter: str
     header: tuple[str, ...]
@@ -56,9 +56,11 @@ def preview(
     has_header: bool | None = None,
 ) -> Preview:
     """Find out how a file is written and what its columns hold; raise `UserError` where it is no table."""
-    table = _table(Path(path), encoding, delimiter, has_header)
+    table = open_table(Path(path), encoding, delimiter, has_header)
     rows = first_rows(table, 200)
     return Preview(
+        kind=table.kind,
+        sheet=table.sheet,
         encoding=table.encoding,
         delimiter=table.delimiter,
         header=table.header,
@@ -68,15 +70,32 @@ def preview(
     )
 
 
+def unknown_labels(
+    path: Path | str, column: str, codebook: Codebook, *, encoding: str = "", delimiter: str = ""
+) -> dict[str, int]:
+    """Return {value: rows} of the values in a column that mean no class, the most frequent first.
+
+    Looked at is the file's beginning, up to `LOOKED_AT` rows.
+    """
+    table = open_table(Path(path), encoding, delimiter)
+    place = table.header.index(column)
+    rows = islice(table.rows(), LOOKED_AT)
+    values = Counter(fields[place].strip() for _, fields, mistake in rows if not mistake)
+    return {
+        value: rows for value, rows in values.most_common() if value and codebook.find_leaf(value) is None
+    }
+
+
 def import_file(
     study: Study,
     path: Path | str,
     columns: Mapping[str, str] | None = None,
-    coder: str = "imported",
+    coder: str = IMPORTED,
     progress: Progress | None = None,
     stop: Stop | None = None,
     *,
     test: bool = False,
+    classes: Mapping[str, str] | None = None,
     encoding: str = "",
     delimiter: str = "",
     has_header: bool | None = None,
@@ -85,14 +104,20 @@ def import_file(
 
     `columns`: {role: column} for the roles text, id, lang, label, author, date; roles that are not named are
     guessed, a role with "" is not used. Without an id column the id is made from the text. Labels become
-    those of `coder`. `test` marks the file's tweets as test rows. `progress` is told (bytes read, bytes in
-    all). An import that was stopped or killed is completed by importing the file again. Raises `UserError`
-    where the file is no table.
+    those of `coder`; `classes` has {value: leaf} for values that the codebook does not know. `test` marks the
+    file's tweets as test rows. `progress` is told (read, in all), of a text in bytes, else in rows. An import
+    that was stopped or killed is completed by importing the file again. Raises `UserError` where the file is
+    no table.
     """
     path = Path(path)
-    table = _table(path, encoding, delimiter, has_header)
+    table = open_table(path, encoding, delimiter, has_header)
     used = _columns(table, first_rows(table, 200), study.codebook, dict(columns or {}))
+    classes = dict(classes or {})
+    for leaf in classes.values():
+        if leaf not in study.codebook.leaf_codes:
+            raise UserError(f"The codebook has no class “{leaf}”.", "Choose one of its classes.")
     report = ImportReport(path.name, table.encoding, table.delimiter, table.has_header, used, coder=coder)
+    report.classes = classes
     run = _Run(study, table, used, study.coder(coder) if "label" in used else None, report, test)
     run.begin()
     for number, fields, mistake in table.rows(
@@ -115,23 +140,8 @@ def import_file(
     return report
 
 
-def _table(path: Path, encoding: str, delimiter: str, has_header: bool | None) -> TextTable:
-    if encoding and encoding.lower() not in NAMES_OF_ENCODINGS:
-        raise UserError(
-            f"The encoding “{encoding}” is not known.", f"Use one of {', '.join(NAMES_OF_ENCODINGS)}."
-        )
-    if delimiter and delimiter not in DELIMITERS:
-        raise UserError(f"The delimiter “{delimiter}” is not known.", "Use a comma, semicolon, tab or bar.")
-    return inspect(
-        path,
-        guessing.is_header if has_header is None else lambda first, others: has_header,
-        encoding=encoding.lower(),
-        dialect=Dialect(delimiter) if delimiter else None,
-    )
-
-
 def _columns(
-    table: TextTable, rows: list[list[str]], codebook: Codebook, wanted: dict[str, str]
+    table: SourceTable, rows: list[list[str]], codebook: Codebook, wanted: dict[str, str]
 ) -> dict[str, str]:
     unknown_roles = sorted(set(wanted) - set(guessing.ROLES))
     if unknown_roles:
@@ -153,7 +163,15 @@ def _columns(
     used = {role: name for role, name in (guessed | wanted).items() if name}
     if "text" not in used:
         raise UserError(f"“{table.path.name}” has no column with the text of tweets.", "Name the column.")
-    return {role: used[role] for role in guessing.ROLES if role in used}
+    used = {role: used[role] for role in guessing.ROLES if role in used}
+    for role, name in used.items():
+        twice = [other for other in used if other != role and used[other] == name]
+        if twice:
+            raise UserError(
+                f"The column “{name}” is chosen twice, as {role} and as {twice[0]}.",
+                "Choose another column for one of them, or none.",
+            )
+    return used
 
 
 @dataclass(frozen=True)
@@ -173,7 +191,7 @@ class _Run:
     def __init__(
         self,
         study: Study,
-        table: TextTable,
+        table: SourceTable,
         used: dict[str, str],
         coder: Coder | None,
         report: ImportReport,
@@ -266,7 +284,7 @@ class _Run:
     def _leaf(self, label: str) -> str | None:
         if not label.strip():
             return None
-        leaf = self._study.codebook.find_leaf(label)
+        leaf = self._study.codebook.find_leaf(label) or self._report.classes.get(label.strip())
         if leaf is None:
             self._unknown[label.strip()[:100]] += 1
         return leaf

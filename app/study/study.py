@@ -22,7 +22,7 @@ from db.tables import Coder as CoderRow
 SUFFIX = ".stancedesk"
 
 _NEXT_STEPS: dict[type[errors.StudyFileError], str] = {
-    errors.NotAStudy: "Choose a file that StanceDesk made; tweets in a table are brought in with “import”.",
+    errors.NotAStudy: "Choose a file that StanceDesk made; tweets in a table are brought in with “Import tweets”.",
     errors.StudyTooNew: "Install the newest StanceDesk and open the study with it.",
     errors.StudyMissing: "Check the name and the folder, or create the study first.",
     errors.StudyExists: "Choose another name, or open the study that is there.",

@@ -70,6 +70,8 @@ class TextTable:
     header: tuple[str, ...]
     has_header: bool
     size: int
+    kind: str = "text"
+    sheet: str = ""
 
     @property
     def delimiter(self) -> str:
@@ -186,17 +188,6 @@ def inspect(
         raise UserError(f"“{path.name}” has column names and no rows.", "Choose a file with tweets in it.")
     names = unique_names(first) if has_header else tuple(f"column {n}" for n in range(1, len(first) + 1))
     return TextTable(path, encoding, dialect, names, has_header, size)
-
-
-def first_rows(table: TextTable, count: int) -> list[list[str]]:
-    """Return the first rows of data that have as many fields as the table."""
-    found = []
-    for _, fields, mistake in table.rows():
-        if not mistake:
-            found.append(fields)
-        if len(found) >= count:
-            break
-    return found
 
 
 def unique_names(fields: list[str]) -> tuple[str, ...]:

@@ -49,6 +49,16 @@ def test_no_table(program: Program, tmp_path: Path, content: bytes) -> None:
     one_sentence(program("import", study, tmp_path / "nowhere.csv", status=1))
 
 
+def test_a_table_of_which_nothing_can_be_taken_in(program: Program, tmp_path: Path) -> None:
+    study, bad, good = tmp_path / "s.stancedesk", tmp_path / "bad.csv", tmp_path / "good.csv"
+    program("new", study)
+    bad.write_text("id,text\n1.79E+18,one\n", encoding="utf-8")
+    good.write_text("id,text\n1,one\n", encoding="utf-8")
+    assert "bad.csv" in one_sentence(program("import", study, bad, good, status=1))
+    # It is all there already: nothing is wrong.
+    program("import", study, good)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model at all", b"GGUF" + b"\xff" * 400])
 def test_a_gguf_that_is_none(program: Program, tmp_path: Path, content: bytes) -> None:
     model, source = tmp_path / "model.gguf", tmp_path / "in.csv"

@@ -1,6 +1,7 @@
 """The label page: by key and by mouse, undo and redo, restarts, errors."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -9,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.errors import UserError
 from app.gui.label_page import LabelPage
 from app.study import tweets
+from app.study.codebook import Codebook
 from app.study.importing import import_file
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -169,6 +171,127 @@ def test_arabic_is_laid_out_from_the_right(page: LabelPage, study: Study) -> Non
         assert page.desk.tweet.toPlainText() == row.text
 
 
+def test_no_key_labels_a_tweet_behind_the_question_who_labels(
+    page: LabelPage, study: Study, qtbot: QtBot
+) -> None:
+    first, before = page.row, study.counts().labelled
+    assert first is not None
+    page.bar.coder.click()
+    assert page.stack.currentWidget() is page.coder_panel
+    for widget in (page.coder_panel.button, page.bar.coder, page):
+        widget.setFocus()
+        for key in (Qt.Key.Key_2, Qt.Key.Key_S, Qt.Key.Key_F, Qt.Key.Key_Delete, Qt.Key.Key_Left):
+            qtbot.keyClick(widget, key)
+    assert study.counts().labelled == before and not page.desk.flag.isChecked()
+    qtbot.keyClick(page, Qt.Key.Key_Escape)
+    assert page.stack.currentWidget() is page.desk and page.row is first
+    qtbot.keyClick(page, Qt.Key.Key_2)
+    assert _own(study, first.id) == "anti"
+
+
+def test_the_page_names_the_keys_that_work(
+    opened: Callable[..., LabelPage], tmp_path: Path, settled: Settled, qtbot: QtBot
+) -> None:
+    codebook = Codebook.from_toml(
+        'start = "q"\n[[questions]]\ncode = "q"\n'
+        + "".join(f'[[questions.options]]\ncode = "{key}"\nkey = "{key}"\n' for key in "nfs")
+    )
+    table = tmp_path / "one.csv"
+    table.write_text("id,text\n1,one\n2,two\n", encoding="utf-8")
+    with Study.create(tmp_path / "keys.stancedesk", codebook) as study:
+        import_file(study, table)
+        page = opened(LabelPage(), study)
+        page.set_coder("Mia")
+        settled()
+        desk = page.desk
+        assert "Ctrl+Shift+N" in desk.note.placeholderText() and "Ctrl+Shift+N" in desk.note.toolTip()
+        assert "Ctrl+Shift+F" in desk.flag.toolTip() and "(Space)" in page.skip_action.toolTip()
+        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        qtbot.keyClick(page, Qt.Key.Key_N, both)
+        assert desk.note.hasFocus()
+        qtbot.keyClicks(desk.note, "nfs")
+        qtbot.keyClick(desk.note, Qt.Key.Key_F, both)
+        assert desk.note.text() == "nfs" and desk.flag.isChecked()
+        qtbot.keyClick(desk.note, Qt.Key.Key_Escape)
+        first = page.row
+        qtbot.keyClick(page, Qt.Key.Key_F)
+        assert first is not None and _own(study, first.id) == "f"
+        page.study_closing()
+
+
+def test_a_note_that_no_label_has_saved_is_kept(page: LabelPage, study: Study, qtbot: QtBot) -> None:
+    first = page.row
+    assert first is not None
+    page.desk.note.setText("ask Maria")
+    page.desk.flag.setChecked(True)
+    qtbot.keyClick(page, Qt.Key.Key_Space)
+    assert page.desk.note.text() == "" and not page.desk.flag.isChecked()
+    qtbot.keyClick(page, Qt.Key.Key_Left)
+    assert page.desk.note.text() == "ask Maria" and page.desk.flag.isChecked()
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    assert page.undo()
+    assert page.row is not None and page.row.id == first.id
+    assert page.desk.note.text() == "ask Maria", "taking back the label took the note with it"
+
+
+def test_a_note_is_its_coders(page: LabelPage, study: Study, settled: Settled) -> None:
+    first = page.row
+    assert first is not None
+    page.desk.note.setText("mine")
+    page.set_coder("Bob")
+    settled()
+    page.show_tweet(first.id)
+    assert page.desk.note.text() == ""
+    page.set_coder("Mia")
+    settled()
+    page.show_tweet(first.id)
+    assert page.desk.note.text() == "mine"
+
+
+def test_another_coder_is_not_offered_the_last_ones_undo(
+    page: LabelPage, qtbot: QtBot, settled: Settled
+) -> None:
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    assert "Ctrl+Z" in page.bar.last_act.text()
+    page.set_coder("Bob")
+    settled()
+    assert page.bar.last_act.text() == "" and not page.can_undo()
+
+
+def test_tab_goes_from_the_classes_to_the_note_to_the_codebook(page: LabelPage, qtbot: QtBot) -> None:
+    last = list(page.desk.leaves.buttons.values())[-1]
+    page.desk.leaves.buttons["pro"].setFocus()
+    seen = []
+    for _ in range(6):
+        focus = page.focusWidget()
+        assert focus is not None
+        seen.append(focus)
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    assert seen == [
+        *page.desk.leaves.buttons.values(),
+        page.desk.note,
+        page.desk.flag,
+    ]
+    assert seen[3] is last and page.focusWidget() is page.side.codebook.filter
+
+
+def test_a_long_name_leaves_room_for_the_bar(page: LabelPage, qtbot: QtBot, settled: Settled) -> None:
+    name = "Professor Maximiliane Hohenstein-Wittgenstein"
+    page.set_coder(name)
+    settled()
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    bar = page.bar
+    for width in (760, 1100):
+        page.resize(width, 640)
+        qtbot.wait(10)
+        right = -1
+        for control in bar.controls():
+            assert control.x() > right and control.geometry().right() <= bar.width()
+            right = control.geometry().right()
+        assert bar.coder.shown_text().endswith("…") and name in bar.coder.toolTip()
+        assert "Labelled" in bar.last_act.shown_text()
+
+
 def test_one_language(page: LabelPage, study: Study, settled: Settled, qtbot: QtBot) -> None:
     page.bar.language.setCurrentIndex(page.bar.language.findData("ko"))
     settled()
@@ -213,9 +336,8 @@ def test_ends(
     page.set_coder("Mia")
     settled()
     assert page.stack.currentWidget() is page.end
-    with qtbot.waitSignal(page.page_wanted) as wanted:
+    with qtbot.waitSignal(page.import_wanted):
         page.end.button.click()
-    assert wanted.args == ["study"]
     one = tmp_path / "one.csv"
     one.write_text("id,text,lang\n1,Only one,en\n", encoding="utf-8")
     import_file(empty_study, one)
@@ -223,7 +345,7 @@ def test_ends(
     settled()
     assert page.stack.currentWidget() is page.desk
     qtbot.keyClick(page, Qt.Key.Key_1)
-    assert page.stack.currentWidget() is page.end and page.state_text() == "✓"
+    assert page.stack.currentWidget() is page.end
     with qtbot.waitSignal(page.page_wanted) as wanted:
         page.end.button.click()
     assert wanted.args == ["train"]

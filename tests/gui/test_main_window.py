@@ -3,6 +3,7 @@
 import csv
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from app.gui.main_window import MainWindow
 from app.gui.merge_dialog import MergeDialog
 from app.gui.notice import Tone
 from app.gui.questions import ask_about_jobs
+from app.gui.tweets_page import TweetsPage
 from app.jobs.job_list import JobList
 from app.settings import Settings
 from app.study import labelling
@@ -55,8 +57,8 @@ def at_work(window: MainWindow, study: Study, settled: Settled) -> MainWindow:
 def test_from_welcome_to_exported_csv(
     window: MainWindow, qtbot: QtBot, settled: Settled, tmp_path: Path
 ) -> None:
-    assert "gone" in window.welcome.recent.item(0).text()
-    assert "not there any more" in window.welcome.recent.item(0).text()
+    name, folder = window.welcome.recent.lines(0)
+    assert name == "gone" and "not there any more" in folder
     qtbot.mouseClick(window.welcome.sample, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.study is not None, timeout=120_000)
     settled()
@@ -101,6 +103,21 @@ def test_from_welcome_to_exported_csv(
     assert window.study.counts().labelled == counts.labelled + 3
 
 
+def test_each_recent_study_has_two_lines_in_any_script(window: MainWindow, tmp_path: Path) -> None:
+    studies = [str(tmp_path / f"{name}.stancedesk") for name in ("plain", "دراسة الهجرة")]
+    window.welcome.show_recent(studies)
+    recent = window.welcome.recent
+    assert [recent.lines(row)[0] for row in range(2)] == ["plain", "دراسة الهجرة"]
+    image = recent.viewport().grab().toImage()
+    for row in range(2):
+        box = recent.visualItemRect(recent.item(row))
+        ink = [
+            sum(image.pixelColor(x, y) != image.pixelColor(2, y) for x in range(12, box.width() - 12))
+            for y in (box.top() + box.height() // 3, box.top() + 2 * box.height() // 3)
+        ]
+        assert min(ink) > 5, "a line is missing"
+
+
 def test_every_action_has_a_key_and_says_so(at_work: MainWindow) -> None:
     actions = [
         a for a in at_work.findChildren(QAction) if a.text() and a.associatedObjects() and not a.menu()
@@ -120,6 +137,16 @@ def test_no_two_actions_of_the_window_have_the_same_key(at_work: MainWindow) -> 
         for key in action.shortcuts()
     ]
     assert len(keys) == len(set(keys))
+
+
+def test_the_rail_says_how_much_of_all_is_labelled(at_work: MainWindow, settled: Settled) -> None:
+    assert at_work.area is not None and at_work.study is not None
+    counts, area = at_work.study.counts(), at_work.area
+    assert area.states["label"].text() == f"{counts.labelled}/{counts.tweets}"
+    assert str(counts.tweets) in area.buttons["label"].toolTip()
+    for done, total, shown in ((0, 0, ""), (5, 5, "✓"), (12_345, 1_000_000, "1.2 %"), (0, 9, "0/9")):
+        area._show_states(replace(counts, labelled=done, tweets=total))
+        assert area.states["label"].text() == shown
 
 
 def test_pages_by_key_menu_and_mouse(at_work: MainWindow, qtbot: QtBot) -> None:
@@ -185,6 +212,29 @@ def test_inspector_by_key(at_work: MainWindow, qtbot: QtBot, settled: Settled) -
     settled()
 
 
+def test_the_inspector_shows_the_selected_tweet_and_no_other(at_work: MainWindow, settled: Settled) -> None:
+    area, inspector = at_work.area, at_work.inspector
+    assert area is not None and area.label_page.row is not None
+    area.show_page("tweets")
+    settled()
+    assert inspector.stack.currentWidget() is inspector.codebook, "nothing is selected"
+    page = area.page("tweets")
+    assert isinstance(page, TweetsPage)
+    page.table.selectRow(1)
+    settled()
+    selected = page.model.tweet(1)
+    assert selected is not None and inspector.tweet.tweet == selected.text
+    area.show_page("label")
+    area.label_page.label("pro")
+    area.show_page("tweets")
+    settled()
+    assert inspector.tweet.tweet == selected.text
+    page.table.selectRow(2)
+    page.table.clearSelection()
+    settled()
+    assert inspector.stack.currentWidget() is inspector.codebook, "it was read too late"
+
+
 def test_light_and_dark_are_remembered(at_work: MainWindow) -> None:
     light = at_work.grab().toImage().pixelColor(4, 300).lightnessF()
     at_work.menus.themes["dark"].trigger()
@@ -205,6 +255,22 @@ def test_a_file_that_is_no_study_is_told(window: MainWindow, tmp_path: Path, set
     assert not window.open_study(wrong)
     assert window.area is not None and "letter" in window.area.study_page.notice.text
     assert window.study.path.name == "mine.stancedesk"
+
+
+@pytest.mark.parametrize("way", ["button", "Esc", "another act"])
+def test_a_notice_goes_away(at_work: MainWindow, tmp_path: Path, qtbot: QtBot, way: str) -> None:
+    assert not at_work.open_study(tmp_path / "gone.stancedesk")
+    assert at_work.area is not None and at_work.study is not None
+    notice = at_work.area.study_page.notice
+    assert notice.isVisible() and "gone" in notice.text
+    if way == "button":
+        assert "Esc" in notice.close_button.toolTip() and notice.close_button.accessibleName()
+        qtbot.mouseClick(notice.close_button, Qt.MouseButton.LeftButton)
+    elif way == "Esc":
+        qtbot.keyClick(at_work.focusWidget(), Qt.Key.Key_Escape)
+    else:
+        at_work.open_study(at_work.study.path)
+    assert not notice.isVisible() and notice.text == ""
 
 
 def test_a_study_that_is_there_is_not_replaced(window: MainWindow, study: Study) -> None:
@@ -243,6 +309,17 @@ def test_a_dropped_table_becomes_a_study(
     settled()
     assert window.study.counts().tweets == 2
     assert (tmp_path / "tweets.stancedesk").read_text(encoding="utf-8") == "something else"
+
+
+def test_opening_the_study_that_is_open_changes_nothing(at_work: MainWindow, settled: Settled) -> None:
+    assert at_work.area is not None and at_work.study is not None
+    area = at_work.area
+    area.show_page("label")
+    area.label_page.desk.note.setText("half a note")
+    assert at_work.open_study(at_work.study.path)
+    settled()
+    assert at_work.area is area and area.current is area.label_page
+    assert area.label_page.desk.note.text() == "half a note"
 
 
 def test_a_copy_is_saved(

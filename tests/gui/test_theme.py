@@ -44,9 +44,12 @@ def test_text_on_colour_is_readable(tokens: Tokens) -> None:
 @pytest.mark.parametrize("choice", ["light", "dark"])
 def test_signs_of_classes_are_seen(choice: str) -> None:
     theme.apply(choice)
-    for leaf in Codebook.default().leaves:
-        for ground in (theme.tokens().window, theme.tokens().surface):
-            assert contrast(theme.leaf_colour(leaf.colour), ground) >= 3.0, leaf.code
+    colours = [leaf.colour for leaf in Codebook.default().leaves]
+    # What a researcher may well choose: pale, full, white, black, yellow.
+    for colour in [*colours, "#EBF0AE", "#22ff22", "#ffffff", "#000000", "#ffff00", "#0000ff", ""]:
+        t = theme.tokens()
+        for ground in (t.window, t.surface, t.raised):
+            assert contrast(theme.leaf_colour(colour), ground) >= 3.0, colour
 
 
 def test_a_choice_is_applied_to_the_whole_program(qapp: QApplication) -> None:

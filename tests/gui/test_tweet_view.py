@@ -1,5 +1,7 @@
 """A tweet on the screen: links, handles and tags in two directions, and the text as it was when copied."""
 
+from itertools import pairwise
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextDocument
@@ -49,6 +51,19 @@ def test_handles_links_and_tags_stand_alone_in_arabic() -> None:
 @pytest.mark.parametrize("text", PLAIN)
 def test_nothing_is_added_where_there_is_one_direction(text: str) -> None:
     assert isolated(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["plain words " * 20, "مرحبا بكم " * 30, "नमस्ते दुनिया " * 20, "안녕 하세요 " * 30]
+)
+def test_lines_of_all_scripts_stand_equally_apart(view: TweetView, text: str) -> None:
+    view.show()
+    view.show_text(text)
+    layout = view.document().firstBlock().layout()
+    tops = [layout.lineAt(n).y() for n in range(layout.lineCount())]
+    pitches = {round(lower - upper, 1) for upper, lower in pairwise(tops)}
+    assert len(tops) > 2 and len(pitches) == 1
+    assert 1.1 <= pitches.pop() / view.fontMetrics().height() <= 1.35
 
 
 def test_an_arabic_retweet_is_arabic() -> None:

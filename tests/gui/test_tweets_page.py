@@ -1,6 +1,7 @@
 """The page of tweets: search, filters, pages on demand, the inspector."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -8,10 +9,12 @@ from pytestqt.qtbot import QtBot
 
 from app.gui import tweet_model as columns
 from app.gui.inspector import Inspector
+from app.gui.tweet_columns import shown_columns, text_width
 from app.gui.tweet_model import PAGE, TweetModel
 from app.gui.tweet_view import text_direction
 from app.gui.tweets_page import TweetsPage
 from app.study import tweets
+from app.study.importing import import_file
 from app.study.study import Study
 from app.study.tweets import TweetFilter, TweetRow
 
@@ -27,7 +30,7 @@ def page(opened: Callable[..., TweetsPage]) -> TweetsPage:
 def test_all_tweets_are_counted_and_shown(page: TweetsPage, study: Study) -> None:
     total = study.counts().tweets
     assert page.model.rowCount() == total
-    assert str(total) in page.count.text() and page.state_text() == str(total)
+    assert str(total) in page.count.text()
     first = tweets.page(study, None, 0, 1)[0]
     assert page.model.index(0, columns.TEXT).data() == " ".join(first.text.split())
     assert page.model.index(0, columns.AUTHOR).data() == first.author
@@ -125,6 +128,76 @@ def test_selecting_tells_the_inspector(page: TweetsPage, study: Study, qtbot: Qt
         qtbot.keyClick(page.table, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_enter_labels_the_selected_tweet(page: TweetsPage, qtbot: QtBot, key: Qt.Key) -> None:
+    page.table.setFocus()
+    qtbot.keyClick(page.table, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    assert "selected" in page.notice.text, "with nothing selected it says so"
+    page.table.selectRow(3)
+    wanted = page.model.tweet(3)
+    with qtbot.waitSignal(page.page_wanted), qtbot.waitSignal(page.label_wanted) as told:
+        qtbot.keyClick(page.table, key)
+    assert wanted is not None and told.args == [wanted.id]
+    assert page.notice.text == ""
+
+
+def test_tab_reaches_the_search_and_the_filters(page: TweetsPage, qtbot: QtBot) -> None:
+    page.setFocus()
+    assert page.table.hasFocus()
+    fields = (page.search, page.language, page.label, page.status, page.order, page.table)
+    page.search.setFocus()
+    for field in fields:
+        assert field.hasFocus(), field.accessibleName()
+        qtbot.keyClick(field, Qt.Key.Key_Tab)
+    page.table.setFocus()
+    qtbot.keyClick(page.table, Qt.Key.Key_Backtab)
+    assert page.order.hasFocus()
+
+
+ALL = {columns.AUTHOR, columns.DATE}
+
+
+@pytest.mark.parametrize("width", [430, 640, 770, 1400])
+@pytest.mark.parametrize("predicted", [False, True])
+def test_the_tweet_has_room_in_the_table(width: int, predicted: bool) -> None:
+    shown = shown_columns(width, ALL, predicted)
+    assert columns.LABEL in shown and (columns.PREDICTION in shown) is predicted
+    hidden = set(columns_beside()) - set(shown)
+    if width >= 500:
+        assert text_width(width, shown) >= 260
+    if width == 1400:
+        assert hidden == (set() if predicted else {columns.PREDICTION, columns.CONFIDENCE})
+
+
+def columns_beside() -> range:
+    """Return the columns beside that of the tweets."""
+    return range(columns.TEXT + 1, columns.COLUMNS)
+
+
+def test_empty_columns_are_not_shown(
+    opened: Callable[..., TweetsPage], empty_study: Study, settled: Settled, tmp_path: Path
+) -> None:
+    table = tmp_path / "plain.csv"
+    table.write_text("id,text,author\n1,one,\n2,two,\n", encoding="utf-8")
+    import_file(empty_study, table)
+    page = opened(TweetsPage(), empty_study)
+    assert page.table.isColumnHidden(columns.AUTHOR) and page.table.isColumnHidden(columns.DATE)
+    table.write_text("id,text,author\n3,three,@ana\n", encoding="utf-8")
+    import_file(empty_study, table)
+    page.study_changed({"tweets"})
+    settled()
+    assert not page.table.isColumnHidden(columns.AUTHOR) and page.table.isColumnHidden(columns.DATE)
+    page.resize(560, 600)
+    assert page.table.isColumnHidden(columns.AUTHOR) and page.table.columnWidth(columns.TEXT) >= 260
+
+
+def test_filters_end_in_dots_where_they_have_no_room(page: TweetsPage) -> None:
+    page.resize(1100, 700)
+    assert page.language.shown_text() == page.language.currentText()
+    page.language.setFixedWidth(90)
+    assert page.language.shown_text().endswith("…")
+
+
 def test_labels_from_elsewhere_appear_and_the_selection_stays(
     page: TweetsPage, study: Study, settled: Settled
 ) -> None:
@@ -147,9 +220,8 @@ def test_labels_from_elsewhere_appear_and_the_selection_stays(
 def test_empty_study(opened: Callable[..., TweetsPage], empty_study: Study, qtbot: QtBot) -> None:
     page = opened(TweetsPage(), empty_study)
     assert page.stack.currentWidget() is page.empty and not page.search.isEnabled()
-    with qtbot.waitSignal(page.page_wanted) as wanted:
+    with qtbot.waitSignal(page.import_wanted):
         page.empty.button.click()
-    assert wanted.args == ["study"]
 
 
 def test_inspector_shows_all_that_is_known(study: Study, qtbot: QtBot) -> None:

@@ -178,6 +178,37 @@ def test_labels_in_many_spellings(study: Study, write: Write) -> None:
     assert {row.label_coder for row in _rows(study)} == {"Ana", ""}
 
 
+def test_labels_of_another_codebook_are_told_their_classes(study: Study, write: Write) -> None:
+    path = write("id,text,stance\n1,a,for\n2,b,against\n3,c,against\n4,d,Pro\n5,e,odd\n6,f,\n")
+    assert importing.unknown_labels(path, "stance", study.codebook) == {"against": 2, "for": 1, "odd": 1}
+    with pytest.raises(UserError, match="no class “con”"):
+        importing.import_file(study, path, classes={"against": "con"})
+    assert study.counts().tweets == 0
+    classes = {"against": "anti", "for": "pro"}
+    report = importing.import_file(study, path, classes=classes)
+    assert labelling.current_labels(study) == {1: "pro", 2: "anti", 3: "anti", 4: "pro"}
+    assert report.unknown_labels == {"odd": 1} and report.as_dict()["classes"] == classes
+    assert "“against” as “anti”" in report.summary()
+
+
+def test_one_column_cannot_be_two_things(study: Study, write: Write) -> None:
+    path = write("id,text,author\n1,a,@a\n")
+    with pytest.raises(UserError, match="“text” is chosen twice, as text and as author"):
+        importing.import_file(study, path, {"text": "text", "author": "text"})
+    assert study.counts().tweets == 0
+
+
+def test_the_report_is_in_plain_words(study: Study, write: Write) -> None:
+    path = write("id,text,label\n1,one,pro\n2,,\n")
+    told = importing.import_file(study, path).summary()
+    assert told == "1 tweet accepted, 1 row rejected, 1 label taken in."
+    path = write("id,text,label\n1,one,pro\n3,three,anti\n4,four,con\n")
+    told = importing.import_file(study, path, coder="Ana").summary()
+    assert told == "2 tweets accepted, 1 already there, 2 labels by Ana taken in. " + (
+        "1 label is not in the codebook (“con”)."
+    )
+
+
 def test_labels_for_tweets_that_are_there(study: Study, write: Write) -> None:
     importing.import_file(study, write("id,text\n1,one\n2,two\n"))
     path = write("id,text,label\n1,one,pro\n2,two,anti\n1,one,neutral\n", "labels.csv")
