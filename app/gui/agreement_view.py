@@ -355,7 +355,6 @@ class AgreementView(QWidget):
         self.stack.addWidget(self.empty)
         self.stack.addWidget(work)
         self.stack.addWidget(self.waiting)
-        self.stack.setCurrentWidget(self.waiting)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(theme.MEDIUM)

@@ -172,7 +172,7 @@ def test_the_figures_are_copied_by_mouse_and_by_key(view: AgreementView, study: 
     copied = clipboard.text()
     clipboard.clear()
     qtbot.keyClick(
-        view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        view, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     )
     assert clipboard.text() == copied
 
@@ -185,7 +185,7 @@ def test_without_a_second_coder_it_says_what_to_do(qtbot: QtBot, study: Study, s
         qtbot.mouseClick(view.empty.button, Qt.MouseButton.LeftButton)
     assert asked.args == ["label"]
     QGuiApplication.clipboard().setText("mine")
-    for key in (Qt.Key.Key_M, Qt.Key.Key_C):
+    for key in (Qt.Key.Key_M, Qt.Key.Key_D):
         qtbot.keyClick(view, key, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     assert QGuiApplication.clipboard().text() == "mine"
 
