@@ -154,6 +154,8 @@ def test_everything_that_can_be_used_has_a_name(at_work: MainWindow, settled: Se
         inner = widget.objectName().startswith("qt_") or isinstance(widget, QHeaderView)
         if inner or isinstance(widget.parent(), QComboBox | QLineEdit):
             continue
+        if key in ("study", "tweets", "label"):
+            assert widget.toolTip(), f"{widget.accessibleName() or widget} on {key} has no tooltip"
         text = widget.text() if isinstance(widget, QAbstractButton) else ""
         assert widget.accessibleName() or text, f"{widget} on {key} has no name"
         if isinstance(widget, QAbstractButton):
