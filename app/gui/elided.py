@@ -70,7 +70,10 @@ class ElidedButton(QToolButton):
 
     def shown_text(self) -> str:
         """Return the text as there is room for it."""
-        beside = super().sizeHint().width() - self.fontMetrics().horizontalAdvance(self.text())
+        whole = super().sizeHint().width()
+        if self.width() >= whole:
+            return self.text()
+        beside = whole - self.fontMetrics().horizontalAdvance(self.text())
         return self.fontMetrics().elidedText(
             self.text(), Qt.TextElideMode.ElideRight, self.width() - max(0, beside)
         )

@@ -22,6 +22,7 @@ class EmptyState(QWidget):
         self.say(text)
         self.button = QPushButton(button)
         self.button.setProperty("primary", True)
+        self.button.setAccessibleName(button.replace("&", ""))
         self.button.setToolTip(tip or button.replace("&", ""))
         self.button.clicked.connect(self.clicked)
         self._layout = QVBoxLayout(self)

@@ -1,70 +1,69 @@
 """Bringing a table of tweets into the study: look, correct what was guessed, import, read the report."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
     QDialog,
-    QFormLayout,
+    QFileDialog,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
-    QLineEdit,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QStackedWidget,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTableWidget,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
 from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.import_preview import ImportPreview
+from app.gui.import_report_view import ImportReportView
 from app.gui.notice import Notice, Tone
-from app.gui.tweet_view import isolated, text_direction
 from app.jobs.worker import Work, run_in_worker
 from app.study import importing
-from app.study.import_report import ImportReport
+from app.study.codebook import Codebook
+from app.study.import_report import IMPORTED, ImportReport
 from app.study.study import Study
 
-ROLES = ("text", "id", "lang", "label", "author", "date")
-
-
-class TextCells(QStyledItemDelegate):
-    """Lays each cell out in the direction of its text."""
-
-    def initStyleOption(
-        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        super().initStyleOption(option, index)
-        text = str(index.data() or "")
-        option.text = isolated(text)
-        option.direction = text_direction(text)
+_REPORT_WIDTH = 560
 
 
 class ImportDialog(QDialog):
-    """Three states in one place: the preview, the import under way, its report."""
+    """Three states in one place: the preview, the import under way, its report.
 
-    def __init__(self, study: Study, path: Path, parent: QWidget | None = None) -> None:
+    Where no study is open, `make_study` makes it once the user imports.
+    """
+
+    def __init__(
+        self,
+        study: Study | None,
+        path: Path,
+        parent: QWidget | None = None,
+        make_study: Callable[[], Study] | None = None,
+    ) -> None:
         super().__init__(parent)
         self._study = study
+        self._make_study = make_study
+        self._codebook = study.codebook if study is not None else Codebook.default()
         self._path = path
+        self._found: importing.Preview | None = None
         self._work: Work | None = None
+        self._turn = 0
         self.report: ImportReport | None = None
-        self.setWindowTitle(self.tr("Import {name}").format(name=path.name))
-        self.resize(860, 600)
+        self.resize(860, 640)
         self.notice = Notice(closable=False)
+        self.preview = ImportPreview()
+        self.preview.format_chosen.connect(self._look)
+        self.preview.label_column_chosen.connect(self._look_at_labels)
+        self.report_view = ImportReportView()
         self.stack = QStackedWidget()
-        self.stack.addWidget(self._build_preview())
-        self.stack.addWidget(self._build_progress())
-        self.stack.addWidget(self._build_report())
+        self._under_way, self._other = self._build_progress(), self._build_other()
+        for shown in (self.preview, self._under_way, self.report_view, self._other):
+            self.stack.addWidget(shown)
+        self.waiting = QLabel()
+        self.waiting.setProperty("role", "muted")
         self.import_button = QPushButton(self.tr("&Import"))
         self.import_button.setProperty("primary", True)
         self.import_button.setDefault(True)
@@ -74,7 +73,7 @@ class ImportDialog(QDialog):
         self.close_button.setToolTip(self.tr("Close; an import under way is stopped (Esc)"))
         self.close_button.clicked.connect(self.reject)
         buttons = QHBoxLayout()
-        buttons.addStretch(1)
+        buttons.addWidget(self.waiting, 1)
         buttons.addWidget(self.close_button)
         buttons.addWidget(self.import_button)
         layout = QVBoxLayout(self)
@@ -83,23 +82,54 @@ class ImportDialog(QDialog):
         layout.addWidget(self.notice)
         layout.addWidget(self.stack, 1)
         layout.addLayout(buttons)
-        self.import_button.setEnabled(False)
-        run_in_worker(lambda: importing.preview(path, study.codebook), self._show_preview, self._fail, self)
+        self.load(path)
+
+    def tell_waiting(self, number: int) -> None:
+        """Say how many tables come after this one."""
+        if number == 1:
+            self.waiting.setText(self.tr("Another table comes after this one."))
+        elif number:
+            self.waiting.setText(self.tr("{number} more tables come after this one.").format(number=number))
+
+    def load(self, path: Path) -> None:
+        """Look at a file, in place of the one before."""
+        self._path = path
+        self._found = None
+        self.setWindowTitle(self.tr("Import {name}").format(name=path.name))
+        self._look()
 
     def start(self) -> None:
         """Import with the columns as they are chosen."""
-        columns = {role: box.currentData() for role, box in self.columns.items()}
+        columns = self.preview.chosen_columns()
         if not columns["text"]:
             self.notice.tell(Tone.WARNING, self.tr("Choose the column that holds the tweets' text."))
             return
         self.notice.clear()
-        self.stack.setCurrentIndex(1)
+        try:
+            if self._study is None and self._make_study is not None:
+                self._study = self._make_study()
+        except UserError as error:
+            self.notice.tell(Tone.ERROR, error.message, error.next_step)
+        study = self._study
+        if study is None:
+            return
+        self.stack.setCurrentWidget(self._under_way)
         self.import_button.setEnabled(False)
-        coder = self.coder.text().strip() or "imported"
-        test = self.test.isChecked()
+        coder = self.preview.coder.text().strip() or IMPORTED
+        test, classes = self.preview.test.isChecked(), self.preview.classes.classes()
+        path, (encoding, delimiter) = self._path, self._format()
         self._work = run_in_worker(
             lambda progress, stop: importing.import_file(
-                self._study, self._path, columns, coder, progress, stop, test=test
+                study,
+                path,
+                columns,
+                coder,
+                progress,
+                stop,
+                test=test,
+                classes=classes,
+                encoding=encoding,
+                delimiter=delimiter,
             ),
             self._show_report,
             self._fail,
@@ -115,61 +145,78 @@ class ImportDialog(QDialog):
             return
         super().reject()
 
-    def _build_preview(self) -> QWidget:
-        page = QWidget()
-        self.found = QLabel(self.tr("Looking at the file …"))
-        self.found.setProperty("role", "muted")
-        self.columns = {role: QComboBox() for role in ROLES}
-        names = {
-            "text": self.tr("Text"),
-            "id": self.tr("Id"),
-            "lang": self.tr("Language"),
-            "label": self.tr("Label"),
-            "author": self.tr("Author"),
-            "date": self.tr("Date"),
-        }
-        left, right = QFormLayout(), QFormLayout()
-        for form in (left, right):
-            form.setSpacing(theme.SMALL)
-            form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for place, role in enumerate(ROLES):
-            box = self.columns[role]
-            box.setMinimumWidth(180)
-            box.setAccessibleName(names[role])
-            box.setToolTip(self.tr("The column that holds this (arrow keys choose)"))
-            (left if place % 2 == 0 else right).addRow(names[role], box)
-        self.coder = QLineEdit("imported")
-        self.coder.setAccessibleName(self.tr("Whose labels these are"))
-        self.coder.setToolTip(self.tr("Labels in the file are taken in as this coder's"))
-        self.test = QCheckBox(self.tr("These are &test rows: never train on them"))
-        self.test.setToolTip(self.tr("Models are scored on test rows and never trained on them (Alt+T)"))
-        left.addRow(self.tr("Labels are by"), self.coder)
-        right.addRow("", self.test)
-        forms = QHBoxLayout()
-        forms.setSpacing(theme.WIDE)
-        forms.addLayout(left, 1)
-        forms.addLayout(right, 1)
-        self.sample = QTableWidget()
-        self.sample.setAccessibleName(self.tr("The first rows"))
-        self.sample.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.sample.verticalHeader().hide()
-        self.sample.setShowGrid(False)
-        self.sample.setWordWrap(False)
-        self.sample.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.sample.setItemDelegate(TextCells(self.sample))
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.MEDIUM)
-        layout.addWidget(self.found)
-        layout.addLayout(forms)
-        layout.addWidget(self.sample, 1)
-        return page
+    # Looking
+
+    def _format(self) -> tuple[str, str]:
+        """Return encoding and delimiter where the user chose others than were found, else ""."""
+        if self._found is None:
+            return "", ""
+        found = self._found
+        encoding = str(self.preview.encoding.currentData() or "")
+        delimiter = str(self.preview.delimiter.currentData() or "")
+        return (
+            encoding if encoding != found.encoding else "",
+            delimiter if delimiter != found.delimiter else "",
+        )
+
+    def _look(self) -> None:
+        """Look at the file, in the format that was chosen."""
+        self._turn += 1
+        turn, path, codebook, (encoding, delimiter) = self._turn, self._path, self._codebook, self._format()
+        self.notice.clear()
+        self.stack.setCurrentWidget(self.preview)
+        self.import_button.setEnabled(False)
+        if self._found is None:
+            self.preview.show_looking()
+
+        def show(preview: importing.Preview) -> None:
+            if turn == self._turn:
+                self._found = self._found or preview
+                self.preview.show_preview(preview)
+                self.import_button.setEnabled(True)
+
+        def tell(error: Exception) -> None:
+            if turn == self._turn:
+                self._fail(error)
+
+        run_in_worker(
+            lambda: importing.preview(path, codebook, encoding=encoding, delimiter=delimiter),
+            show,
+            tell,
+            self,
+        )
+
+    def _look_at_labels(self, column: str) -> None:
+        """Find the labels that the codebook does not know, so that they can be told their classes."""
+        turn, path, codebook, (encoding, delimiter) = self._turn, self._path, self._codebook, self._format()
+        if not column:
+            self.preview.classes.show_values("", {}, ())
+            return
+
+        def show(values: dict[str, int]) -> None:
+            if turn == self._turn and self.preview.chosen_columns()["label"] == column:
+                self.preview.classes.show_values(column, values, codebook.leaves)
+
+        run_in_worker(
+            lambda: importing.unknown_labels(path, column, codebook, encoding=encoding, delimiter=delimiter),
+            show,
+            self._fail,
+            self,
+        )
+
+    def _choose_another(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Import tweets"), str(self._path.parent))
+        if name:
+            self.load(Path(name))
+
+    # What is shown
 
     def _build_progress(self) -> QWidget:
         page = QWidget()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
+        self.bar.setAccessibleName(self.tr("How far the import is"))
         self.doing = QLabel(self.tr("Importing …"))
         layout = QVBoxLayout(page)
         layout.addStretch(1)
@@ -178,64 +225,17 @@ class ImportDialog(QDialog):
         layout.addStretch(2)
         return page
 
-    def _build_report(self) -> QWidget:
+    def _build_other(self) -> QWidget:
+        """Return what is shown where the file is none that can be imported: the way to another."""
         page = QWidget()
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
-        self.summary.setProperty("role", "heading")
-        self.rejected_rows = QPlainTextEdit()
-        self.rejected_rows.setReadOnly(True)
-        self.rejected_rows.setAccessibleName(self.tr("Rejected rows"))
-        self.copy = QPushButton(self.tr("Co&py the report"))
-        self.copy.setToolTip(self.tr("Copy the whole report as text (Alt+P)"))
-        self.copy.clicked.connect(
-            lambda: QGuiApplication.clipboard().setText(
-                f"{self.summary.text()}\n{self.rejected_rows.toPlainText()}"
-            )
-        )
+        self.other_button = QPushButton(self.tr("Choose another &file…"))
+        self.other_button.setToolTip(self.tr("Choose another table of tweets (Alt+F)"))
+        self.other_button.clicked.connect(self._choose_another)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.MEDIUM)
-        layout.addWidget(self.summary)
-        layout.addWidget(self.rejected_rows, 1)
-        layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
-        # Takes the room that a list of rejected rows would have.
+        layout.addWidget(self.other_button, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addStretch()
         return page
-
-    def _show_preview(self, preview: importing.Preview) -> None:
-        kind = {
-            "xlsx": self.tr("Excel workbook, sheet “{sheet}”. Correct what was guessed wrong."),
-            "parquet": self.tr("Parquet file. Correct what was guessed wrong."),
-            "jsonl": self.tr("JSON lines file. Correct what was guessed wrong."),
-        }
-        delimiter = {"\t": self.tr("tab"), " ": self.tr("blank")}.get(preview.delimiter, preview.delimiter)
-        self.found.setText(
-            kind[preview.kind].format(sheet=preview.sheet)
-            if preview.kind in kind
-            else self.tr(
-                "Encoding {encoding}, columns divided by “{delimiter}”. Correct what was guessed wrong."
-            ).format(encoding=preview.encoding, delimiter=delimiter)
-        )
-        for role, box in self.columns.items():
-            box.addItem(self.tr("(none)"), "")
-            for name in preview.header:
-                box.addItem(name, name)
-            box.setCurrentIndex(max(0, box.findData(preview.columns.get(role, ""))))
-        self.sample.setColumnCount(len(preview.header))
-        self.sample.setHorizontalHeaderLabels(list(preview.header))
-        self.sample.horizontalHeader().setDefaultAlignment(
-            Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        )
-        self.sample.setRowCount(len(preview.rows))
-        for row, cells in enumerate(preview.rows):
-            for column, cell in enumerate(cells[: len(preview.header)]):
-                self.sample.setItem(row, column, QTableWidgetItem(cell.replace("\n", " ")))
-        self.sample.resizeColumnsToContents()
-        for column in range(len(preview.header)):
-            self.sample.setColumnWidth(column, min(self.sample.columnWidth(column), 360))
-        self.sample.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        self.import_button.setEnabled(True)
 
     def _show_progress(self, done: int, total: int) -> None:
         self.bar.setValue(round(1000 * done / max(total, 1)))
@@ -243,22 +243,31 @@ class ImportDialog(QDialog):
 
     def _show_report(self, report: ImportReport) -> None:
         self.report = report
-        self.summary.setText(report.summary())
-        lines = [
-            self.tr("row {row}: {reason}").format(row=row, reason=reason) for row, reason in report.rejected
-        ]
-        self.rejected_rows.setPlainText("\n".join(lines))
-        self.rejected_rows.setVisible(bool(lines))
-        self.stack.setCurrentIndex(2)
+        self.report_view.show_report(report)
+        if report.unknown_labels:
+            self.notice.tell(
+                Tone.WARNING,
+                self.tr("Some labels are not in the codebook; their tweets came in without a label."),
+                self.tr("Import the file again and say which classes they stand for: no tweet comes twice."),
+            )
+        self.stack.setCurrentWidget(self.report_view)
         self.import_button.hide()
         self.close_button.setText(self.tr("&Close"))
+        self.close_button.setToolTip(self.tr("Close the report (Enter, Esc)"))
         self.close_button.setDefault(True)
         self.close_button.setFocus()
+        if not report.rejected:
+            # A report of some lines is a small window. A stack is as large as the largest of its pages.
+            for page in (self.preview, self._under_way, self._other):
+                self.stack.removeWidget(page)
+            self.setMinimumWidth(_REPORT_WIDTH)
+            # Once the layouts know what is gone.
+            QTimer.singleShot(0, self, self.adjustSize)
 
     def _fail(self, error: Exception) -> None:
         if not isinstance(error, UserError):
             raise error
         self._work = None
         self.notice.tell(Tone.ERROR, error.message, error.next_step)
-        self.stack.setCurrentIndex(0)
-        self.import_button.setEnabled(self.sample.columnCount() > 0)
+        self.stack.setCurrentWidget(self.preview if self._found is not None else self._other)
+        self.import_button.setEnabled(self._found is not None)

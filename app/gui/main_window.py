@@ -1,6 +1,6 @@
 """The window: its menus, the welcome page or an open study, and the inspector."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import sample_study, theme
+from app.gui.dropped_files import local_files
 from app.gui.error_report import report_text
 from app.gui.export_dialog import ExportDialog, ask_for_file
 from app.gui.import_dialog import ImportDialog
@@ -28,13 +29,13 @@ from app.gui.questions import ask_about_jobs, show_about
 from app.gui.study_area import StudyArea
 from app.gui.study_copies import StudyCopies
 from app.gui.study_places import free_study_beside, studies_folder, study_filter
+from app.gui.table_imports import TableImports, choose_tables
 from app.gui.welcome_page import WelcomePage
 from app.jobs.job_list import JobList
 from app.jobs.worker import run_in_worker, wait_for_workers
 from app.settings import Settings
 from app.study import tweets
 from app.study.codebook import Codebook
-from app.study.source_table import ENDINGS
 from app.study.study import SUFFIX, Study
 from app.study.tweets import HistoryEntry, TweetRow
 
@@ -58,7 +59,9 @@ class MainWindow(QMainWindow):
         self.welcome.open_clicked.connect(self.ask_open)
         self.welcome.sample_clicked.connect(self.open_sample)
         self.welcome.study_chosen.connect(self.open_study)
-        self.welcome.table_dropped.connect(self.new_from_table)
+        self.welcome.files_dropped.connect(self.take_files)
+        self.imports = TableImports(self, lambda: self.study, self._make_study_beside)
+        self.imports.finished.connect(lambda: self._study_changed({"tweets", "labels"}))
         self.stack = QStackedWidget()
         self.stack.addWidget(self.welcome)
         self.setCentralWidget(self.stack)
@@ -170,11 +173,25 @@ class MainWindow(QMainWindow):
 
         run_in_worker(lambda: sample_study.make_sample_study(path), take, tell, self)
 
-    def new_from_table(self, table: Path) -> None:
-        """Make a study beside a dropped table and offer to import it."""
+    def _make_study_beside(self, table: Path) -> Study:
         path = free_study_beside(table)
-        if self.new_study(path):
-            self.import_table(table)
+        Study.create(path).close()
+        self.open_study(path)
+        if self.study is None:
+            raise UserError(
+                f"“{path.name}” was made and cannot be opened.", "Check its folder and try again."
+            )
+        return self.study
+
+    def take_files(self, files: Sequence[Path]) -> None:
+        """Open a dropped study; import the dropped tables, without an open study into a new one."""
+        studies = [file for file in files if file.suffix == SUFFIX]
+        if studies and not self.open_study(studies[0]):
+            return
+        if len(studies) > 1 and self.area is not None:
+            told = self.tr("One study is open at a time: of those dropped, “{name}” was opened.")
+            self.area.study_page.notice.tell(Tone.INFO, told.format(name=studies[0].stem))
+        self.imports.begin([file for file in files if file not in studies])
 
     def close_study(self) -> bool:
         """Close the study and show the welcome page; return whether it was closed.
@@ -202,16 +219,12 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files over an open study; the welcome page takes its own."""
-        if self.study is not None and event.mimeData().hasUrls():
+        if self.study is not None and local_files(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open a dropped study; import a dropped table."""
-        path = Path(event.mimeData().urls()[0].toLocalFile())
-        if path.suffix == SUFFIX:
-            self.open_study(path)
-        else:
-            self.import_table(path)
+        """Take what is dropped."""
+        self.take_files(local_files(event.mimeData()))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close the study first; stay where the user wants to."""
@@ -228,28 +241,17 @@ class MainWindow(QMainWindow):
     # Import, export, copies
 
     def ask_import(self) -> None:
-        """Ask for a table and import it."""
-        if self.study is None:
-            return
-        name, _ = QFileDialog.getOpenFileName(
-            self,
-            self.tr("Import tweets"),
-            str(self.study.path.parent),
-            self.tr("Tables ({endings});;All files (*)").format(endings=" ".join(f"*{e}" for e in ENDINGS)),
-        )
-        if name:
-            self.import_table(Path(name))
+        """Ask for tables and import them."""
+        if self.study is not None:
+            self._clear_notices()
+            self.imports.begin(choose_tables(self.study.path.parent, self))
 
     def import_table(self, table: Path) -> ImportDialog | None:
         """Open the import dialog on a table."""
         if self.study is None:
             return None
         self._clear_notices()
-        dialog = ImportDialog(self.study, table, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.finished.connect(lambda _: self._study_changed({"tweets", "labels"}))
-        dialog.open()
-        return dialog
+        return self.imports.begin([table])
 
     def ask_export(self) -> None:
         """Ask for a file and write the study to it."""

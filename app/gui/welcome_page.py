@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 import resources
 from app.gui import theme
+from app.gui.dropped_files import local_files
 from app.gui.notice import Notice
 from app.gui.recent_studies import RecentStudies
 
@@ -31,7 +32,7 @@ class WelcomePage(QWidget):
     open_clicked = Signal()
     sample_clicked = Signal()
     study_chosen = Signal(Path)
-    table_dropped = Signal(Path)
+    files_dropped = Signal(list)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -125,18 +126,12 @@ class WelcomePage(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept files."""
-        if event.mimeData().hasUrls():
+        if local_files(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open a dropped study; make a study of a dropped table."""
-        for url in event.mimeData().urls():
-            path = Path(url.toLocalFile())
-            if path.suffix == ".stancedesk":
-                self.study_chosen.emit(path)
-            else:
-                self.table_dropped.emit(path)
-            break
+        """Tell which files were dropped."""
+        self.files_dropped.emit(local_files(event.mimeData()))
 
     def _button(self, text: str, key: str, tip: str) -> QPushButton:
         button = QPushButton(text)

@@ -275,6 +275,13 @@ def test_tab_goes_from_the_classes_to_the_note_to_the_codebook(page: LabelPage, 
     assert seen[3] is last and page.focusWidget() is page.side.codebook.filter
 
 
+def test_a_short_name_is_shown_in_full(page: LabelPage, settled: Settled) -> None:
+    for name in ("Mia", "Anna", "J. Doe", "ليلى"):
+        page.set_coder(name)
+        settled()
+        assert page.bar.coder.shown_text() == name
+
+
 def test_a_long_name_leaves_room_for_the_bar(page: LabelPage, qtbot: QtBot, settled: Settled) -> None:
     name = "Professor Maximiliane Hohenstein-Wittgenstein"
     page.set_coder(name)

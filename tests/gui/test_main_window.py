@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QAction, QDropEvent, QGuiApplication, QKeySequence
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QApplication,
-    QDialog,
     QMessageBox,
     QPlainTextEdit,
     QWidget,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from app.gui import error_report, sample_study
+from app.gui.import_dialog import ImportDialog
 from app.gui.main_window import MainWindow
 from app.gui.merge_dialog import MergeDialog
 from app.gui.notice import Tone
@@ -279,9 +279,9 @@ def test_a_study_that_is_there_is_not_replaced(window: MainWindow, study: Study)
     assert window.welcome.notice.text and study.counts().tweets == tweets
 
 
-def _drop(widget: QWidget, path: Path) -> None:
+def _drop(widget: QWidget, *dropped: Path | str) -> None:
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
+    data.setUrls([QUrl.fromLocalFile(str(d)) if isinstance(d, Path) else QUrl(d) for d in dropped])
     event = QDropEvent(
         QPointF(5, 5),
         Qt.DropAction.CopyAction,
@@ -299,16 +299,73 @@ def test_a_dropped_table_becomes_a_study(
     table.write_text("id,text\n1,one\n2,two\n", encoding="utf-8")
     (tmp_path / "tweets.stancedesk").write_text("something else", encoding="utf-8")
     _drop(window.welcome, table)
-    assert window.study is not None and window.study.path.name == "tweets-2.stancedesk"
-    dialog = window.findChild(QDialog)
+    dialog = window.findChild(ImportDialog)
     assert dialog is not None and dialog.isVisible()
     settled()
+    assert window.study is None and not (tmp_path / "tweets-2.stancedesk").exists()
     dialog.start()
+    assert window.study is not None and window.study.path.name == "tweets-2.stancedesk"
     qtbot.waitUntil(lambda: dialog.report is not None, timeout=120_000)
     dialog.close()
     settled()
     assert window.study.counts().tweets == 2
     assert (tmp_path / "tweets.stancedesk").read_text(encoding="utf-8") == "something else"
+
+
+@pytest.mark.parametrize("name", ["picture.png", "tweets.csv"])
+def test_a_drop_that_comes_to_nothing_leaves_nothing_behind(
+    window: MainWindow, tmp_path: Path, settled: Settled, name: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" if name.endswith("png") else b"id,text\n1,one\n")
+    _drop(window.welcome, file)
+    settled()
+    dialog = window.findChild(ImportDialog)
+    assert dialog is not None and dialog.import_button.isEnabled() is name.endswith("csv")
+    dialog.reject()
+    settled()
+    assert window.study is None and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_link_to_the_web_is_no_file(window: MainWindow, at_work: MainWindow) -> None:
+    link = "https://example.org/tweets.csv"
+    data = QMimeData()
+    data.setUrls([QUrl(link)])
+    for widget in (window.welcome, at_work):
+        event = QDragEnterEvent(
+            QPoint(5, 5),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+        event.ignore()
+        widget.dragEnterEvent(event)
+        assert not event.isAccepted()
+        _drop(widget, link)
+    assert window.findChild(ImportDialog) is None
+
+
+def test_several_dropped_tables_are_imported_one_after_the_other(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot, settled: Settled
+) -> None:
+    tables = [tmp_path / f"t{n}.csv" for n in range(3)]
+    for n, table in enumerate(tables):
+        table.write_text(f"id,text\n{n},tweet {n}\n", encoding="utf-8")
+    _drop(window.welcome, *tables)
+    for n in range(3):
+        settled()
+        dialog = window.imports.begin([])
+        assert dialog is not None and f"t{n}.csv" in dialog.windowTitle()
+        assert bool(dialog.waiting.text()) is (n < 2)
+        if n != 1:
+            dialog.start()
+            qtbot.waitUntil(lambda d=dialog: d.report is not None, timeout=60_000)
+        dialog.close()
+    settled()
+    assert window.study is not None and window.study.path.name == "t0.stancedesk"
+    assert window.study.counts().tweets == 2
+    assert sorted(p.name for p in tmp_path.glob("*.stancedesk")) == ["t0.stancedesk"]
 
 
 def test_opening_the_study_that_is_open_changes_nothing(at_work: MainWindow, settled: Settled) -> None:
