@@ -93,7 +93,7 @@ class ClassifyPage(QWidget):
                 "Classifying needs a model that knows the classes of this study. None stands on the shelf."
             ),
             self.tr("&Train a model"),
-            self.tr("Go to Train (Ctrl+4)"),
+            self.tr("Go to Train (Ctrl+5)"),
         )
         self.empty.clicked.connect(lambda: self.page_wanted.emit("train", ""))
         self._pause = QTimer(self)

@@ -91,7 +91,7 @@ class ModelsPage(QWidget):
                 "Train one, or add one that StanceDesk trained on another machine."
             ),
             self.tr("&Train a model"),
-            self.tr("Go to Train (Ctrl+4)"),
+            self.tr("Go to Train (Ctrl+5)"),
         )
         self.empty.clicked.connect(lambda: self.page_wanted.emit("train", ""))
         self._lay_out()

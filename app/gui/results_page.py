@@ -76,7 +76,7 @@ class ResultsPage(QWidget):
                 "There are no results without a model. Train one on your labels, or add one to the shelf."
             ),
             self.tr("&Train a model"),
-            self.tr("Go to Train (Ctrl+4)"),
+            self.tr("Go to Train (Ctrl+5)"),
         )
         self.empty.clicked.connect(lambda: self.page_wanted.emit("train", ""))
         self._lay_out()
