@@ -420,6 +420,7 @@ def test_a_copy_is_taken_in(
     assert tweet.tweet_id in dialog.notice.findChild(QPlainTextEdit).toPlainText()
     assert "1 new label" in at_work.statusBar().currentMessage()
     dialog.close_button.click()
+    at_work.area.show_page("study")
     settled()
     assert at_work.area.study_page.numbers["labelled"].text() == str(labelled + 1)
     assert [row.id for row in labelling.disagreements(at_work.study)] == [tweet.id]
