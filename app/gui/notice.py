@@ -48,7 +48,6 @@ class Notice(QFrame):
         self.close_button.setText("✕")
         self.close_button.setAccessibleName(self.tr("Close this notice"))
         self.close_button.setToolTip(self.tr("Close this notice (Esc)"))
-        self.close_button.setVisible(closable)
         self.close_button.clicked.connect(self.clear)
         right = QVBoxLayout()
         right.setSpacing(4)
@@ -60,6 +59,8 @@ class Notice(QFrame):
         layout.addWidget(self._sign)
         layout.addLayout(right, 1)
         layout.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
+        # Not earlier: shown without a parent it would be a window of its own and take the focus.
+        self.close_button.setVisible(closable)
         self.tone = Tone.INFO
         self.clear()
 
