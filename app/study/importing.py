@@ -22,7 +22,7 @@ from app.study.text_table import (
     inspect,
     sha256_of,
 )
-from db import labels, splits
+from db import labels, locks, splits
 from db import tweets as queries
 from db.tables import Import
 
@@ -61,7 +61,7 @@ class ImportReport:
 
     `rejected` holds the first of the rejected rows; `unknown_labels` counts labels that the codebook does not
     know (their tweets were taken in unlabelled); `label_conflicts` are labels that were not taken because the
-    coder had already given another one.
+    coder had already given another one, `locked_labels` because the tweet is in a locked batch.
     """
 
     file_name: str
@@ -78,6 +78,7 @@ class ImportReport:
     coder: str = ""
     unknown_labels: dict[str, int] = field(default_factory=dict)
     label_conflicts: int = 0
+    locked_labels: int = 0
     warnings: list[str] = field(default_factory=list)
     stopped: bool = False
 
@@ -102,6 +103,8 @@ class ImportReport:
             told += f" {sum(self.unknown_labels.values()):,} labels are not in the codebook ({first})."
         if self.label_conflicts:
             told += f" {self.label_conflicts:,} labels differ from the coder's earlier ones, which were kept."
+        if self.locked_labels:
+            told += f" {self.locked_labels:,} labels were left out, as their tweets are in a locked batch."
         return " ".join([told, *self.warnings])
 
 
@@ -347,6 +350,7 @@ class _Run:
         self._report.duplicates += chunk.duplicates
         self._report.labels += chunk.labels
         self._report.label_conflicts += chunk.conflicts
+        self._report.locked_labels += chunk.locked
         for row in chunk.clashes:
             self.reject(row.number, f"The id {row.tweet_id} belongs to a tweet with another text.")
 
@@ -383,11 +387,15 @@ class _Run:
         assert self._coder is not None
         # What this coder ever did to a tweet stands, also taking a label back: a file is no new decision.
         had = labels.touched(session, self._coder.id, list(wanted))
+        locked = locks.locked(session, [tweet for tweet in wanted if tweet not in had])
         given = now()
         events = []
         for tweet, leaf in wanted.items():
             if tweet in had:
                 chunk.conflicts += had[tweet] != leaf
+                continue
+            if tweet in locked:
+                chunk.locked += 1
                 continue
             events.append(
                 {
@@ -414,4 +422,5 @@ class _Chunk:
     duplicates: int = 0
     labels: int = 0
     conflicts: int = 0
+    locked: int = 0
     clashes: list[_Row] = field(default_factory=list)
