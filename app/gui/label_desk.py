@@ -94,7 +94,7 @@ class LabelDesk(QWidget):
         label = dict(row.labels).get(coder)
         note, flag = "", False
         for entry in history:
-            if entry.coder == coder and entry.undoes is None and entry.leaf == label:
+            if entry.coder == coder and entry.undoes is None and entry.leaf == label and not entry.decided:
                 note, flag = entry.note, entry.flag
         about = [row.author, shown_date(row.created_at), language_name(row.lang) if row.lang else ""]
         self.about.setText(" · ".join(part for part in about if part) or row.tweet_id)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
+    QPushButton,
     QStackedWidget,
     QTableView,
     QVBoxLayout,
@@ -33,13 +34,16 @@ _TYPING_MILLISECONDS = 250
 class TweetsPage(Page):
     """Find tweets and look at them. The selected one is told to the inspector.
 
-    `label_wanted` gives the primary key of a tweet that the user wants to label.
+    `label_wanted` gives the primary key of a tweet that the user wants to label, `review_wanted` of one to
+    decide on. `locks_wanted` gives the filter for the tweets to lock.
     """
 
     key = "tweets"
     icon = "tweets"
 
     label_wanted = Signal(int)
+    review_wanted = Signal(int)
+    locks_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +61,8 @@ class TweetsPage(Page):
         self.order = self._choice(self.tr("Order"))
         self.count = QLabel()
         self.count.setProperty("role", "muted")
+        self.locks = QPushButton(self.tr("Locked batches…"))
+        self.locks.setToolTip(self.tr("Lock the tweets shown, or release a locked batch (Ctrl+K)"))
         self.table = self._make_table()
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -73,6 +79,9 @@ class TweetsPage(Page):
         clear = make_action(self, self.tr("Show all tweets"), "Esc", self.clear_filters)
         clear.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self._label_action = make_action(self, self.tr("Label this tweet"), "Ctrl+L", self._label_selected)
+        make_action(self, self.tr("Decide on this tweet's gold label"), "Ctrl+G", self._review_selected)
+        make_action(self, self.tr("Locked batches…"), "Ctrl+K", self._show_locks)
+        self.locks.clicked.connect(self._show_locks)
         self.search.setToolTip(self.tr("Search text, author or id (Ctrl+F)"))
         self.search.setAccessibleName(self.tr("Search the tweets"))
 
@@ -188,6 +197,7 @@ class TweetsPage(Page):
         for control in (self.search, self.language, self.label, self.status, self.order):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
+        self.locks.setVisible(self._total > 0)
 
     def _selected(self, selected: QItemSelection) -> None:
         rows = self.table.selectionModel().selectedRows()
@@ -204,6 +214,17 @@ class TweetsPage(Page):
         if row is not None:
             self.page_wanted.emit("label")
             self.label_wanted.emit(row.id)
+
+    def _review_selected(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        row = self.model.tweet(rows[0].row()) if rows else None
+        if row is not None:
+            self.page_wanted.emit("review")
+            self.review_wanted.emit(row.id)
+
+    def _show_locks(self) -> None:
+        if self._total:
+            self.locks_wanted.emit(self.asked())
 
     # How it is made
 
@@ -231,6 +252,7 @@ class TweetsPage(Page):
                     (self.tr("Labelled"), "labelled"),
                     (self.tr("Not labelled"), "unlabelled"),
                     (self.tr("Coders disagree"), "disputed"),
+                    (self.tr("Adjudicated"), "adjudicated"),
                     (self.tr("Predicted"), "predicted"),
                     (self.tr("Not predicted"), "unpredicted"),
                     (self.tr("Prediction failed"), "failed"),
@@ -305,6 +327,7 @@ class TweetsPage(Page):
         first.setSpacing(theme.SMALL)
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
+        first.addWidget(self.locks)
         second = QHBoxLayout()
         second.setSpacing(theme.SMALL)
         for choice in (self.language, self.label, self.status):

@@ -163,6 +163,14 @@ class Study:
             session.flush()
             self.codebook, self.codebook_version = _newest_codebook(session)
 
+    def labels_per_leaf(self) -> dict[str, int]:
+        """Return {leaf: number of labels and gold labels}, of those leaves that have some."""
+        with self.reading() as session:
+            found = labels.count_of_leaves(session)
+            for leaf in adjudications.used_leaves(session):
+                found.setdefault(leaf, 1)
+            return found
+
     def coders(self) -> list[Coder]:
         """Return all coders, in the order of their names."""
         with self.reading() as session:

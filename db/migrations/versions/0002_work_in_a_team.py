@@ -54,7 +54,9 @@ def upgrade() -> None:
     for column, index in _INDEXES.items():
         op.create_index(index, "tweets", [column], unique=False)
     # The few disputed tweets of a million are found, counted and paged without looking at the others.
-    op.execute("CREATE INDEX ix_tweets_disputed ON tweets (labelled, agreed_leaf) WHERE labelled IS 1 AND agreed_leaf IS NULL")
+    op.execute(
+        "CREATE INDEX ix_tweets_disputed ON tweets (labelled, agreed_leaf) WHERE labelled IS 1 AND agreed_leaf IS NULL"
+    )
     _link_events()
     op.execute(
         "UPDATE tweets SET sealed = 1 WHERE id IN (SELECT tweet_id FROM split_tweets WHERE split_id IN "
