@@ -106,7 +106,7 @@ class CodebookDialog(QDialog):
 
     def _show_change(self, change: CodebookChange) -> None:
         old, new = self._study.codebook, self._chosen
-        leaves = {leaf.code: leaf for leaf in (*(new.leaves if new else ()), *old.leaves)}
+        leaves = {leaf.code: leaf for leaf in (*old.leaves, *(new.leaves if new else ()))}
         lines = []
         for heading, codes in (
             (self.tr("Added"), change.added),

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QHideEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.case_list import CaseList
 from app.gui.codebook_view import shape_of
 from app.gui.coder_panel import CoderPanel
-from app.gui.label_bar import act_button
 from app.gui.label_keys import LabelKeys
 from app.gui.notice import Notice, Tone
+from app.gui.review_bar import ReviewBar
 from app.gui.review_desk import ReviewDesk
 from app.gui.review_end import ReviewEnd
 from app.gui.review_filters import ReviewFilters
@@ -76,6 +76,9 @@ class DisagreementsTab(ReviewTab):
         self.end.all_wanted.connect(lambda: self.filters.clear(self.filters.decided()))
         self.end.decided_wanted.connect(lambda: self.filters.clear(decided=True))
         self._make_acts()
+        self.bar = ReviewBar((self.back_action, self.next_action))
+        self.bar.coder_clicked.connect(self._ask_coder)
+        self._say = self.bar.last_act.setText
         self._lay_out()
         self._show_state()
 
@@ -295,9 +298,7 @@ class DisagreementsTab(ReviewTab):
         something = counts is not None and bool(counts.disputed or counts.adjudicated)
         self.side.setVisible(something)
         self.bar.setVisible(something or case is not None)
-        self.coder_button.setText(self.coder)
-        self.coder_button.setAccessibleName(self.tr("Deciding as {coder}").format(coder=self.coder))
-        self.coder_button.setVisible(bool(self.coder))
+        self.bar.show_coder(self.coder)
         if self.study is None or counts is None:
             self.stack.setCurrentWidget(self.blank)
         elif case is not None and self.review is None:
@@ -315,7 +316,7 @@ class DisagreementsTab(ReviewTab):
         leaves = self.study.codebook.leaves
         self.list.show_study(self.study, leaves)
         self.filters.show_leaves(leaves)
-        self.desk.leaves.show_codebook(self.study.codebook)
+        self.desk.show_codebook(self.study.codebook)
         self._keys.show_leaves(leaves, self.tr("Decide “{name}”"), self.decide)
 
     def _ask_coder(self) -> None:
@@ -331,9 +332,6 @@ class DisagreementsTab(ReviewTab):
         assert self.study is not None
         leaf = self.study.codebook.leaf(code)
         return f"{shape_of(leaf)} {leaf.name}"
-
-    def _say(self, text: str) -> None:
-        self.last_act.setText(text)
 
     def _tell(self, error: Exception) -> None:
         self.notice.tell(Tone.ERROR, str(error))
@@ -381,21 +379,6 @@ class DisagreementsTab(ReviewTab):
         self.desk.reason.returnPressed.connect(self._leave)
 
     def _lay_out(self) -> None:
-        self.last_act = QLabel()
-        self.last_act.setProperty("role", "muted")
-        self.coder_button = QToolButton()
-        self.coder_button.setToolTip(self.tr("Who decides; press to change"))
-        self.coder_button.clicked.connect(self._ask_coder)
-        self.bar = QWidget()
-        bar = QHBoxLayout(self.bar)
-        bar.setContentsMargins(0, 0, 0, 0)
-        bar.setSpacing(theme.SMALL)
-        for act in (self.back_action, self.next_action):
-            bar.addWidget(act_button(act))
-        bar.addStretch(1)
-        bar.addWidget(self.last_act)
-        bar.addStretch(1)
-        bar.addWidget(self.coder_button)
         self.blank = QWidget()
         self.stack = QStackedWidget()
         for shown in (self.blank, self.desk, self.coder_panel, self.end):

@@ -36,6 +36,10 @@ class ReviewDesk(QWidget):
         self.decided = QFrame()
         self.decided.setObjectName("notice")
         self.decided.setProperty("tone", "good")
+        self.question = QLabel(
+            self.tr("Which label stands? One key decides, saves and shows the next tweet.")
+        )
+        self.question.setProperty("role", "muted")
         self.leaves = LeafButtons()
         self.reason = QLineEdit()
         self.reason.setPlaceholderText(self.tr("Reason for the gold label, if you like (R)"))
@@ -43,6 +47,13 @@ class ReviewDesk(QWidget):
         self.reason.setAccessibleName(self.tr("Reason"))
         self.reason.setMaxLength(1000)
         self._lay_out()
+
+    def show_codebook(self, codebook: Codebook) -> None:
+        """Offer the classes of a codebook."""
+        self.leaves.show_codebook(codebook)
+        for button in self.leaves.buttons.values():
+            leaf = button.leaf
+            button.setToolTip(self.tr("Decide “{name}” ({key})").format(name=leaf.name, key=leaf.key))
 
     def show_case(self, case: Case, codebook: Codebook) -> None:
         """Show a tweet with all that is known about its labels."""
@@ -106,5 +117,6 @@ class ReviewDesk(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self._scroll, 1)
+        layout.addWidget(self.question)
         layout.addWidget(self.leaves)
         layout.addWidget(self.reason)

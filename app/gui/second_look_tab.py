@@ -146,9 +146,10 @@ class SecondLookTab(ReviewTab):
         self.others.setVisible(bool(others))
         if others:
             self.end.say(
-                self.tr("No label of yours wants a second look. Labels of others that do: {others}").format(
-                    others=others
-                )
+                self.tr(
+                    "No label of yours wants a second look. Labels of others do: {others}. They are listed here "
+                    "for their coder: change the name on the Label page."
+                ).format(others=others)
             )
         else:
             self.end.say(
