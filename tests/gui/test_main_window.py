@@ -125,7 +125,9 @@ def test_no_two_actions_of_the_window_have_the_same_key(at_work: MainWindow) -> 
     assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("key", ["study", "tweets", "label", "train", "models", "classify", "results"])
+@pytest.mark.parametrize(
+    "key", ["study", "tweets", "label", "review", "train", "models", "classify", "results"]
+)
 def test_everything_that_can_be_used_has_a_name(at_work: MainWindow, settled: Settled, key: str) -> None:
     assert at_work.area is not None
     at_work.area.show_page(key)
@@ -148,8 +150,10 @@ def test_pages_by_key_menu_and_mouse(at_work: MainWindow, qtbot: QtBot) -> None:
     assert area is not None
     qtbot.keyClick(at_work, Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)
     assert area.current is area.page("tweets") and area.buttons["tweets"].isChecked()
-    at_work.menus.pages.actions()[3].trigger()
+    at_work.menus.pages.actions()[4].trigger()
     assert area.current is area.page("train")
+    qtbot.keyClick(at_work, Qt.Key.Key_4, Qt.KeyboardModifier.ControlModifier)
+    assert area.current is area.page("review")
     qtbot.mouseClick(area.buttons["label"], Qt.MouseButton.LeftButton)
     assert area.current is area.label_page
 
