@@ -15,9 +15,10 @@ class PageStack(QWidget):
 
     def addWidget(self, page: QWidget) -> None:
         """Add a page; the first one is shown."""
+        # In its place before it is shown: without a parent it would flash as a window and take the focus.
+        self._layout.addWidget(page)
         page.setVisible(not self._pages)
         self._pages.append(page)
-        self._layout.addWidget(page)
 
     def count(self) -> int:
         """Return how many pages there are."""
