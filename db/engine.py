@@ -23,6 +23,7 @@ from db.errors import (
     StudyMissing,
     StudyReadOnly,
     StudyTooNew,
+    TweetLocked,
 )
 
 # "StDk": written into the header of each study (https://www.sqlite.org/fileformat.html#application_id).
@@ -88,6 +89,9 @@ def study_error(error: Exception, path: Path) -> StudyFileError | None:
             return NotAStudy(f"“{path.name}” is not a StanceDesk study.")
         if code == sqlite3.SQLITE_CORRUPT:
             return StudyDamaged(f"“{path.name}” is damaged.")
+        # The words of the triggers that keep locked batches as they are.
+        if code == sqlite3.SQLITE_CONSTRAINT and "tweet is locked" in str(original):
+            return TweetLocked("This tweet is in a locked batch, so its label stays as it is.")
     if isinstance(original, PermissionError):
         return StudyReadOnly(f"“{path.name}” or its folder cannot be written.")
     if isinstance(original, OSError):

@@ -39,3 +39,7 @@ class StudyBusy(StudyFileError):
 
 class StudyDamaged(StudyFileError):
     """SQLite finds the file's pages damaged."""
+
+
+class TweetLocked(StudyFileError):
+    """A label or gold label of a tweet in a locked batch was to be changed."""

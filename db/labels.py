@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 
 from db.tables import CodebookVersion, Coder, CurrentLabel, LabelEvent, Tweet, new_uuid
-from db.tweets import batches
+from db.tweets import batches, outdated_labels
 
 _EVENTS: Any = LabelEvent.__table__
 _CURRENT: Any = CurrentLabel.__table__
@@ -216,6 +216,77 @@ def leaf_before(session: Session, event_id: str) -> str | None:
     return session.scalar(statement.order_by(_EVENTS.c.leaf.is_(None), _EVENTS.c.given.desc()).limit(1))
 
 
+def version_before(session: Session, event_id: str) -> int | None:
+    """Return the codebook version under which the label just before an event was given, None for no label."""
+    parents = session.scalar(select(_EVENTS.c.parents).where(_EVENTS.c.id == event_id)) or []
+    statement = select(_EVENTS.c.codebook_version_id).where(
+        _EVENTS.c.id.in_(parents), _EVENTS.c.leaf.is_not(None)
+    )
+    return session.scalar(statement.order_by(_EVENTS.c.given.desc()).limit(1))
+
+
+def side_by_side(session: Session, tweet: int) -> list[Any]:
+    """Return the coders' current labels on a tweet: the events that gave them, with name and `contested`.
+
+    A coder who labelled the tweet in two copies apart, differently, has both there.
+    """
+    statement = (
+        select(
+            _EVENTS.c.id, _EVENTS.c.coder_id, _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.seconds,
+            _EVENTS.c.suggestion_shown, _EVENTS.c.note, _EVENTS.c.flag, _EVENTS.c.marks, _EVENTS.c.import_id,
+            _EVENTS.c.codebook_version_id, _EVENTS.c.parents, _EVENTS.c.seq, _EVENTS.c.undoes,
+            Coder.name.label("coder"), _CURRENT.c.contested,
+        )
+        .join(Coder, Coder.id == _EVENTS.c.coder_id)
+        .join(
+            _CURRENT,
+            and_(_CURRENT.c.tweet_id == _EVENTS.c.tweet_id, _CURRENT.c.coder_id == _EVENTS.c.coder_id),
+        )
+        .where(_EVENTS.c.tweet_id == tweet, _EVENTS.c.repeat.is_(False))
+        .order_by(func.lower(Coder.name), _EVENTS.c.seq)
+    )  # fmt: skip
+    found: dict[str, list[Any]] = {}
+    for event in session.execute(statement):
+        found.setdefault(event.coder_id, []).append(event)
+    return [event for events in found.values() for event in standing(events) if event.leaf is not None]
+
+
+def labels_at(session: Session, tweet: int, given: str) -> list[tuple[str, str]]:
+    """Return (coder's name, leaf) of the labels that a tweet had at a time, in the order of the names."""
+    statement = (
+        select(_EVENTS.c.coder_id, Coder.name, _EVENTS.c.leaf)
+        .join(Coder, Coder.id == _EVENTS.c.coder_id)
+        .where(_EVENTS.c.tweet_id == tweet, _EVENTS.c.repeat.is_(False), _EVENTS.c.given <= given)
+        .order_by(_EVENTS.c.given, _EVENTS.c.seq)
+    )
+    last = {row.coder_id: (row.name, row.leaf) for row in session.execute(statement)}
+    return sorted(pair for pair in last.values() if pair[1] is not None)
+
+
+def coders(session: Session) -> list[str]:
+    """Return the names of all who have a label on some tweet, in alphabetical order."""
+    has = select(_CURRENT.c.tweet_id).where(_CURRENT.c.coder_id == Coder.id).exists()
+    return list(session.scalars(select(Coder.name).where(has).order_by(func.lower(Coder.name))))
+
+
+def count_outdated(session: Session) -> dict[str, int]:
+    """Return {coder's name: number of labels given before a codebook version touched their leaf}."""
+    found = outdated_labels().subquery()
+    statement = (
+        select(Coder.name, func.count())
+        .join(found, found.c.coder_id == Coder.id)
+        .group_by(Coder.name)
+        .order_by(func.lower(Coder.name))
+    )
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def count_of_leaves(session: Session) -> dict[str, int]:
+    """Return {leaf: number of labels of all coders}."""
+    statement = select(_CURRENT.c.leaf, func.count()).group_by(_CURRENT.c.leaf)
+    return {row[0]: row[1] for row in session.execute(statement)}
+
+
 def history(session: Session, tweet_id: int) -> list[Any]:
     """Return every event on a tweet with the coder's name and the codebook version, oldest first."""
     statement = (
@@ -237,12 +308,14 @@ def next_unlabelled(
 ) -> tuple[int, int] | None:
     """Return (shuffle, id) of the next tweet in shuffled order; after the last comes the first again.
 
-    Tweets that nobody labelled; with `without_coder`, those that this coder has not labelled.
+    Tweets that nobody labelled; with `without_coder`, those that this coder has not labelled. Never locked ones.
     """
     for wrapped in (False, True):
         found = []
         for labelled in (False,) if without_coder is None else (False, True):
-            statement = select(_TWEETS.c.shuffle, _TWEETS.c.id).where(_TWEETS.c.labelled.is_(labelled))
+            statement = select(_TWEETS.c.shuffle, _TWEETS.c.id).where(
+                _TWEETS.c.labelled.is_(labelled), _TWEETS.c.locked.is_(False)
+            )
             if language is not None:
                 statement = statement.where(_TWEETS.c.lang == language)
             if labelled:
@@ -264,6 +337,12 @@ def agreed(session: Session) -> dict[int, str]:
     """Return {tweet: leaf} for tweets whose current labels agree."""
     statement = select(_TWEETS.c.id, _TWEETS.c.agreed_leaf).where(_TWEETS.c.agreed_leaf.is_not(None))
     return {row.id: row.agreed_leaf for row in session.execute(statement.order_by(_TWEETS.c.id))}
+
+
+def count_disputed(session: Session) -> int:
+    """Return on how many tweets the current labels differ and nobody has decided."""
+    statement = select(func.count()).where(_TWEETS.c.labelled.is_(True), _TWEETS.c.agreed_leaf.is_(None))
+    return session.scalar(statement) or 0
 
 
 def disputed(session: Session) -> list[int]:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from db import adjudications, labels, splits, tweets
 from db.coder_names import names_of
+from db.locks import derive_all_locked
 from db.tables import (
     Adjudication,
     Assignment,
@@ -130,15 +131,13 @@ def _names(columns: Iterable[str], alias: str = "") -> str:
 def _map_codebooks(session: Session, taken: Taken) -> None:
     """Add the versions that are not here, and note which one here each version of the copy is.
 
-    The newest version is told by time and content (`Study`): where the copy came back to an earlier version
-    later than anyone here, the version takes that time.
+    A version is told by its time and content; one that comes back to earlier words is a version of its own, as
+    it asks for second looks of its own.
     """
     session.execute(
         text("CREATE TEMP TABLE codebook_here (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL)")
     )
-    here = {
-        row.sha256: row for row in session.scalars(select(CodebookVersion).order_by(CodebookVersion.created))
-    }
+    here = {(row.created, row.sha256): row.id for row in session.scalars(select(CodebookVersion))}
     theirs = session.execute(
         text(
             "SELECT id, created, toml, sha256, touched FROM copy.codebook_versions ORDER BY created, id"
@@ -147,17 +146,15 @@ def _map_codebooks(session: Session, taken: Taken) -> None:
         )
     )
     for id, created, toml, sha256, touched in theirs.all():
-        if sha256 not in here:
-            here[sha256] = CodebookVersion(created=created, toml=toml, sha256=sha256, touched=touched)
-            session.add(here[sha256])
+        if (created, sha256) not in here:
+            version = CodebookVersion(created=created, toml=toml, sha256=sha256, touched=touched)
+            session.add(version)
+            session.flush()
+            here[created, sha256] = version.id
             taken.others += 1
-        elif created > here[sha256].created:
-            here[sha256].created = created
-            taken.others += 1
-        session.flush()
         session.execute(
             text("INSERT INTO temp.codebook_here VALUES (:theirs, :ours)"),
-            {"theirs": id, "ours": here[sha256].id},
+            {"theirs": id, "ours": here[created, sha256]},
         )
 
 
@@ -325,13 +322,7 @@ def _take_work(session: Session, taken: Taken) -> None:
     )
     taken.others += locked + released
     if locked or released:
-        session.execute(
-            text(
-                "UPDATE main.tweets SET locked = EXISTS (SELECT 1 FROM locked_tweets x JOIN locks l "
-                "ON l.id = x.lock_id WHERE x.tweet_id = tweets.id AND l.released IS NULL) "
-                "WHERE id IN (SELECT tweet_id FROM main.locked_tweets)"
-            )
-        )
+        derive_all_locked(session)
 
 
 def _take_test_rows(session: Session, when: str, taken: Taken) -> None:

@@ -105,6 +105,12 @@ class Tweet(Base):
         Index("ix_tweets_gold_leaf", "gold_leaf"),
         Index("ix_tweets_group_id", "group_id"),
         Index("ix_tweets_sealed", "sealed"),
+        Index(
+            "ix_tweets_disputed",
+            "labelled",
+            "agreed_leaf",
+            sqlite_where=text("labelled IS 1 AND agreed_leaf IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, false, func, insert, or_, select, type_coerce
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Integer, Select, false, func, insert, or_, select, true, type_coerce
+from sqlalchemy.orm import Session, aliased
 
-from db.tables import Coder, CurrentLabel, Prediction, Tweet
+from db.tables import CodebookVersion, Coder, CurrentLabel, LabelEvent, Prediction, Tweet
 
 # SQLite takes 32,766 values in one statement; small batches keep each statement's plan in its cache.
 BATCH = 500
@@ -18,8 +18,11 @@ ORDERS = ("file", "-file", "uncertain", "certain")
 class TweetQuery:
     """Which tweets. Empty fields ask for nothing.
 
-    `status`: labelled, unlabelled, disputed, predicted, unpredicted, failed. `leaf` is compared with the
-    prediction where the status is "predicted", with the agreed label otherwise.
+    `status`: labelled, unlabelled, disputed, adjudicated, second_look, predicted, unpredicted, failed. `leaf`
+    is compared with the prediction where the status is "predicted", with the agreed label otherwise. Tweets
+    have a label of each of the `coders` (names), and each of the leaves `between` as a label of someone.
+    "second_look" are those with a label, of any of the coders or of anyone, that was given before a codebook
+    version touched its leaf.
     """
 
     search: str = ""
@@ -27,6 +30,8 @@ class TweetQuery:
     leaf: str = ""
     status: str = ""
     model_id: int | None = None
+    coders: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
 
 
 def count(session: Session, query: TweetQuery, order: str = "file") -> int:
@@ -69,6 +74,25 @@ def ids_after(session: Session, query: TweetQuery, after: int, limit: int) -> li
     return list(session.scalars(statement))
 
 
+def id_before(session: Session, query: TweetQuery, before: int | None) -> int | None:
+    """Return the greatest id below `before`, of all where it is None; None where there is none."""
+    key: Any = Prediction.tweet_id if query.status == "predicted" else Tweet.id
+    statement = _matching(query).order_by(key.desc()).limit(1)
+    return session.scalar(statement if before is None else statement.where(key < before))
+
+
+def place_of(session: Session, query: TweetQuery, tweet: int) -> int:
+    """Return how many tweets come before one, in file order."""
+    key: Any = Prediction.tweet_id if query.status == "predicted" else Tweet.id
+    before = _matching(query).where(key < tweet).subquery()
+    return session.scalar(select(func.count()).select_from(before)) or 0
+
+
+def matching(query: TweetQuery) -> Select[int]:
+    """Return the statement that selects the ids of all tweets that pass."""
+    return _matching(query)
+
+
 def _matching(query: TweetQuery, with_prediction: bool = False) -> Select[int]:
     conditions: list[ColumnElement[bool]] = []
     on_tweets = True
@@ -103,6 +127,17 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield Tweet.lang == query.language
     if query.status in ("labelled", "disputed"):
         yield Tweet.labelled.is_(True)
+    if query.status == "adjudicated":
+        yield Tweet.gold_leaf.is_not(None)
+    if query.status == "second_look":
+        yield _touched_since(query.coders)
+    else:
+        for coder in query.coders:
+            yield _has_label(
+                CurrentLabel.coder_id == select(Coder.id).where(Coder.name == coder).scalar_subquery()
+            )
+    for leaf in query.between:
+        yield _has_label(CurrentLabel.leaf == leaf)
     if query.status == "unlabelled":
         yield Tweet.labelled.is_(False)
     if query.status == "disputed":
@@ -115,6 +150,36 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
             _contains(Tweet.text, query.search),
             _contains(Tweet.author, query.search),
         )
+
+
+def _has_label(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return select(CurrentLabel.tweet_id).where(CurrentLabel.tweet_id == Tweet.id, condition).exists()
+
+
+def outdated_labels() -> Select[int, str]:
+    """Return the statement that selects (tweet_id, coder_id) of labels given before their leaf was touched."""
+    touched = func.json_each(CodebookVersion.touched).table_valued("value", name="touched")
+    given_under = aliased(CodebookVersion)
+    # By time, not by number: a version that came with another copy of the study may be older than those here.
+    later = (
+        select(CodebookVersion.id)
+        .join(touched, true())
+        .where(CodebookVersion.created > given_under.created, touched.c.value == CurrentLabel.leaf)
+        .correlate(CurrentLabel, given_under)
+    )
+    return (
+        select(CurrentLabel.tweet_id, CurrentLabel.coder_id)
+        .join(LabelEvent, LabelEvent.seq == CurrentLabel.seq)
+        .join(given_under, given_under.id == LabelEvent.codebook_version_id)
+        .where(later.exists())
+    )
+
+
+def _touched_since(coders: Sequence[str]) -> ColumnElement[bool]:
+    found = outdated_labels()
+    if coders:
+        found = found.where(CurrentLabel.coder_id.in_(select(Coder.id).where(Coder.name.in_(coders))))
+    return Tweet.id.in_(found.with_only_columns(CurrentLabel.tweet_id))
 
 
 def _contains(column: Any, needle: str) -> ColumnElement[bool]:
@@ -134,6 +199,7 @@ def rows(session: Session, ids: Sequence[int]) -> list[Any]:
     wanted = (
         columns.id, columns.tweet_id, columns.text, columns.lang, columns.author, columns.created_at,
         columns.extra, columns.agreed_leaf, columns.labelled, columns.source_row, columns.import_id,
+        columns.gold_leaf, columns.locked,
     )  # fmt: skip
     found = {}
     for batch in batches(ids):

@@ -23,6 +23,15 @@ def key_of(leaf: Leaf) -> str:
     return upper if len(upper) == 1 else leaf.key
 
 
+def leaf_html(leaves: dict[str, Leaf], code: str) -> str:
+    """Return a class as HTML: its sign in its colour and its name; the code where the codebook has it no more."""
+    leaf = leaves.get(code)
+    if leaf is None:
+        return html.escape(code)
+    colour = theme.leaf_colour(leaf.colour).name()
+    return f'<span style="color:{colour}">{html.escape(shape_of(leaf))}</span> {html.escape(leaf.name)}'
+
+
 class CodebookView(QWidget):
     """All classes, one under the other, with a field that leaves only those in which a word stands."""
 

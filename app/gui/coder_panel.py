@@ -9,16 +9,19 @@ _WIDTH = 460
 
 
 class CoderPanel(QWidget):
-    """Asks for the coder's name, in the page. `chosen` gives the name."""
+    """Asks for the coder's name, in the page. `chosen` gives the name.
+
+    `question` and `begin` are the heading and the button where it is not labelling that begins.
+    """
 
     chosen = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, question: str = "", begin: str = "") -> None:
         super().__init__(parent)
         card = QFrame()
         card.setProperty("role", "card")
         card.setFixedWidth(_WIDTH)
-        heading = QLabel(self.tr("Who is labelling?"))
+        heading = QLabel(question or self.tr("Who is labelling?"))
         heading.setProperty("role", "heading")
         text = QLabel(
             self.tr(
@@ -35,9 +38,10 @@ class CoderPanel(QWidget):
             self.tr("Your name, as it stands beside your labels (Enter begins, Esc goes back)")
         )
         self.name.setMaxLength(100)
-        self.button = QPushButton(self.tr("Start labelling"))
+        begin = begin or self.tr("Start labelling")
+        self.button = QPushButton(begin)
         self.button.setProperty("primary", True)
-        self.button.setToolTip(self.tr("Start labelling (Enter)"))
+        self.button.setToolTip(self.tr("{begin} (Enter)").format(begin=begin))
         self.button.setEnabled(False)
         self.name.textChanged.connect(lambda text: self.button.setEnabled(bool(text.strip())))
         self.name.returnPressed.connect(self._choose)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from app.gui import figures, theme
-from app.gui.codebook_view import CodebookView, shape_of
+from app.gui.codebook_view import CodebookView, leaf_html, shape_of
 from app.gui.label_desk import shown_date
 from app.gui.language_names import language_name
 from app.gui.tweet_view import TweetView
@@ -103,7 +103,11 @@ class Inspector(QWidget):
                 *row.extra.items(),
             ]
         )
-        labels = [(coder, _leaf_html(leaves, code)) for coder, code in row.labels]
+        labels = [(coder, leaf_html(leaves, code)) for coder, code in row.labels]
+        if row.gold:
+            labels.append((self.tr("Gold label"), f"<b>{leaf_html(leaves, row.gold)}</b>"))
+        if row.locked:
+            labels.append(("", html.escape(self.tr("In a locked batch: its labels stay as they are"))))
         if row.disputed:
             labels.append(("", f"⚠ {html.escape(self.tr('The coders disagree'))}"))
         self.labels.show_facts(labels, rich=True)
@@ -137,7 +141,10 @@ class Inspector(QWidget):
 
     def _entry(self, entry: HistoryEntry, leaves: dict[str, Leaf]) -> tuple[str, str]:
         t = theme.tokens()
-        did = _leaf_html(leaves, entry.leaf) if entry.leaf else html.escape(self.tr("no label"))
+        none = self.tr("no gold label") if entry.decided else self.tr("no label")
+        did = leaf_html(leaves, entry.leaf) if entry.leaf else html.escape(none)
+        if entry.decided and entry.leaf:
+            did = html.escape(self.tr("gold label:")) + " " + did
         if entry.undoes:
             did = html.escape(self.tr("taken back to:")) + " " + did
         about = [html.escape(entry.coder)]
@@ -156,14 +163,6 @@ class Inspector(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange and self._shown is not None:
             self.show_tweet(*self._shown)
-
-
-def _leaf_html(leaves: dict[str, Leaf], code: str) -> str:
-    leaf = leaves.get(code)
-    if leaf is None:
-        return html.escape(code)
-    colour = theme.leaf_colour(leaf.colour).name()
-    return f'<span style="color:{colour}">{html.escape(shape_of(leaf))}</span> {html.escape(leaf.name)}'
 
 
 class _Facts(QLabel):

@@ -14,6 +14,17 @@ _MOST_CODER_WIDTH = 180
 _NARROW = 620
 
 
+def act_button(act: QAction) -> QToolButton:
+    """Return a button for an act of the page."""
+    button = QToolButton()
+    button.setDefaultAction(act)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setAccessibleName(act.text())
+    # Not taken by a click: the page's keys shall still be the page's.
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button
+
+
 class LabelBar(QWidget):
     """Shows the page's acts as buttons, and what they did as a quiet line."""
 
@@ -36,12 +47,7 @@ class LabelBar(QWidget):
         layout.setSpacing(theme.SMALL)
         self.buttons: list[QToolButton] = []
         for act in acts:
-            button = QToolButton()
-            button.setDefaultAction(act)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setAccessibleName(act.text())
-            # Not taken by a click: the page's keys shall still be the page's.
-            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+            button = act_button(act)
             self.buttons.append(button)
             layout.addWidget(button)
         layout.addWidget(self.last_act, 1)

@@ -132,7 +132,7 @@ class LabelDesk(QWidget):
         label = dict(row.labels).get(coder)
         self.saved = Remark()
         for entry in history:
-            if entry.coder == coder and entry.undoes is None and entry.leaf == label:
+            if entry.coder == coder and entry.undoes is None and entry.leaf == label and not entry.decided:
                 self.saved = Remark(entry.note, entry.flag)
         remark = self.saved if draft is None else draft
         about = [row.author, shown_date(row.created_at), language_name(row.lang) if row.lang else ""]

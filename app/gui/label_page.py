@@ -194,12 +194,12 @@ class LabelPage(Page):
         """Tell whether there is a label to give again."""
         return self.labelling is not None and self.labelling.can_redo
 
-    def show_tweet(self, tweet: int) -> None:
-        """Show a chosen tweet, by primary key; after it the queue goes on."""
+    def show_tweet(self, *tweets: int) -> None:
+        """Show chosen tweets, by primary key, one after the other; after them the queue goes on."""
         if self.labelling is not None:
             with self._errors_told():
                 self._say("")
-                self._after(self.labelling.show(tweet))
+                self._after(self.labelling.show(*tweets))
 
     # What is shown
 

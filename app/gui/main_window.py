@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import sample_study, theme
+from app.gui.codebook_dialog import CodebookDialog
 from app.gui.dropped_files import local_files
 from app.gui.error_report import report_text
 from app.gui.export_dialog import ExportDialog, ask_for_file
@@ -138,6 +139,8 @@ class MainWindow(QMainWindow):
         self.area.page_shown.connect(self._page_shown)
         self.area.undo_changed.connect(self._show_undo)
         self.area.label_page.coder_chosen.connect(self._remember_coder)
+        self.area.review_page.coder_chosen.connect(self._remember_coder)
+        self.area.review_page.codebook_wanted.connect(self.ask_codebook)
         export = getattr(self.area.page("results"), "export_wanted", None)
         if export is not None:
             export.connect(self.ask_export)
@@ -271,6 +274,26 @@ class MainWindow(QMainWindow):
         dialog.open()
         return dialog
 
+    def ask_codebook(self) -> CodebookDialog | None:
+        """Show the dialog that changes the codebook."""
+        if self.study is None:
+            return None
+        dialog = CodebookDialog(self.study, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._codebook_changed(bool(dialog.touched)))
+        dialog.open()
+        return dialog
+
+    def _codebook_changed(self, touched: bool) -> None:
+        if self.study is None or self.area is None:
+            return
+        self._study_changed({"codebook", "labels"})
+        self.inspector.show_codebook(self.study.codebook)
+        self.statusBar().showMessage(self.tr("The codebook was changed."), 8000)
+        if touched:
+            self.area.review_page.show_tab(self.area.review_page.second_look)
+            self.area.show_page("review")
+
     def ask_copy(self) -> None:
         """Ask for a file and write a copy of the study to it."""
         if self.study is not None:
@@ -291,6 +314,7 @@ class MainWindow(QMainWindow):
             sample=self.open_sample,
             import_tweets=self.ask_import,
             export=self.ask_export,
+            codebook=self.ask_codebook,
             copy=self.ask_copy,
             merge=self.ask_merge,
             close_study=self.close_study,
@@ -347,7 +371,7 @@ class MainWindow(QMainWindow):
         run_in_worker(lambda: tweets.history(study, row.id), show, self._tell_error, self)
 
     def undo(self) -> None:
-        """Take back the last act of the page in sight, else the last label: Ctrl+Z always undoes.
+        """Take back the last act of the page in sight, else what was done last: Ctrl+Z always undoes.
 
         What is taken back is shown.
         """
@@ -366,10 +390,10 @@ class MainWindow(QMainWindow):
     def _page_that(self, can: Callable[[Page], bool]) -> Page | None:
         if self.area is None:
             return None
-        current = self.area.current
-        if isinstance(current, Page) and can(current):
-            return current
-        return self.area.label_page if can(self.area.label_page) else None
+        for page in (self.area.current, self.area.acted_last, self.area.label_page):
+            if isinstance(page, Page) and can(page):
+                return page
+        return None
 
     def _show(self, page: Page) -> None:
         if self.area is not None and self.area.current is not page:
@@ -384,7 +408,7 @@ class MainWindow(QMainWindow):
         self.settings.coder = name
         self.settings.save()
         if self.area is not None:
-            self.area.label_page.set_coder(name)
+            self.area.set_coder(name)
 
     # Looks and help
 

@@ -26,6 +26,7 @@ class WindowActs:
     sample: Act
     import_tweets: Act
     export: Act
+    codebook: Act
     copy: Act
     merge: Act
     close_study: Act
@@ -64,6 +65,7 @@ class Menus(QObject):
             self.tr("&Import tweets …"), "Ctrl+I", acts.import_tweets, "file-import"
         )
         self.export = self._make(self.tr("&Export …"), "Ctrl+E", acts.export, "file-export")
+        self.codebook = self._make(self.tr("Change the code&book …"), "Ctrl+B", acts.codebook)
         self.copy = self._make(self.tr("Save a &copy …"), "Ctrl+Shift+C", acts.copy)
         self.merge = self._make(self.tr("Ta&ke in a copy …"), "Ctrl+Shift+T", acts.merge)
         self.close_study = self._make(self.tr("C&lose study"), "Ctrl+W", acts.close_study)
@@ -74,7 +76,7 @@ class Menus(QObject):
         self.recent.aboutToShow.connect(self._fill_recent)
         menu.addAction(self.sample)
         menu.addSeparator()
-        menu.addActions([self.import_tweets, self.export, self.copy, self.merge])
+        menu.addActions([self.import_tweets, self.export, self.codebook, self.copy, self.merge])
         menu.addSeparator()
         menu.addActions([self.close_study, self.quit])
 
@@ -124,8 +126,9 @@ class Menus(QObject):
 
     def show_study_open(self, is_open: bool) -> None:
         """Let those actions work that need a study, or not."""
-        of_study = (self.import_tweets, self.export, self.copy, self.merge, self.close_study, self.inspector)
-        for action in of_study:
+        for action in (
+            self.import_tweets, self.export, self.codebook, self.copy, self.merge, self.close_study, self.inspector,
+        ):  # fmt: skip
             action.setEnabled(is_open)
         self.pages.setEnabled(is_open)
 

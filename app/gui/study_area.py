@@ -18,13 +18,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import figures, theme
-from app.gui.agreement_page import AgreementPage
 from app.gui.classify_page import ClassifyPage
 from app.gui.job_strip import JobStrip
 from app.gui.label_page import LabelPage
+from app.gui.locks_dialog import LocksDialog
 from app.gui.models_page import ModelsPage
 from app.gui.page import Page, make_action
 from app.gui.results_page import ResultsPage
+from app.gui.review_page import ReviewPage
 from app.gui.study_page import StudyPage
 from app.gui.train_page import TrainPage
 from app.gui.tweets_page import TweetsPage
@@ -34,6 +35,7 @@ from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
 from app.settings import Settings
 from app.study.study import Study, StudyCounts
+from app.study.tweets import TweetFilter
 
 RAIL_WIDTH = 176
 # What a job of a kind writes to the study or the shelf.
@@ -59,15 +61,22 @@ class StudyArea(QWidget):
         self.study_page = StudyPage()
         self.label_page = LabelPage()
         self.label_page.set_coder(settings.coder)
+        self.review_page = ReviewPage()
+        self.review_page.set_coder(settings.coder)
+        self.review_page.label_wanted.connect(self._label_again)
+        # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
+        self.acted_last: Page = self.label_page
         tweets_page = TweetsPage()
         tweets_page.label_wanted.connect(self.label_page.show_tweet)
         # The inspector follows the table of tweets and nothing else: it must never show another tweet.
         tweets_page.tweet_selected.connect(self.tweet_selected)
+        tweets_page.review_wanted.connect(self.review_page.show_tweet)
+        tweets_page.locks_wanted.connect(self.show_locks)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
             self.label_page,
-            AgreementPage(),
+            self.review_page,
             TrainPage(study, jobs),
             ModelsPage(study, jobs),
             ClassifyPage(study, jobs),
@@ -77,7 +86,7 @@ class StudyArea(QWidget):
             "study": self.tr("Study"),
             "tweets": self.tr("Tweets"),
             "label": self.tr("Label"),
-            "agreement": self.tr("Agreement"),
+            "review": self.tr("Review"),
             "train": self.tr("Train"),
             "models": self.tr("Models"),
             "classify": self.tr("Classify"),
@@ -144,6 +153,28 @@ class StudyArea(QWidget):
         self._refresh_states()
         self.undo_changed.emit()
 
+    def set_coder(self, name: str) -> None:
+        """Work as this coder on every page."""
+        self.label_page.set_coder(name)
+        self.review_page.set_coder(name)
+
+    def show_locks(self, filter: TweetFilter) -> LocksDialog:
+        """Show the locked batches, and offer to lock the tweets that pass a filter."""
+        dialog = LocksDialog(self.study, filter, self.label_page.coder, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(lambda: self.changed({"labels"}))
+        dialog.open()
+        return dialog
+
+    def _label_again(self, tweets: list[int]) -> None:
+        self.show_page("label")
+        self.label_page.show_tweet(*tweets)
+
+    def _page_touched(self, page: Page, what: set[str]) -> None:
+        if "labels" in what:
+            self.acted_last = page
+        self.changed(what)
+
     def close_study(self) -> None:
         """Let every page go of the study."""
         for page in self.pages:
@@ -153,7 +184,7 @@ class StudyArea(QWidget):
     def _add_page(self, key: str, page: QWidget) -> None:
         if isinstance(page, Page):
             page.page_wanted.connect(self.show_page)
-            page.study_touched.connect(self.changed)
+            page.study_touched.connect(partial(self._page_touched, page))
             page.act_done.connect(self.undo_changed)
             page.import_wanted.connect(self.import_wanted)
             page.state_changed.connect(self._refresh_states)
@@ -231,6 +262,7 @@ class StudyArea(QWidget):
         states = {
             "tweets": _short(counts.tweets) if counts.tweets else "",
             "label": _of(counts.labelled, counts.tweets),
+            "review": _short(counts.disputed) if counts.disputed else "",
             "models": _short(counts.models) if counts.models else "",
             "classify": _CHECK if done and counts.predicted == counts.tweets else "",
         }

@@ -246,6 +246,12 @@ QSpinBox::up-button, QSpinBox::down-button {{ border: 0; background: transparent
 QSpinBox::up-arrow {{ {_arrow("up", t.muted)} width: 10px; height: 10px; }}
 QSpinBox::down-arrow {{ {_arrow("down", t.muted)} width: 10px; height: 10px; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.line}; }}
+QTabBar {{ background: transparent; }}
+QTabBar::tab {{ background: transparent; color: {t.muted}; border: 0; border-bottom: 2px solid transparent;
+    padding: 6px 4px; margin-right: 20px; font-weight: 600; }}
+QTabBar::tab:hover {{ color: {t.text}; }}
+QTabBar::tab:selected {{ color: {t.text}; border-bottom-color: {t.accent}; }}
+QTabBar::tab:focus {{ color: {t.accent}; }}
 QProgressBar {{ background: {t.raised}; border: 0; border-radius: 4px; min-height: 8px; max-height: 8px;
     text-align: center; }}
 QProgressBar::chunk {{ background: {t.accent}; border-radius: 4px; }}

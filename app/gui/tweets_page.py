@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
+    QPushButton,
     QStackedWidget,
     QTableView,
     QVBoxLayout,
@@ -41,7 +42,8 @@ class TweetsPage(Page):
     """Find tweets and look at them.
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
-    key of a tweet that the user wants to label.
+    key of a tweet that the user wants to label, `review_wanted` of one to decide on. `locks_wanted` gives the
+    filter for the tweets to lock.
     """
 
     key = "tweets"
@@ -49,6 +51,8 @@ class TweetsPage(Page):
 
     tweet_selected = Signal(object)
     label_wanted = Signal(int)
+    review_wanted = Signal(int)
+    locks_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,6 +71,8 @@ class TweetsPage(Page):
         self.order = self._choice(self.tr("Order"))
         self.count = QLabel()
         self.count.setProperty("role", "muted")
+        self.locks = QPushButton(self.tr("Locked batches…"))
+        self.locks.setToolTip(self.tr("Lock the tweets shown, or release a locked batch (Ctrl+K)"))
         self.table = self._make_table()
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -91,6 +97,9 @@ class TweetsPage(Page):
         enter.setShortcuts([QKeySequence("Return"), QKeySequence("Enter")])
         enter.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.table.setToolTip(self.tr("Enter or double-click labels the selected tweet"))
+        make_action(self, self.tr("Decide on this tweet's gold label"), "Ctrl+G", self._review_selected)
+        make_action(self, self.tr("Locked batches …"), "Ctrl+K", self._show_locks)
+        self.locks.clicked.connect(self._show_locks)
         self.search.setToolTip(self.tr("Search text, author or id (Ctrl+F)"))
         self.search.setAccessibleName(self.tr("Search the tweets"))
 
@@ -203,6 +212,7 @@ class TweetsPage(Page):
         for control in (self.search, self.language, self.label, self.status, self.order):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
+        self.locks.setVisible(self._total > 0)
 
     def _fit_columns(self) -> None:
         """Show the columns that leave the tweets their room; the tweets get all that is left."""
@@ -243,6 +253,17 @@ class TweetsPage(Page):
             self.page_wanted.emit("label")
             self.label_wanted.emit(row.id)
 
+    def _review_selected(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        row = self.model.tweet(rows[0].row()) if rows else None
+        if row is not None:
+            self.page_wanted.emit("review")
+            self.review_wanted.emit(row.id)
+
+    def _show_locks(self) -> None:
+        if self._total:
+            self.locks_wanted.emit(self.asked())
+
     # How it is made
 
     def _choice(self, name: str) -> ElidedChoice:
@@ -267,6 +288,7 @@ class TweetsPage(Page):
                     (self.tr("Labelled"), "labelled"),
                     (self.tr("Not labelled"), "unlabelled"),
                     (self.tr("Coders disagree"), "disputed"),
+                    (self.tr("Adjudicated"), "adjudicated"),
                     (self.tr("Predicted"), "predicted"),
                     (self.tr("Not predicted"), "unpredicted"),
                     (self.tr("Prediction failed"), "failed"),
@@ -338,6 +360,7 @@ class TweetsPage(Page):
         first.setSpacing(theme.SMALL)
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
+        first.addWidget(self.locks)
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)
         self._place_filters(4)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from app.errors import UserError
-from app.study import tweets
+from app.study import review, tweets
 from app.study.codebook import Codebook
 from app.study.export_formats import FORMATS, FormatLimit, Values
 from app.study.study import Study
@@ -61,9 +61,10 @@ def export(
     """Write all tweets, or those that pass a filter, to .csv .xlsx .parquet .jsonl .dta or .sav.
 
     Columns: id, text, lang, author, date; the file's own other columns; label, one label_<question> each,
-    coders, disagreement; and where a model has predicted: predicted_label, one predicted_<question> each,
-    confidence, one p_<leaf> each, model, prediction_status. The file appears whole or not at all. Raises
-    `UserError` where the format cannot hold the study or the disk refuses.
+    coders, disagreement; where anything was adjudicated: gold_label, gold_by, gold_reason; and where a model
+    has predicted: predicted_label, one predicted_<question> each, confidence, one p_<leaf> each, model,
+    prediction_status. The file appears whole or not at all. Raises `UserError` where the format cannot hold
+    the study or the disk refuses.
     """
     path = Path(out_path)
     write = FORMATS.get(path.suffix.lower())
@@ -145,7 +146,11 @@ def _columns(study: Study, model: tuple[str, tuple[str, ...]] | None) -> tuple[l
         Column("author", lambda row: row.author),
         Column("date", lambda row: row.created_at),
     ]
-    after = _label_columns(study.codebook) + (_prediction_columns(study.codebook, *model) if model else [])
+    after = _label_columns(study.codebook)
+    if review.counts(study).adjudicated:
+        after += _gold_columns()
+    if model:
+        after += _prediction_columns(study.codebook, *model)
     taken = {column.name.casefold() for column in before + after}
     originals = []
     renamed = {}
@@ -174,6 +179,14 @@ def _label_columns(codebook: Codebook) -> list[Column]:
             "disagreement",
             lambda row: "; ".join(f"{coder}: {leaf}" for coder, leaf in row.labels) if row.disputed else None,
         ),
+    ]
+
+
+def _gold_columns() -> list[Column]:
+    return [
+        Column("gold_label", lambda row: row.gold),
+        Column("gold_by", lambda row: row.gold_by or None),
+        Column("gold_reason", lambda row: row.gold_reason or None),
     ]
 
 

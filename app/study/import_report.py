@@ -23,7 +23,7 @@ class ImportReport:
     `rejected` holds the first of the rejected rows; `unknown_labels` counts labels that the codebook does not
     know (their tweets were taken in unlabelled), `classes` says which class each value of the file was taken
     for that the user told; `label_conflicts` are labels that were not taken because the
-    coder had already given another one.
+    coder had already given another one, `locked_labels` because the tweet is in a locked batch.
     """
 
     file_name: str
@@ -41,6 +41,7 @@ class ImportReport:
     unknown_labels: dict[str, int] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     label_conflicts: int = 0
+    locked_labels: int = 0
     warnings: list[str] = field(default_factory=list)
     stopped: bool = False
 
@@ -77,6 +78,9 @@ class ImportReport:
         if self.label_conflicts:
             differ = _number(self.label_conflicts, "label differs", "labels differ")
             told += f" {differ} from the coder's earlier ones, which were kept."
+        if self.locked_labels:
+            left_out = _number(self.locked_labels, "label was", "labels were")
+            told += f" {left_out} left out: a locked batch holds the tweets."
         return " ".join([told, *self.warnings])
 
 

@@ -17,7 +17,7 @@ from app.study.import_report import IMPORTED, ImportReport
 from app.study.source_table import SourceTable, first_rows, open_table
 from app.study.study import Coder, Study, now
 from app.study.text_table import sha256_of
-from db import labels, splits
+from db import labels, locks, splits
 from db import tweets as queries
 from db.tables import Import
 
@@ -301,6 +301,7 @@ class _Run:
         self._report.duplicates += chunk.duplicates
         self._report.labels += chunk.labels
         self._report.label_conflicts += chunk.conflicts
+        self._report.locked_labels += chunk.locked
         for row in chunk.clashes:
             self._report.reject(row.number, f"The id {row.tweet_id} belongs to a tweet with another text.")
 
@@ -337,11 +338,15 @@ class _Run:
         assert self._coder is not None
         # What this coder ever did to a tweet stands, also taking a label back: a file is no new decision.
         had = labels.touched(session, self._coder.id, list(wanted))
+        locked = locks.locked(session, [tweet for tweet in wanted if tweet not in had])
         given = now()
         events = []
         for tweet, leaf in wanted.items():
             if tweet in had:
                 chunk.conflicts += had[tweet] != leaf
+                continue
+            if tweet in locked:
+                chunk.locked += 1
                 continue
             events.append(
                 {
@@ -368,4 +373,5 @@ class _Chunk:
     duplicates: int = 0
     labels: int = 0
     conflicts: int = 0
+    locked: int = 0
     clashes: list[_Row] = field(default_factory=list)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
+from app.study.locks import refuse_locked
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
 from db import labels
@@ -146,9 +147,9 @@ class Labelling:
         self._position = max(self._position - 1, 0)
         return self.current()
 
-    def show(self, tweet: int) -> TweetRow | None:
-        """Make a chosen tweet the current one; after it the queue goes on."""
-        self._trail.insert(self._position, tweet)
+    def show(self, *tweets: int) -> TweetRow | None:
+        """Make the first of the chosen tweets the current one; after them all the queue goes on."""
+        self._trail[self._position : self._position] = tweets
         return self.current()
 
     def undo(self) -> TweetRow | None:
@@ -234,6 +235,13 @@ class Labelling:
         suggestion_shown: str = "",
         undoes: str | None = None,
     ) -> "_Given":
+        refuse_locked(session, [tweet])
+        if leaf is not None and leaf not in self.study.codebook.leaf_codes:
+            raise UserError(
+                f"The codebook no longer has the class “{leaf}”.", "Label the tweet with one that it has."
+            )
+        # A label that comes back with an undo was given under the codebook of its own time.
+        version = labels.version_before(session, undoes) if undoes is not None else None
         had = labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
         old_labelled, old_leaf, language = labels.state(session, tweet)
         seq, key = labels.add_event(
@@ -241,7 +249,7 @@ class Labelling:
             {
                 "coder_id": self.coder.id,
                 "tweet_id": tweet,
-                "codebook_version_id": self.study.codebook_version,
+                "codebook_version_id": version or self.study.codebook_version,
                 "kind": "clear" if leaf is None else "label",
                 "leaf": leaf,
                 "given": now(),

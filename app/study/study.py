@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 import app
 from app.errors import UserError
 from app.study.codebook import Codebook
-from db import errors, labels, predictions, tweets
+from db import adjudications, errors, labels, predictions, tweets
 from db.engine import StudyFile, create_study, open_study
 from db.tables import CodebookVersion, Model, StudyInfo, TrainingRun
 from db.tables import Coder as CoderRow
 
 SUFFIX = ".stancedesk"
 
+LOCKED_NEXT_STEP = "Release the batch on the Tweets page, or go on with another tweet."
 _NEXT_STEPS: dict[type[errors.StudyFileError], str] = {
     errors.NotAStudy: "Choose a file that StanceDesk made; tweets in a table are brought in with “Import tweets”.",
     errors.StudyTooNew: "Install the newest StanceDesk and open the study with it.",
@@ -31,6 +32,7 @@ _NEXT_STEPS: dict[type[errors.StudyFileError], str] = {
     errors.StudyReadOnly: "Allow writing, or copy the study to a folder of your own.",
     errors.StudyBusy: "Wait until the other program is done, or close it, and try again.",
     errors.StudyDamaged: "Open a backup or a copy of the study.",
+    errors.TweetLocked: LOCKED_NEXT_STEP,
 }
 
 
@@ -64,7 +66,10 @@ class Coder:
 
 @dataclass(frozen=True)
 class StudyCounts:
-    """How far a study is. `per_leaf` counts tweets whose labels agree; `predicted` is the latest model's."""
+    """How far a study is. `per_leaf` counts tweets whose labels agree; `predicted` is the latest model's.
+
+    `disputed` counts tweets whose coders disagree and on which nobody has decided.
+    """
 
     tweets: int
     labelled: int
@@ -73,6 +78,7 @@ class StudyCounts:
     predicted: int
     models: int
     runs: int
+    disputed: int = 0
 
 
 class Study:
@@ -156,20 +162,22 @@ class Study:
         with told_kindly():
             self._file.copy_to(path)
 
-    def set_codebook(self, codebook: Codebook) -> None:
+    def set_codebook(self, codebook: Codebook, touched: Iterable[str] = ()) -> None:
         """Make another codebook the current version; labels keep the version that they were given under.
 
-        Raises `UserError` where labels would be left without their class.
+        `touched` are the leaves whose earlier labels want a second look. Raises `UserError` where labels would
+        be left without their class.
         """
+        wanted = sorted(set(touched), key=codebook.leaf_codes.index)
         with self.writing() as session:
-            used = set(labels.used_leaves(session))
+            used = {*labels.used_leaves(session), *adjudications.used_leaves(session)}
             missing = sorted(used - set(codebook.leaf_codes))
             if missing:
                 raise UserError(
                     f"Tweets are labelled “{missing[0]}”, which the new codebook does not have.",
                     "Keep this class in the codebook.",
                 )
-            _add_codebook(session, codebook)
+            _add_codebook(session, codebook, wanted)
             session.flush()
             self.codebook, self.codebook_version = newest_codebook(session)
 
@@ -179,6 +187,14 @@ class Study:
         with self.reading() as session:
             self.codebook, self.codebook_version = newest_codebook(session)
         return self.codebook != before
+
+    def labels_per_leaf(self) -> dict[str, int]:
+        """Return {leaf: number of labels and gold labels}, of those leaves that have some."""
+        with self.reading() as session:
+            found = labels.count_of_leaves(session)
+            for leaf in adjudications.used_leaves(session):
+                found.setdefault(leaf, 1)
+            return found
 
     def coders(self) -> list[Coder]:
         """Return all coders, in the order of their names."""
@@ -216,6 +232,7 @@ class Study:
                 predicted=predictions.count(session, model) if model is not None else 0,
                 models=session.scalar(select(func.count()).select_from(Model)) or 0,
                 runs=session.scalar(select(func.count()).select_from(TrainingRun)) or 0,
+                disputed=labels.count_disputed(session),
             )
 
 
@@ -227,13 +244,13 @@ _NEWEST = (
 )
 
 
-def _add_codebook(session: Session, codebook: Codebook) -> None:
+def _add_codebook(session: Session, codebook: Codebook, touched: Sequence[str] = ()) -> None:
     toml = codebook.to_toml()
     digest = hashlib.sha256(toml.encode()).hexdigest()
     newest = session.scalar(_NEWEST)
-    if newest is None or newest.sha256 != digest:
+    if newest is None or newest.sha256 != digest or touched:
         created = now() if newest is None else now_after(newest.created)
-        session.add(CodebookVersion(created=created, toml=toml, sha256=digest))
+        session.add(CodebookVersion(created=created, toml=toml, sha256=digest, touched=list(touched)))
 
 
 def newest_codebook(session: Session) -> tuple[Codebook, int]:

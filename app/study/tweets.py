@@ -1,20 +1,24 @@
 """The tweets of a study, page by page."""
 
+import heapq
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.study import Study
-from db import labels, predictions
+from db import adjudications, labels, predictions
 from db import tweets as queries
 from db.tables import Model
 
-STATUSES = ("", "labelled", "unlabelled", "disputed", "predicted", "unpredicted", "failed")
+STATUSES = (
+    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look",
+    "predicted", "unpredicted", "failed",
+)  # fmt: skip
 ORDERS = queries.ORDERS
 
 
@@ -24,7 +28,9 @@ class TweetFilter:
 
     `search` is looked for in text and author, and is compared with the id. `leaf` is compared with the
     prediction where `status` is "predicted", else with the label. `language` "" is any; `NO_LANGUAGE` those
-    without one. `model` is a model's name or id; the latest with predictions where empty.
+    without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
+    tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
+    `between` are leaves that are each the label of some coder.
     """
 
     search: str = ""
@@ -32,6 +38,8 @@ class TweetFilter:
     leaf: str = ""
     status: str = ""
     model: str | int = ""
+    coders: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
 
 
 NO_LANGUAGE = "none"
@@ -41,8 +49,10 @@ NO_LANGUAGE = "none"
 class TweetRow:
     """A tweet with what is known about it.
 
-    `label` is the leaf that all coders' labels agree on; where they differ it is None and `disputed` is true.
-    `labels` are all of them: (coder's name, leaf). `prediction_status` is "", "predicted" or "failed".
+    `label` is the gold label, else the leaf that all coders' labels agree on; where they differ it is None and
+    `disputed` is true. `labels` are all of them: (coder's name, leaf). `gold` is what was adjudicated, `gold_by`
+    by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
+    "failed".
     """
 
     id: int
@@ -61,11 +71,18 @@ class TweetRow:
     labels: tuple[tuple[str, str], ...] = ()
     prediction_status: str = ""
     prediction_reason: str = ""
+    gold: str | None = None
+    gold_by: str = ""
+    gold_reason: str = ""
+    locked: bool = False
 
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One thing that a coder did to a tweet. `leaf` is the label after it, None for none."""
+    """One thing that a coder did to a tweet. `leaf` is the label after it, None for none.
+
+    `decided` tells a decision on the gold label; its reason is the `note`.
+    """
 
     id: str
     given: str
@@ -78,6 +95,7 @@ class HistoryEntry:
     flag: bool
     undoes: str | None
     imported: bool
+    decided: bool = False
 
 
 def count(study: Study, filter: TweetFilter | None = None, order: str = "file") -> int:
@@ -126,9 +144,9 @@ def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) 
 
 
 def history(study: Study, tweet: int) -> list[HistoryEntry]:
-    """Return everything that was done to a tweet's labels, oldest first."""
+    """Return everything that was done to a tweet's labels and gold label, oldest first."""
     with study.reading() as session:
-        return [
+        given = [
             HistoryEntry(
                 id=row.id,
                 given=row.given,
@@ -144,12 +162,44 @@ def history(study: Study, tweet: int) -> list[HistoryEntry]:
             )
             for row in labels.history(session, tweet)
         ]
+        decided = [
+            HistoryEntry(
+                id=row.id,
+                given=row.given,
+                coder=row.coder,
+                leaf=row.leaf,
+                codebook_version=row.codebook_version,
+                seconds=None,
+                suggestion_shown="",
+                note=row.reason,
+                flag=False,
+                undoes=row.undoes,
+                imported=False,
+                decided=True,
+            )
+            for row in adjudications.history(session, tweet)
+        ]
+    # Labels stay in the order in which they came into the file; decisions go where their time puts them.
+    return list(heapq.merge(given, decided, key=lambda entry: entry.given))
 
 
 def languages(study: Study) -> dict[str, tuple[int, int]]:
     """Return {language: (labelled, total)}, most frequent first; "" stands for none."""
     with study.reading() as session:
         return queries.languages(session)
+
+
+def query(session: Session, filter: TweetFilter) -> queries.TweetQuery:
+    """Return what a filter on labels asks of the database; it may not ask for predictions."""
+    found, _ = _query(session, filter)
+    assert found is not None
+    return found
+
+
+def selection(session: Session, filter: TweetFilter) -> Select[int] | None:
+    """Return the statement that selects the keys of all tweets that pass a filter; None where none can."""
+    found, _ = _query(session, filter)
+    return None if found is None else queries.matching(found)
 
 
 @dataclass(frozen=True)
@@ -177,6 +227,8 @@ def _query(
             leaf=filter.leaf,
             status=filter.status,
             model_id=model.id if model else None,
+            coders=filter.coders,
+            between=filter.between,
         ),
         model,
     )
@@ -199,14 +251,26 @@ def _model(session: Session, wanted: str | int) -> _ModelChoice | None:
 def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> list[TweetRow]:
     given = queries.labels_of(session, ids)
     predicted = predictions.of(session, model.id, ids) if model else {}
+    found = queries.rows(session, ids)
+    decided = adjudications.of(session, [row.id for row in found if row.gold_leaf is not None])
     return [
-        _row(row, tuple(given.get(row.id, ())), predicted.get(row.id), model)
-        for row in queries.rows(session, ids)
+        _row(
+            row,
+            tuple(given.get(row.id, ())),
+            predicted.get(row.id),
+            model,
+            adjudications.decision(decided.get(row.id, ())),
+        )
+        for row in found
     ]
 
 
 def _row(
-    row: Any, given: tuple[tuple[str, str], ...], prediction: Any, model: _ModelChoice | None
+    row: Any,
+    given: tuple[tuple[str, str], ...],
+    prediction: Any,
+    model: _ModelChoice | None,
+    decision: Any,
 ) -> TweetRow:
     probabilities: dict[str, float] = {}
     if prediction is not None and prediction.probabilities is not None and model is not None:
@@ -228,6 +292,10 @@ def _row(
         labels=given,
         prediction_status=prediction.status if prediction is not None else "",
         prediction_reason=prediction.reason if prediction is not None else "",
+        gold=row.gold_leaf,
+        gold_by=decision.coder if decision is not None else "",
+        gold_reason=decision.reason if decision is not None else "",
+        locked=row.locked,
     )
 
 

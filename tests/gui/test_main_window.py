@@ -156,6 +156,8 @@ def test_pages_by_key_menu_and_mouse(at_work: MainWindow, qtbot: QtBot) -> None:
     assert area.current is area.page("tweets") and area.buttons["tweets"].isChecked()
     at_work.menus.pages.actions()[4].trigger()
     assert area.current is area.page("train")
+    qtbot.keyClick(at_work, Qt.Key.Key_4, Qt.KeyboardModifier.ControlModifier)
+    assert area.current is area.page("review")
     qtbot.mouseClick(area.buttons["label"], Qt.MouseButton.LeftButton)
     assert area.current is area.label_page
 

@@ -26,7 +26,7 @@ from app.settings import Settings
 from app.study.study import Study
 
 Settled = Callable[[], None]
-PAGES = ["study", "tweets", "label", "agreement", "train", "models", "classify", "results"]
+PAGES = ["study", "tweets", "label", "review", "train", "models", "classify", "results"]
 USED = (QAbstractButton, QComboBox, QLineEdit, QAbstractItemView, QAbstractSpinBox)
 # A letter after "&" in a text, but for "&&".
 MNEMONIC = re.compile(r"(?<!&)&(\w)")

@@ -56,6 +56,10 @@ def upgrade() -> None:
             op.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
     for column, index in _INDEXES.items():
         op.create_index(index, "tweets", [column], unique=False)
+    # The few disputed tweets of a million are found, counted and paged without looking at the others.
+    op.execute(
+        "CREATE INDEX ix_tweets_disputed ON tweets (labelled, agreed_leaf) WHERE labelled IS 1 AND agreed_leaf IS NULL"
+    )
     _link_events()
     op.execute(
         "UPDATE tweets SET sealed = 1 WHERE id IN (SELECT tweet_id FROM split_tweets WHERE split_id IN "
@@ -63,6 +67,7 @@ def upgrade() -> None:
     )
     _create_tables()
     _refuse_changes("adjudications")
+    _refuse_locked()
 
 
 def _link_events() -> None:
@@ -189,11 +194,31 @@ def _refuse_changes(table: str, actions: tuple[str, ...] = ("UPDATE", "DELETE"))
         )
 
 
+def _refuse_locked() -> None:
+    # What was given elsewhere, before the copy there knew of the lock, is taken in with a merge all the same.
+    # A repeat changes no label.
+    for table, passes in (("label_events", "NEW.merge_id IS NULL AND NOT NEW.repeat"),
+                          ("adjudications", "NEW.merge_id IS NULL")):  # fmt: skip
+        op.execute(
+            f"CREATE TRIGGER {table}_not_locked BEFORE INSERT ON {table} "
+            f"WHEN {passes} AND (SELECT locked FROM tweets WHERE id = NEW.tweet_id) "
+            "BEGIN SELECT RAISE(ABORT, 'the tweet is locked'); END"
+        )
+
+
 def downgrade() -> None:
     """Remove the tables and columns; what came with a merge stays as if it had been given here."""
+    for table in _ONLY_ADDED:
+        op.execute(f"DROP TRIGGER {table}_not_locked")
     for action in ("update", "delete"):
         op.execute(f"DROP TRIGGER adjudications_no_{action}")
         op.execute(f"DROP TRIGGER label_events_no_{action}")
+    # The first schema knows no gold labels: there stands what all coders agree on.
+    op.execute(
+        "UPDATE tweets SET labelled = EXISTS (SELECT 1 FROM current_labels WHERE tweet_id = tweets.id), "
+        "agreed_leaf = (SELECT CASE WHEN min(leaf) = max(leaf) THEN min(leaf) END FROM current_labels "
+        "WHERE tweet_id = tweets.id) WHERE gold_leaf IS NOT NULL"
+    )
     for table in (
         "evaluations",
         "score_looks",
@@ -204,7 +229,7 @@ def downgrade() -> None:
         "adjudications",
     ):
         op.drop_table(table)
-    for index in _INDEXES.values():
+    for index in (*_INDEXES.values(), "ix_tweets_disputed"):
         op.drop_index(index, table_name="tweets")
     # A repeat is no label of the first schema: it would become the current one there.
     op.execute("DELETE FROM label_events WHERE repeat")

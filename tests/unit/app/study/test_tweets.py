@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import UserError
-from app.study import importing, labelling, models, predictions, tweets
+from app.study import importing, labelling, models, predictions, review, tweets
 from app.study.study import Study
 from app.study.tweets import NO_LANGUAGE, ORDERS, STATUSES, TweetFilter, TweetRow
 
@@ -30,6 +30,12 @@ def mixed(study: Study, tmp_path: Path) -> Iterator[Study]:
     for tweet in (4, 8, 9):
         work.show(tweet)
         work.label("neutral")
+    study.set_codebook(study.codebook, touched=["neutral"])
+    work.show(8)
+    work.label("neutral")
+    decider = review.Review(study, "Mia")
+    for tweet in (8, 11):
+        decider.adjudicate(tweet, "neutral", "by the book")
     model = models.register(study, "m", "/m", "0" * 64, study.codebook.leaf_codes)
     for tweet in range(1, 41):
         best, rest = 0.3 + tweet / 100, (0.7 - tweet / 100) / 3
@@ -45,9 +51,11 @@ def mixed(study: Study, tmp_path: Path) -> Iterator[Study]:
 def _passes(row: TweetRow, filter: TweetFilter) -> bool:
     status = {
         "": True,
-        "labelled": bool(row.labels),
-        "unlabelled": not row.labels,
+        "labelled": bool(row.labels or row.gold),
+        "unlabelled": not (row.labels or row.gold),
         "disputed": row.disputed,
+        "adjudicated": row.gold is not None,
+        "second_look": row.id in (4, 9),
         "predicted": row.prediction_status == "predicted",
         "unpredicted": row.prediction_status == "",
         "failed": row.prediction_status == "failed",
@@ -97,6 +105,12 @@ def test_rows_say_what_is_known(mixed: Study) -> None:
     disputed, plain, failed = tweets.get(mixed, [9, 3, 10])
     assert disputed.labels == (("Ana", "anti"), ("Ben", "neutral"))
     assert (disputed.label, disputed.disputed, disputed.label_coder) == (None, True, "Ana, Ben")
+    decided, alone = tweets.get(mixed, [8, 11])
+    assert (decided.label, decided.gold, decided.gold_by, decided.gold_reason, decided.disputed) == (
+        "neutral", "neutral", "Mia", "by the book", False,
+    )  # fmt: skip
+    assert decided.labels == (("Ana", "pro"), ("Ben", "neutral"))
+    assert (alone.label, alone.labels) == ("neutral", ())
     assert plain.predicted == "unrelated" and plain.confidence == pytest.approx(0.33)
     assert sum(plain.probabilities.values()) == pytest.approx(1, abs=1e-6)
     assert (failed.prediction_status, failed.prediction_reason, failed.predicted) == ("failed", "empty", None)
@@ -115,3 +129,16 @@ def test_a_study_without_models(study: Study) -> None:
     assert tweets.page(study, order="uncertain") == []
     assert tweets.count(study) == 0
     assert list(tweets.iterate(study)) == []
+
+
+def test_filters_by_coder_and_by_pair_of_labels(mixed: Study) -> None:
+    def ids(**asked: object) -> list[int]:
+        return [row.id for row in tweets.page(mixed, TweetFilter(**asked), 0, 100)]  # type: ignore[arg-type]
+
+    assert ids(coders=("Ben",)) == [4, 8, 9]
+    assert ids(coders=("Ben", "Ana"), between=("anti",)) == [9]
+    assert ids(between=("pro", "neutral")) == [4, 8]
+    assert ids(between=("pro", "neutral"), status="disputed") == [4]
+    assert ids(coders=("Nobody",)) == []
+    assert ids(status="second_look", coders=("Ben",)) == [4, 9]
+    assert ids(status="second_look", coders=("Ana",)) == []

@@ -1,38 +1,31 @@
-"""The page that tells how far the coders agree."""
+"""The tab that tells how far the coders agree."""
 
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtGui import QFocusEvent
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.gui import theme
 from app.gui.agreement_view import AgreementView
-from app.gui.page import Page
+from app.gui.review_tab import ReviewTab
 from app.study.study import Study
 
 
-class AgreementPage(Page):
-    """The measures of agreement as a step of the work, between labelling and training."""
-
-    key = "agreement"
-    icon = "agreement"
+class AgreementTab(ReviewTab):
+    """The measures of agreement, as one of the views of the review."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = AgreementView()
         self.view.page_wanted.connect(self.page_wanted)
-        heading = QLabel(self.title)
-        heading.setProperty("role", "title")
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.WIDE)
-        layout.setSpacing(theme.LARGE)
-        layout.addWidget(heading)
-        layout.addWidget(self.view, 1)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
 
     @property
     def title(self) -> str:
-        """The page's name."""
+        """The tab's name."""
         return self.tr("Agreement")
 
     def study_opened(self, study: Study) -> None:
-        """Measure the study's labels as soon as the page is seen."""
+        """Measure the study's labels as soon as the tab is seen."""
         super().study_opened(study)
         self.view.show_study(study)
 
@@ -44,3 +37,7 @@ class AgreementPage(Page):
     def study_changed(self, what: set[str]) -> None:
         """Measure again when labels changed."""
         self.view.study_changed(what)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.view.setFocus()
