@@ -263,7 +263,7 @@ def test_second_look(page: ReviewPage, disputed: Study, qtbot: QtBot, settled: S
     tab = page.second_look
     own = tab.counts["Ben"]
     assert own and page.bar.tabText(2) == f"Second look  {sum(tab.counts.values())}"
-    qtbot.keyClick(page, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    qtbot.keyClick(page, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
     assert page.stack.currentWidget() is tab and tab.list.tweets.rowCount() == own
     with qtbot.waitSignal(page.label_wanted) as wanted:
         qtbot.keyClick(tab.list, Qt.Key.Key_Return)
@@ -280,7 +280,7 @@ def test_second_look(page: ReviewPage, disputed: Study, qtbot: QtBot, settled: S
 def test_the_keys_of_decisions_do_nothing_on_another_tab(
     page: ReviewPage, disputed: Study, qtbot: QtBot
 ) -> None:
-    page.bar.setCurrentIndex(1)
+    page.show_tab(page.second_look)
     for widget in (page, page.second_look, page.second_look.list):
         qtbot.keyClick(widget, Qt.Key.Key_1)
     assert review.counts(disputed).adjudicated == 0

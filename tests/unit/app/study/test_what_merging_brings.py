@@ -225,7 +225,8 @@ def test_the_newest_codebook_is_in_use_everywhere(mine: Study, copy_of: CopyOf) 
     assert mine.codebook == newest
     with mine.reading() as session:
         found = session.scalars(select(CodebookVersion.sha256)).all()
-        assert len(set(found)) == len(found) == 3
+        # Coming back to earlier words is a version of its own, and comes over once.
+        assert (len(set(found)), len(found)) == (3, 5)
     mine.set_codebook(first)
     assert Study.open(mine.path).codebook == first
 
@@ -265,7 +266,7 @@ def _rows(study: Study) -> dict[str, list[Any]]:
 
 
 def test_assignments_locks_and_looks_come_along(mine: Study, copy_of: CopyOf) -> None:
-    theirs = copy_of(mine)
+    theirs, unaware = copy_of(mine), copy_of(mine)
     ana = theirs.coder("Ana").id
     with theirs.writing() as session:
         assignment = Assignment(name="first", created=WHEN, seed=1)
@@ -280,8 +281,8 @@ def test_assignments_locks_and_looks_come_along(mine: Study, copy_of: CopyOf) ->
     assert _rows(mine) == {
         "assigned": [(2, 1)], "locked": [3], "released": [None], "looks": ["m"], "tweets": [3]
     }  # fmt: skip
-    _label(theirs, 3, "pro")
-    report = merging.merge(mine, theirs.path)
+    _label(unaware, 3, "pro")
+    report = merging.merge(mine, unaware.path)
     assert report.in_locked == 1 and "finished batches" in report.summary()
     with theirs.writing() as session:
         session.execute(update(Lock).values(released=WHEN))
