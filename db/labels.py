@@ -19,12 +19,13 @@ def add_event(session: Session, values: dict[str, Any]) -> tuple[int, str]:
     """Append one event and bring what is derived from it up to date; return (seq, uuid).
 
     It follows all heads that the coder has on the tweet, so that it settles what contradicted each other. An
-    undo or redo follows what the coder did here alone: what came with a copy is not taken back.
+    undo or redo follows what the coder did here alone: what came with a copy is not taken back. A repeat follows
+    the coder's other repeats on the tweet, and changes no label.
     """
     tweet, coder = values["tweet_id"], values["coder_id"]
     undoes = values.get("undoes")
     if values.get("repeat", False):
-        heads = []
+        heads = _repeat_heads(session, tweet, coder)
     elif undoes is None:
         heads = [head.id for head in _heads(_of_pair(session, tweet, coder))]
     else:
@@ -110,6 +111,14 @@ def _of_pair(session: Session, tweet: int, coder: str) -> list[Any]:
     return list(session.execute(statement))
 
 
+def _repeat_heads(session: Session, tweet: int, coder: str) -> list[str]:
+    columns = (_EVENTS.c.id, _EVENTS.c.parents)
+    statement = select(*columns).where(
+        _EVENTS.c.tweet_id == tweet, _EVENTS.c.coder_id == coder, _EVENTS.c.repeat.is_(True)
+    )
+    return [event.id for event in _heads(list(session.execute(statement)))]
+
+
 def _heads(events: Sequence[Any]) -> list[Any]:
     """Return the events that no other follows: one, but for labels given apart in copies of the study."""
     followed = {parent for event in events for parent in event.parents}
@@ -190,9 +199,14 @@ def touched(session: Session, coder_id: str, tweets: Sequence[int]) -> dict[int,
 
 
 def own_events(session: Session, coder_id: str, after: int) -> list[Any]:
-    """Return (seq, id, tweet_id, undoes, act) of what a coder did here by hand after event `after`, in order."""
+    """Return what a coder did here by hand after event `after`, in order.
+
+    Each is (seq, id, tweet_id, undoes, act, repeat).
+    """
     statement = (
-        select(_EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes, _EVENTS.c.act)
+        select(
+            _EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes, _EVENTS.c.act, _EVENTS.c.repeat
+        )
         .where(
             _EVENTS.c.coder_id == coder_id,
             _EVENTS.c.import_id.is_(None),

@@ -1,16 +1,17 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.locks import refuse_locked
 from app.study.queues import Queue, RandomQueue, Turn
+from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import labels
+from db import labels, repeats
 from db import tweets as queries
 
 # Tweets of earlier sessions that "back" leads to.
@@ -42,6 +43,7 @@ class Act:
     id: str
     tweet: int
     undoes: str | None
+    repeat: bool = False
 
 
 @dataclass
@@ -74,7 +76,8 @@ class Labelling:
     """A coder at work. Each label is committed before the next tweet is returned.
 
     Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
-    coders have labelled. `language` narrows that queue, and what is counted.
+    coders have labelled. `language` narrows that queue, and what is counted. A hidden repeat looks like any other
+    tweet: the coder's label on it is not in its row, and stays what it was.
     """
 
     def __init__(
@@ -95,15 +98,18 @@ class Labelling:
         self._seen = (0, 0)
         with study.reading() as session:
             self._catch_up(session)
-        earlier = dict.fromkeys(act.tweet for act in reversed(self._history.done[-4 * REMEMBERED :]))
-        self._trail = [Turn(tweet, CHOSEN) for tweet in list(earlier)[:REMEMBERED][::-1]]
+        earlier = dict.fromkeys(_again(act) for act in reversed(self._history.done[-4 * REMEMBERED :]))
+        self._trail = list(earlier)[:REMEMBERED][::-1]
         # Position in the trail of the tweet that is shown; its length: the next of the queue.
         self._position = len(self._trail)
 
     def current(self) -> TweetRow | None:
         """Return the tweet to label now, None where there is none left."""
         turn = self.turn()
-        return None if turn is None else get(self.study, [turn.tweet])[0]
+        if turn is None:
+            return None
+        row = get(self.study, [turn.tweet])[0]
+        return self._as_if_new(row) if turn.repeat else row
 
     def label(
         self,
@@ -130,6 +136,7 @@ class Labelling:
                 flag=flag,
                 suggestion_shown=suggestion_shown,
                 source=turn.source,
+                repeat=turn.repeat,
             )
         self._committed(given)
         self._move_on()
@@ -142,9 +149,13 @@ class Labelling:
             return None
         with self.study.writing() as session:
             self._catch_up(session)
-            if labels.touched(session, self.coder.id, [turn.tweet]).get(turn.tweet) is None:
+            if turn.repeat:
+                own = repeats.second_label(session, self.coder.id, turn.tweet)
+            else:
+                own = labels.touched(session, self.coder.id, [turn.tweet]).get(turn.tweet)
+            if own is None:
                 return self.current()
-            given = self._add(session, turn.tweet, None, source=turn.source)
+            given = self._add(session, turn.tweet, None, source=turn.source, repeat=turn.repeat)
         self._committed(given)
         return self.current()
 
@@ -165,6 +176,12 @@ class Labelling:
         self._trail[self._position : self._position] = [Turn(tweet, CHOSEN) for tweet in tweets]
         return self.current()
 
+    def go_on_with(self, turn: Turn) -> TweetRow | None:
+        """Make a turn the current one that was under way, after the queue was made anew."""
+        if self.turn() != turn:
+            self._trail.insert(self._position, turn)
+        return self.current()
+
     def undo(self) -> TweetRow | None:
         """Take back this coder's last label and return its tweet, now the current one; None for nothing."""
         with self.study.writing() as session:
@@ -173,9 +190,9 @@ class Labelling:
                 return None
             act = self._history.done[-1]
             before = labels.leaf_before(session, act.id)
-            given = self._add(session, act.tweet, before, undoes=act.id)
+            given = self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat)
         self._committed(given)
-        self._go_to(act.tweet)
+        self._go_to(act)
         return self.current()
 
     def redo(self) -> TweetRow | None:
@@ -189,9 +206,9 @@ class Labelling:
                 return None
             undone, undo = self._history.undone[-1]
             leaf = labels.leaf_before(session, undo.id)
-            given = self._add(session, undone.tweet, leaf, undoes=undo.id)
+            given = self._add(session, undone.tweet, leaf, undoes=undo.id, repeat=undone.repeat)
         self._committed(given)
-        self._go_to(undone.tweet)
+        self._go_to(undone)
         row = self.current()
         self._move_on()
         return row
@@ -232,7 +249,7 @@ class Labelling:
         seen = labels.marks(session)
         if seen != self._seen:
             events = labels.own_events(session, self.coder.id, self._history.last_seq)
-            self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes) for e in events)
+            self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes, e.repeat) for e in events)
             self._progress = None
             self._seen = seen
 
@@ -248,8 +265,10 @@ class Labelling:
         suggestion_shown: str = "",
         source: str = "",
         undoes: str | None = None,
+        repeat: bool = False,
     ) -> "_Given":
-        refuse_locked(session, [tweet])
+        if not repeat:
+            refuse_locked(session, [tweet])
         if leaf is not None and leaf not in self.study.codebook.leaf_codes:
             raise UserError(
                 f"The codebook no longer has the class “{leaf}”.", "Label the tweet with one that it has."
@@ -273,16 +292,18 @@ class Labelling:
                 "flag": flag,
                 "source": source,
                 "undoes": undoes,
+                "repeat": repeat,
                 "import_id": None,
             },
         )
         labelled, new_leaf, _ = labels.state(session, tweet)
         # An undo takes back what was done here; a label that came with a copy of the study stays.
-        has = leaf is not None or (
-            undoes is not None and labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
+        has = (leaf is not None and not repeat) or (
+            (undoes is not None or repeat)
+            and labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
         )
         return _Given(
-            act=Act(seq, key, tweet, undoes),
+            act=Act(seq, key, tweet, undoes, repeat),
             language=language,
             old_leaf=old_leaf,
             new_leaf=new_leaf,
@@ -312,12 +333,34 @@ class Labelling:
             del self._trail[: 10 * REMEMBERED]
             self._position -= 10 * REMEMBERED
 
-    def _go_to(self, tweet: int) -> None:
-        upto = [turn.tweet for turn in self._trail[: self._position + 1]]
-        if tweet in upto:
-            self._position = len(upto) - 1 - upto[::-1].index(tweet)
+    def _go_to(self, act: Act) -> None:
+        upto = [(turn.tweet, turn.repeat) for turn in self._trail[: self._position + 1]]
+        if (act.tweet, act.repeat) in upto:
+            self._position = len(upto) - 1 - upto[::-1].index((act.tweet, act.repeat))
         else:
-            self._trail.insert(self._position, Turn(tweet, CHOSEN))
+            self._trail.insert(self._position, _again(act))
+
+    def _as_if_new(self, row: TweetRow) -> TweetRow:
+        """Return a repeated tweet without its labels, but for what the coder said of it this second time."""
+        with self.study.reading() as session:
+            leaf = repeats.second_label(session, self.coder.id, row.id)
+        said = () if leaf is None else ((self.coder.name, leaf),)
+        own = "" if leaf is None else self.coder.name
+        return replace(
+            row,
+            label=leaf,
+            label_coder=own,
+            labels=said,
+            disputed=False,
+            gold=None,
+            gold_by="",
+            gold_reason="",
+        )
+
+
+def _again(act: Act) -> Turn:
+    """Return the turn that leads back to what was done."""
+    return Turn(act.tweet, AGAIN, repeat=True) if act.repeat else Turn(act.tweet, CHOSEN)
 
 
 @dataclass(frozen=True)

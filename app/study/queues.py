@@ -9,6 +9,16 @@ from sqlalchemy.orm import Session
 from app.study.study import Coder
 from db import labels
 
+# What brought a tweet, as it stands with its label.
+RANDOM = "random"
+QUOTAS = "quotas"
+UNCERTAIN = "uncertain"
+CODERS_DISAGREE = "coders_disagree"
+MODEL_DISAGREES = "model_disagrees"
+RARE_CLASS = "rare_class"
+NEAR_DUPLICATES = "near_duplicates"
+SEARCH = "search"
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -29,6 +39,12 @@ class Queue(Protocol):
         """Return the tweet after the one that came last, None where none is left."""
 
 
+def first_place(coder: Coder) -> tuple[int, int]:
+    """Return where in the shuffled order of all tweets, (shuffle, id), a coder begins."""
+    digest = hashlib.blake2b(coder.id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True), 0
+
+
 class RandomQueue:
     """Tweets in a random order that is the same after a restart and does not follow the file.
 
@@ -38,8 +54,7 @@ class RandomQueue:
     def __init__(self, coder: Coder, language: str = "", double: bool = False) -> None:
         self._language = language or None
         self._without_coder = coder.id if double else None
-        digest = hashlib.blake2b(coder.id.encode(), digest_size=8).digest()
-        self._place = (int.from_bytes(digest, "big", signed=True), 0)
+        self._place = first_place(coder)
 
     def next(self, session: Session) -> Turn | None:
         """Return the next tweet, None where all are labelled."""
@@ -47,4 +62,4 @@ class RandomQueue:
         if found is None:
             return None
         self._place = found
-        return Turn(found[1], "random")
+        return Turn(found[1], RANDOM)
