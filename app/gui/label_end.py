@@ -5,15 +5,16 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui.empty_state import EmptyState
 
-_ALL_LANGUAGES, _IMPORT = "all languages", "import"
+_ALL_LANGUAGES, _IMPORT, _QUEUE = "all languages", "import", "queue"
 
 
 class LabelEnd(EmptyState):
-    """No tweets yet, all labelled in one language, or all labelled."""
+    """No tweets yet, none left in the chosen queue, all labelled in one language, or all labelled."""
 
     import_wanted = Signal()
     page_wanted = Signal(str)
     all_languages_wanted = Signal()
+    queue_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent=parent)
@@ -46,6 +47,15 @@ class LabelEnd(EmptyState):
                 "train",
             )
 
+    def show_empty_queue(self, reason: str) -> None:
+        """Say that the chosen queue has no tweet, while others may have some."""
+        self._show(
+            reason,
+            self.tr("Label in random order"),
+            self.tr("Go on with all tweets that nobody has labelled"),
+            _QUEUE,
+        )
+
     def _show(self, text: str, button: str, tip: str, wanted: str) -> None:
         self.say(text)
         self.button.setText(button)
@@ -56,6 +66,8 @@ class LabelEnd(EmptyState):
     def _go_on(self) -> None:
         if self._wanted == _ALL_LANGUAGES:
             self.all_languages_wanted.emit()
+        elif self._wanted == _QUEUE:
+            self.queue_wanted.emit()
         elif self._wanted == _IMPORT:
             self.import_wanted.emit()
         else:

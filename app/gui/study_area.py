@@ -60,6 +60,7 @@ class StudyArea(QWidget):
         self.jobs = jobs
         self.study_page = StudyPage()
         self.label_page = LabelPage()
+        self.label_page.order.remember_in(settings)
         self.label_page.set_coder(settings.coder)
         self.review_page = ReviewPage()
         self.review_page.set_coder(settings.coder)
@@ -72,6 +73,7 @@ class StudyArea(QWidget):
         tweets_page.tweet_selected.connect(self.tweet_selected)
         tweets_page.review_wanted.connect(self.review_page.show_tweet)
         tweets_page.locks_wanted.connect(self.show_locks)
+        tweets_page.queue_wanted.connect(self._label_search_result)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
@@ -169,6 +171,10 @@ class StudyArea(QWidget):
     def _label_again(self, tweets: list[int]) -> None:
         self.show_page("label")
         self.label_page.show_tweet(*tweets)
+
+    def _label_search_result(self, filter: TweetFilter) -> None:
+        self.show_page("label")
+        self.label_page.order_acts.label_search_result(filter)
 
     def _page_touched(self, page: Page, what: set[str]) -> None:
         if "labels" in what:

@@ -43,7 +43,7 @@ class TweetsPage(Page):
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
     key of a tweet that the user wants to label, `review_wanted` of one to decide on. `locks_wanted` gives the
-    filter for the tweets to lock.
+    filter for the tweets to lock, `queue_wanted` that for the tweets to label one after the other.
     """
 
     key = "tweets"
@@ -53,6 +53,7 @@ class TweetsPage(Page):
     label_wanted = Signal(int)
     review_wanted = Signal(int)
     locks_wanted = Signal(object)
+    queue_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,6 +74,8 @@ class TweetsPage(Page):
         self.count.setProperty("role", "muted")
         self.locks = QPushButton(self.tr("Locked batches…"))
         self.locks.setToolTip(self.tr("Lock the tweets shown, or release a locked batch (Ctrl+K)"))
+        self.label_these = QPushButton(self.tr("Label these"))
+        self.label_these.setToolTip(self.tr("Label the tweets shown, one after the other (Ctrl+Shift+L)"))
         self.table = self._make_table()
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -100,6 +103,8 @@ class TweetsPage(Page):
         make_action(self, self.tr("Decide on this tweet's gold label"), "Ctrl+G", self._review_selected)
         make_action(self, self.tr("Locked batches …"), "Ctrl+K", self._show_locks)
         self.locks.clicked.connect(self._show_locks)
+        make_action(self, self.tr("Label the tweets shown"), "Ctrl+Shift+L", self._label_shown)
+        self.label_these.clicked.connect(self._label_shown)
         self.search.setToolTip(self.tr("Search text, author or id (Ctrl+F)"))
         self.search.setAccessibleName(self.tr("Search the tweets"))
 
@@ -213,6 +218,8 @@ class TweetsPage(Page):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
         self.locks.setVisible(self._total > 0)
+        self.label_these.setVisible(self._total > 0)
+        self.label_these.setEnabled(self.model.rowCount() > 0)
 
     def _fit_columns(self) -> None:
         """Show the columns that leave the tweets their room; the tweets get all that is left."""
@@ -263,6 +270,10 @@ class TweetsPage(Page):
     def _show_locks(self) -> None:
         if self._total:
             self.locks_wanted.emit(self.asked())
+
+    def _label_shown(self) -> None:
+        if self.model.rowCount():
+            self.queue_wanted.emit(self.asked())
 
     # How it is made
 
@@ -360,6 +371,7 @@ class TweetsPage(Page):
         first.setSpacing(theme.SMALL)
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
+        first.addWidget(self.label_these)
         first.addWidget(self.locks)
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)

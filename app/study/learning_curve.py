@@ -131,34 +131,33 @@ def forecast(
     import numpy as np
 
     x = np.asarray(sizes, dtype=float)
-    best = _fit(x, np.asarray(scores))
-    drawn = [_fit(x, one) for one in np.asarray(draws)]
+    _, b, c = _fit(x, np.vstack([np.asarray(scores), np.asarray(draws)]))
     found = []
     for number in more:
-        gains = [_gain(fit, now, number) for fit in drawn]
-        found.append(Gain(number, *_interval(_gain(best, now, number), np.asarray(gains))))
+        gains = b * (float(now) ** -c - float(now + number) ** -c)
+        found.append(Gain(number, *_interval(gains[0], gains[1:])))
     return tuple(found)
 
 
-def _gain(fit: tuple[float, float, float], now: int, more: int) -> float:
-    _, b, c = fit
-    return float(b * (now**-c - (now + more) ** -c))
-
-
-def _fit(x: Any, y: Any) -> tuple[float, float, float]:
-    """Return (a, b, c) of the curve nearest to the points: least squares, c from a grid."""
+def _fit(x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Return a, b and c of the curves nearest to the rows of `y`: least squares, c from a grid."""
     import numpy as np
 
-    best = (np.inf, (float(np.mean(y)), 0.0, 1.0))
-    for c in _POWERS:
-        z = x**-c
+    centred = y - y.mean(axis=1, keepdims=True)
+    least = np.full(len(y), np.inf)
+    a, b, c = y.mean(axis=1), np.zeros(len(y)), np.ones(len(y))
+    for power in _POWERS:
+        z = x**-power
         spread = z - z.mean()
-        b = max(0.0, -float(spread @ (y - y.mean())) / float(spread @ spread))
-        a = float(np.mean(y + b * z))
-        error = float(np.sum((y - (a - b * z)) ** 2))
-        if error < best[0] - 1e-12:
-            best = (error, (a, b, c))
-    return best[1]
+        slope = np.maximum(0.0, -(centred @ spread) / (spread @ spread))
+        level = y.mean(axis=1) + slope * z.mean()
+        error = ((y - (level[:, None] - slope[:, None] * z)) ** 2).sum(axis=1)
+        better = error < least - 1e-12
+        least = np.where(better, error, least)
+        a, b, c = (
+            np.where(better, new, old) for new, old in ((level, a), (slope, b), (np.full(len(y), power), c))
+        )
+    return a, b, c
 
 
 def _interval(value: float, draws: Any) -> tuple[float, float, float]:

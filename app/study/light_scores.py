@@ -13,6 +13,7 @@ from typing import Any
 from app import paths
 from app.study.learning_curve import LearningCurve
 from app.study.study import Study
+from db import queues
 
 # Of the file's inside; a file of another version is made anew.
 _VERSION = 1
@@ -82,6 +83,12 @@ def file_of(study: Study) -> Path:
     return paths.cache_folder() / "light_models" / f"{study.uuid}-{digest}.npz"
 
 
+def labels_since(study: Study, scores: LightScores | None) -> int:
+    """Return how many labels there are that the light model has not learnt from; all where it has from none."""
+    with study.reading() as session:
+        return max(0, queues.count_learnable(session) - (0 if scores is None else scores.labels))
+
+
 def write(scores: LightScores, path: Path) -> None:
     """Write a training, whole or not at all."""
     import numpy as np
@@ -116,7 +123,7 @@ def read(path: Path, leaves: Sequence[str]) -> LightScores | None:
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             words = json.loads(file["words"].tobytes())
             if words["version"] != _VERSION or not set(words["leaves"]) <= set(leaves):
                 return None

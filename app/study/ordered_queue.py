@@ -54,7 +54,8 @@ class OrderedQueue:
         found = self._next_in_order(session)
         if found is None and self._rest is not None:
             return self._next_of_rest(session, self._rest)
-        if found is None and self._offered:
+        if found is None:
+            # A label may have been taken back on a tweet that was passed over, too.
             self._offered.clear()
             self._place = 0
             found = self._next_in_order(session)
