@@ -55,7 +55,7 @@ def test_it_learns_from_what_stands_and_looks_at_what_nobody_labelled(half: Stud
     scores = _trained(half)
     assert scores.labels == 40 and scores.ids.tolist() == list(range(41, 81))
     assert scores.probabilities.shape == (40, 3)
-    texts, leaves = made_up(80, noise=0.0)
+    _texts, leaves = made_up(80, noise=0.0)
     said = [scores.leaves[place] for place in scores.probabilities.argmax(axis=1)]
     assert np.mean([a == b for a, b in zip(said, leaves[40:], strict=True)]) > 0.5
     assert scores.macro_f1 is not None and scores.macro_f1 > 0.4
@@ -110,10 +110,8 @@ def test_orders_follow_the_probabilities() -> None:
 
 
 def test_a_label_against_all_others_is_contradicted(half: Study) -> None:
-    texts, leaves = made_up(80, noise=0.0)
-    wrong = {
-        leaf: other for leaf, other in zip(("pro", "anti", "unrelated"), ("anti", "pro", "pro"), strict=True)
-    }
+    _texts, leaves = made_up(80, noise=0.0)
+    wrong = dict(zip(("pro", "anti", "unrelated"), ("anti", "pro", "pro"), strict=True))
     work = Labelling(half, "Ana")
     work.show(5)
     work.label(wrong[leaves[4]])
