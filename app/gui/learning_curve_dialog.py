@@ -1,6 +1,15 @@
 """How much the labels so far have taught the light model, and how much more would help."""
 
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui import figures, theme
 from app.gui.codebook_view import shape_of
@@ -12,7 +21,7 @@ from app.jobs.outcome import JobOutcome
 from app.study.codebook import Codebook
 from app.study.learning_curve import LEAST_LABELS, LEAST_OF_CLASS, LEAST_OF_LANGUAGE, Gain, LearningCurve
 
-_WIDTH, _HEIGHT = 560, 640
+_WIDTH, _HEIGHT = 680, 640
 _MOST_ROWS = 6
 
 
@@ -46,9 +55,11 @@ class LearningCurveDialog(QDialog):
         layout.addWidget(self.expected)
         layout.addWidget(self.about)
         layout.addWidget(self.plot, 1)
-        layout.addWidget(self.classes)
-        layout.addWidget(self.languages)
-        layout.addStretch()
+        tables = QHBoxLayout()
+        tables.setSpacing(theme.MEDIUM)
+        for table in (self.classes, self.languages):
+            tables.addWidget(table, 1, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(tables)
         layout.addWidget(buttons)
         self.resize(_WIDTH, _HEIGHT)
         order.learnt.connect(self._show)
@@ -65,7 +76,9 @@ class LearningCurveDialog(QDialog):
             table.setVisible(curve is not None)
         if curve is None:
             self.expected.setText(self.tr("The light model is learning from the labels …"))
-            self.about.setText(self.tr("The first curve takes up to a minute; you can go on labelling."))
+            self.about.setText(
+                self.tr("The first curve takes up to a minute; you can go on labelling meanwhile.")
+            )
             return
         if curve.points:
             self.plot.show_curve(curve)

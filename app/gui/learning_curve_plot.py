@@ -1,5 +1,7 @@
 """Macro-F1 over the number of labels, with what more labels are expected to add."""
 
+import math
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -46,6 +48,13 @@ class LearningCurvePlot(QWidget):
             found.append((self.curve.labels + gain.more, score, low, high))
         return found
 
+    def scale(self) -> tuple[float, float]:
+        """Return the lowest and the highest score of the plot: tenths around all that is shown."""
+        assert self.curve is not None
+        low = [point.low for point in self.curve.points]
+        high = [point.high for point in self.curve.points] + [one[3] for one in self.expected()]
+        return math.floor(10 * min(low)) / 10, math.ceil(10 * max(high)) / 10
+
     def paintEvent(self, event: QPaintEvent) -> None:
         if self.curve is None or not self.curve.points:
             return
@@ -59,9 +68,11 @@ class LearningCurvePlot(QWidget):
             left, metrics.height() + theme.SMALL, -theme.WIDE, -metrics.height() - theme.MEDIUM
         )
         most = expected[-1][0]
+        bottom, top = self.scale()
 
         def at(labels: float, score: float) -> QPointF:
-            return QPointF(area.left() + area.width() * labels / most, area.bottom() - area.height() * score)
+            height = area.height() * (score - bottom) / (top - bottom)
+            return QPointF(area.left() + area.width() * labels / most, area.bottom() - height)
 
         painter.setPen(QColor(t.muted))
         painter.drawText(QPointF(0, metrics.ascent()), self.tr("Macro-F1 of the light model"))
@@ -90,14 +101,15 @@ class LearningCurvePlot(QWidget):
     def _draw_scale(self, painter: QPainter, area: QRectF, most: int) -> None:
         t = theme.tokens()
         metrics = painter.fontMetrics()
-        for fifth in range(6):
-            y = round(area.bottom() - area.height() * fifth / 5) + 0.5
+        bottom, top = self.scale()
+        for tenth in range(round(10 * bottom), round(10 * top) + 1):
+            y = round(area.bottom() - area.height() * (tenth / 10 - bottom) / (top - bottom)) + 0.5
             painter.setPen(QPen(QColor(t.line), 1.0))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
             painter.setPen(QColor(t.muted))
             box = QRectF(0, y - metrics.height() / 2, area.left() - theme.SMALL, metrics.height())
             painter.drawText(
-                box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{fifth / 5:g}"
+                box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"{tenth / 10:g}"
             )
         assert self.curve is not None
         line = QRectF(area.left(), area.bottom() + theme.TIGHT, area.width(), metrics.height())

@@ -65,7 +65,7 @@ class QueueButton(ElidedButton):
     def show_choice(self, choice: QueueChoice, waiting: bool = False) -> None:
         """Show a choice; `waiting` tells that its order is still random, for the model is not ready."""
         name = queue_name(choice.kind)
-        self.setText(name)
+        self.setText(f"{name} ▾")
         self.setAccessibleName(self.tr("Queue: {name}").format(name=name))
         lines = [with_key(self.tr("Choose the queue"), self._act), queue_meaning(choice.kind)]
         if waiting:

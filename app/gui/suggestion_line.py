@@ -27,7 +27,7 @@ class SuggestionLine(ElidedLabel):
         if suggestion is not None:
             leaf = codebook.leaf(suggestion.leaf)
             self.setText(
-                self.tr("Suggestion: {leaf} ({share}), by {model}").format(
+                self.tr("Suggestion: {leaf} ({share}) · {model}").format(
                     leaf=f"{shape_of(leaf)} {leaf.name}",
                     share=figures.share(suggestion.probability, 1),
                     model=suggestion.model,

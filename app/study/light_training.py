@@ -25,7 +25,7 @@ LEAST_LABELS = 20
 # Labels and tweets beyond these would take more than seconds; both are drawn at random then.
 MOST_LABELS = 10_000
 MOST_TWEETS = 50_000
-_LOOKING_SECONDS = 10.0
+_LOOKING_SECONDS = 5.0
 _CHUNK = 1000
 _FOLDS = 5
 
@@ -52,7 +52,7 @@ def train_light_model(
 ) -> LightScores | None:
     """Train on all labels that stand, let the model look at unlabelled tweets, and keep what it says.
 
-    It looks at up to `MOST_TWEETS`, for ten seconds, in these languages (none: all), in the random order of
+    It looks at up to `MOST_TWEETS`, for five seconds, in these languages (none: all), in the random order of
     labelling from where the `coder` of this name begins. The file that `light_scores.file_of` names is written
     as soon as the orders are there, and again with the learning curve. Returns None where it was stopped. Raises
     `UserError` where there are too few labels.

@@ -70,7 +70,7 @@ def _choose(page: LabelPage, qtbot: QtBot, settled: Settled, kind: str) -> None:
 
 def test_the_usual_queue_is_random_and_each_says_what_it_does(page: LabelPage) -> None:
     button = page.order_acts.button
-    assert button.isVisible() and button.text() == "Random" and "(Ctrl+J)" in button.toolTip()
+    assert button.isVisible() and button.text() == "Random ▾" and "(Ctrl+J)" in button.toolTip()
     assert set(button.kinds) == set(KINDS)
     tips = [action.toolTip() for action in button.kinds.values()]
     assert len(set(tips)) == len(KINDS) and all(tip.endswith(".") for tip in tips)
@@ -83,7 +83,7 @@ def test_a_queue_is_chosen_by_key_and_stands_with_the_label(
         unlabelled = sorted(t.id for t in session.query(Tweet).filter(Tweet.labelled.is_(False)))[:3]
         session.execute(update(Tweet).where(Tweet.id.in_(unlabelled)).values(group_id=unlabelled[0]))
     _choose(page, qtbot, settled, queues.NEAR_DUPLICATES)
-    assert page.order_acts.button.text() == "Near-duplicates together"
+    assert page.order_acts.button.text() == "Near-duplicates together ▾"
     assert page.row is not None and page.row.id == unlabelled[0]
     qtbot.keyClick(page, Qt.Key.Key_1)
     assert page.row is not None and page.row.id == unlabelled[1]
@@ -94,7 +94,7 @@ def test_a_queue_is_chosen_by_key_and_stands_with_the_label(
     assert "Choose another queue" in page.end.text.text()
     qtbot.mouseClick(page.end.button, Qt.MouseButton.LeftButton)
     settled()
-    assert page.stack.currentWidget() is page.desk and page.order_acts.button.text() == "Random"
+    assert page.stack.currentWidget() is page.desk and page.order_acts.button.text() == "Random ▾"
 
 
 def test_the_choice_is_kept_for_each_coder_and_study(qtbot: QtBot, study: Study, settled: Settled) -> None:
@@ -113,11 +113,11 @@ def test_the_choice_is_kept_for_each_coder_and_study(qtbot: QtBot, study: Study,
             page.order.choose("Mia", kind=queues.CODERS_DISAGREE, repeats=0.05, suggestions=True)
             settled()
             window.settings.coder = "Mia"
-        assert page.order_acts.button.text() == "Coders disagree"
+        assert page.order_acts.button.text() == "Coders disagree ▾"
         assert page.order_acts.button.repeats.isChecked() and page.order_acts.suggestions_action.isChecked()
         page.set_coder("Ben")
         settled()
-        assert page.order_acts.button.text() == "Random"
+        assert page.order_acts.button.text() == "Random ▾"
         assert not page.order_acts.suggestions_action.isChecked()
         assert window.close()
         settled()
@@ -134,7 +134,7 @@ def test_quotas_are_asked_for_and_a_refusal_leaves_the_queue(
     _choose(page, qtbot, settled, queues.QUOTAS)
     qtbot.keyClick(dialog(), Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not page.findChildren(QuotaDialog))
-    assert page.order_acts.button.text() == "Random" and page.order.choice.kind == queues.RANDOM
+    assert page.order_acts.button.text() == "Random ▾" and page.order.choice.kind == queues.RANDOM
     _choose(page, qtbot, settled, queues.QUOTAS)
     asked = dialog()
     done = {code: labelled for code, (labelled, _) in tweets.languages(study).items()}
@@ -142,7 +142,7 @@ def test_quotas_are_asked_for_and_a_refusal_leaves_the_queue(
         field.setValue(done[code] + 1 if code == "de" else 0)
     qtbot.mouseClick(asked.start, Qt.MouseButton.LeftButton)
     settled()
-    assert page.order_acts.button.text() == "Language quotas"
+    assert page.order_acts.button.text() == "Language quotas ▾"
     assert page.row is not None and page.row.lang == "de"
     page.activateWindow()
     qtbot.waitUntil(page.isActiveWindow)
@@ -171,7 +171,7 @@ def test_a_search_result_becomes_the_queue(qtbot: QtBot, study: Study, settled: 
     qtbot.keyClick(listed, Qt.Key.Key_L, modifiers)
     settled()
     page = window.area.label_page
-    assert window.area.current is page and page.order_acts.button.text() == "Search result"
+    assert window.area.current is page and page.order_acts.button.text() == "Search result ▾"
     seen = []
     while page.row is not None and len(seen) < 99:
         seen.append(page.row.id)
@@ -343,6 +343,7 @@ def test_the_plot_tells_its_points_and_paints(qtbot: QtBot) -> None:
         )
     )
     assert "800 labels: macro-F1 0.600" in plot.accessibleDescription()
+    assert plot.scale() == (0.3, 1.0)
     assert plot.expected()[-1] == (1500, pytest.approx(0.63), 0.6, 1.0)
     for width, height in ((480, 240), (200, 180), (900, 500)):
         plot.resize(width, height)
