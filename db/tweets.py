@@ -254,15 +254,15 @@ def languages(session: Session) -> dict[str, tuple[int, int]]:
     return {lang: (labelled, total) for lang, labelled, total in sorted(found, key=lambda r: (-r[2], r[0]))}
 
 
-def leaves(session: Session, language: str | None = None) -> dict[str, int]:
-    """Return {leaf: number of tweets whose labels agree on it}."""
+def leaves(session: Session, languages: Sequence[str] | None = None) -> dict[str, int]:
+    """Return {leaf: number of tweets whose labels agree on it}, in all languages where none are asked for."""
     statement = (
         select(Tweet.agreed_leaf, func.count())
         .where(Tweet.agreed_leaf.is_not(None))
         .group_by(Tweet.agreed_leaf)
     )
-    if language is not None:
-        statement = statement.where(Tweet.lang == language)
+    if languages is not None:
+        statement = statement.where(Tweet.lang.in_(languages))
     return {leaf: number for leaf, number in session.execute(statement) if leaf is not None}
 
 

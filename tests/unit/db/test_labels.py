@@ -119,7 +119,7 @@ def test_the_queue_visits_every_tweet_once_in_an_order_of_its_own(make_study: Ma
         seen = set()
         place = (50, 0)
         for _ in range(30):
-            found = labels.next_unlabelled(session, place, "de", ben)
+            found = labels.next_unlabelled(session, place, ["de"], ben)
             assert found is not None
             place = found
             seen.add(found[1])
