@@ -57,7 +57,10 @@ def work_of(session: Session, coder_id: str, languages: Sequence[str] | None = N
     """Return (done, all) of the tweets assigned to a coder; a locked tweet that they never labelled is none."""
     done = _is_done()
     statement = (
-        select(func.count(_ASSIGNED.c.tweet_id.distinct()).filter(done), func.count(_ASSIGNED.c.tweet_id.distinct()))
+        select(
+            func.count(_ASSIGNED.c.tweet_id.distinct()).filter(done),
+            func.count(_ASSIGNED.c.tweet_id.distinct()),
+        )
         .select_from(_ASSIGNED)
         .join(_TWEETS, _TWEETS.c.id == _ASSIGNED.c.tweet_id)
         .where(*_in_work(coder_id, languages), or_(_TWEETS.c.locked.is_(False), done))

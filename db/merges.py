@@ -48,10 +48,10 @@ class Taken:
     `labels`: {coder's name: number of new label events}; the `same_…` were here already. `disputed` are tweets
     whose labels contradict each other now and did not before, `decided_apart` those whose gold label was decided
     in both copies, differently; the decision given last stands. `other_text`: the copy has another text under
-    the same id; the text here is kept. `renamed`: {name now: name before, here or in the copy}, where two coders had one name; `corrected` the same
-    where somebody corrected a name. `in_locked`
-    counts new labels in finished batches. `others` counts whatever else is new: imports, coders, codebook
-    versions, assignments, locks, looks at scores.
+    the same id; the text here is kept. `renamed`: {name now: name before, here or in the copy}, where two coders
+    had one name; `corrected` the same where somebody corrected a name. `in_locked` counts new labels in finished
+    batches. `others` counts whatever else is new: imports, coders, codebook versions, assignments, locks, looks
+    at scores.
     """
 
     tweets: int = 0

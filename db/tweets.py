@@ -22,7 +22,7 @@ class TweetQuery:
     is compared with the prediction where the status is "predicted", with the agreed label otherwise. Tweets
     have a label of each of the `coders` (names), and each of the leaves `between` as a label of someone.
     "second_look" are those with a label, of any of the coders or of anyone, that was given before a codebook
-    version touched its leaf.
+    version touched its leaf. `labelled_by` is one more coder whose label all of them have, whatever else is asked.
     """
 
     search: str = ""
@@ -32,6 +32,7 @@ class TweetQuery:
     model_id: int | None = None
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    labelled_by: str = ""
 
 
 def count(session: Session, query: TweetQuery, order: str = "file") -> int:
@@ -133,9 +134,9 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield _touched_since(query.coders)
     else:
         for coder in query.coders:
-            yield _has_label(
-                CurrentLabel.coder_id == select(Coder.id).where(Coder.name == coder).scalar_subquery()
-            )
+            yield _has_label(_of_coder(coder))
+    if query.labelled_by:
+        yield _has_label(_of_coder(query.labelled_by))
     for leaf in query.between:
         yield _has_label(CurrentLabel.leaf == leaf)
     if query.status == "unlabelled":
@@ -154,6 +155,10 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
 
 def _has_label(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return select(CurrentLabel.tweet_id).where(CurrentLabel.tweet_id == Tweet.id, condition).exists()
+
+
+def _of_coder(name: str) -> ColumnElement[bool]:
+    return CurrentLabel.coder_id == select(Coder.id).where(Coder.name == name).scalar_subquery()
 
 
 def outdated_labels() -> Select[int, str]:

@@ -184,7 +184,7 @@ class TweetsPage(Page):
 
     def _show_count(self, count: int) -> None:
         self.notice.clear()
-        filtered = self.asked() != TweetFilter()
+        filtered = not self.asked().lets_all_through
         if not filtered and self.order.currentIndex() < 2:
             self._total = count
             text = self.tr("%n tweet(s)", "", count) if count < 2 else self.tr("{count} tweets")
@@ -200,7 +200,7 @@ class TweetsPage(Page):
         if self.model.rowCount():
             self.stack.setCurrentWidget(self.table)
         elif self._total:
-            uncertain = self.order.currentIndex() > 1 and self.asked() == TweetFilter()
+            uncertain = self.order.currentIndex() > 1 and self.asked().lets_all_through
             self.no_hit.say(
                 self.tr("No tweet has a prediction yet, so none is more uncertain than another.")
                 if uncertain

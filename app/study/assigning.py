@@ -1,13 +1,14 @@
 """Assignments: who codes what, drawn with a seed, kept with the study, and how far each coder is."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import select
 
 from app.errors import UserError
 from app.study import tweets
+from app.study.coders import similar_name, tidied
 from app.study.drawing import Draw, draw
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetFilter
@@ -35,7 +36,10 @@ class Spec:
 
     def as_dict(self) -> dict[str, object]:
         """Return it as it is kept beside the assignment."""
-        coders = sorted(({"name": c.name, "languages": list(c.languages)} for c in self.coders), key=lambda c: str(c["name"]))
+        coders = sorted(
+            ({"name": c.name, "languages": list(c.languages)} for c in self.coders),
+            key=lambda c: str(c["name"]),
+        )
         which = None if self.which is None else asdict(self.which)
         return {
             "coders": coders, "tweets": self.tweets, "double": self.double, "per_tweet": self.per_tweet,
@@ -67,6 +71,21 @@ class Assigned:
 def new_seed() -> int:
     """Return a seed that nobody chose."""
     return secrets.randbelow(1_000_000)
+
+
+def named(name: str, known: Mapping[str, Coder]) -> Coder:
+    """Return a coder by name, of those known; a new one reads all languages.
+
+    Raises `UserError` for a name that is almost another's: one person would code as two.
+    """
+    name = tidied(name)
+    similar = similar_name(known, name)
+    if similar:
+        raise UserError(
+            f"There is no coder “{name}”, but “{similar}”.",
+            "Write the name as it is, or choose one that differs more.",
+        )
+    return known.get(name, Coder("", name))
 
 
 def preview(study: Study, spec: Spec) -> Draw:
@@ -117,7 +136,10 @@ def assign(study: Study, spec: Spec, drawn: Draw | None = None, name: str = "") 
             )
         count = len(session.scalars(select(Assignment.id)).all())
         row = Assignment(
-            name=" ".join(name.split()) or f"Assignment {count + 1}", created=now(), seed=spec.seed, spec=spec.as_dict()
+            name=" ".join(name.split()) or f"Assignment {count + 1}",
+            created=now(),
+            seed=spec.seed,
+            spec=spec.as_dict(),
         )
         session.add(row)
         session.flush()
@@ -142,14 +164,17 @@ def assignments(study: Study) -> list[Assigned]:
     """Return the assignments that stand, the newest first."""
     with study.reading() as session:
         rows = session.scalars(
-            select(Assignment).where(Assignment.removed.is_(None)).order_by(Assignment.created.desc(), Assignment.id)
+            select(Assignment)
+            .where(Assignment.removed.is_(None))
+            .order_by(Assignment.created.desc(), Assignment.id)
         ).all()
         parts: dict[str, list[Share]] = {}
         for part in queries.shares(session):
             parts.setdefault(part.assignment_id, []).append(Share(part.coder, part.assigned, part.done))
         held = queries.tweets_in(session)
         return [
-            Assigned(r.id, r.name, r.created, r.seed, held.get(r.id, 0), tuple(parts.get(r.id, ()))) for r in rows
+            Assigned(r.id, r.name, r.created, r.seed, held.get(r.id, 0), tuple(parts.get(r.id, ())))
+            for r in rows
         ]
 
 

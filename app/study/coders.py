@@ -65,7 +65,9 @@ def tidied(name: str) -> str:
 def _bare(name: str) -> str:
     # Marks that stand over a letter alone: the vowel signs of Hindi are letters of their own.
     apart = unicodedata.normalize("NFKD", name.casefold())
-    bare = "".join(c for c in apart if not unicodedata.combining(c) and (c.isalnum() or unicodedata.category(c) == "Mc"))
+    bare = "".join(
+        c for c in apart if not unicodedata.combining(c) and (c.isalnum() or unicodedata.category(c) == "Mc")
+    )
     return bare or tidied(name)
 
 
@@ -87,7 +89,10 @@ def rename(study: Study, coder: Coder, name: str) -> Coder:
     if not name:
         raise UserError("A coder needs a name.", "Type the name of the person who labels.")
     with study.writing() as session:
-        if session.scalar(select(CoderRow.id).where(CoderRow.name == name, CoderRow.id != coder.id)) is not None:
+        if (
+            session.scalar(select(CoderRow.id).where(CoderRow.name == name, CoderRow.id != coder.id))
+            is not None
+        ):
             raise UserError(
                 f"Another coder is called “{name}”.", "Choose another name: labels of two coders stay apart."
             )

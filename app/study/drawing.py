@@ -45,6 +45,21 @@ class Draw:
     unread: dict[str, int] = field(default_factory=dict)
     single: dict[str, int] = field(default_factory=dict)
 
+    def summary(self) -> str:
+        """Return what was drawn and what could not be, in words."""
+        told = [f"{_tweets(self.tweets)}, {self.several:,} of them coded by several."]
+        if self.sealed:
+            told.append(f"{_tweets(self.sealed)} of the sealed test set.")
+        told += [f"Nobody named reads {lang or 'tweets without a language'}: {_tweets(n)} left out."
+                 for lang, n in self.unread.items()]  # fmt: skip
+        told += [f"Too few read {lang or 'tweets without a language'} to code them by several: {_tweets(n)}."
+                 for lang, n in self.single.items()]  # fmt: skip
+        return " ".join(told)
+
+
+def _tweets(number: int) -> str:
+    return f"{number:,} tweet{'' if number == 1 else 's'}"
+
 
 def draw(
     tweets: Iterable[Candidate],
@@ -62,8 +77,8 @@ def draw(
 
     A share `double` of them is coded by `per_tweet` coders, the others by one; each of the sealed ones by
     `sealed_by`, or by all who read it where they are fewer. Coders get tweets in languages that they read alone;
-    in each language no coder of those who read it gets more than one tweet more than another. Of a group of near-duplicates
-    one tweet at most is drawn, none of `groups`. The same seed gives the same, in whatever order tweets and
+    in each language none of those who read it gets more than one tweet more than another. Of a group of
+    near-duplicates one tweet at most is drawn, none of `groups`. The same seed gives the same, in whatever order tweets and
     coders are named, and in every copy of the study.
     """
     coders = sorted(coders, key=lambda coder: coder.name)
@@ -107,7 +122,9 @@ def draw(
         several=several,
         sealed=len(held),
         unread=dict(sorted(unread.items())),
-        single={lang: len(found) for lang, found in sorted(chosen.items()) if double and lang not in possible},
+        single={
+            lang: len(found) for lang, found in sorted(chosen.items()) if double and lang not in possible
+        },
     )
 
 

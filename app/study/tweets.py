@@ -3,7 +3,7 @@
 import heapq
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -30,7 +30,9 @@ class TweetFilter:
     prediction where `status` is "predicted", else with the label. `language` "" is any; `NO_LANGUAGE` those
     without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
     tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
-    `between` are leaves that are each the label of some coder.
+    `between` are leaves that are each the label of some coder. `blind_for` is the name of a coder who is blind to
+    others: tweets are as `TweetRow.seen_by` has them, and a question about labels is answered by those tweets
+    alone whose labels this coder may see.
     """
 
     search: str = ""
@@ -40,6 +42,18 @@ class TweetFilter:
     model: str | int = ""
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    blind_for: str = ""
+
+    @property
+    def lets_all_through(self) -> bool:
+        """Say whether it asks for nothing."""
+        return replace(self, blind_for="") == TweetFilter()
+
+    @property
+    def asks_for_labels(self) -> bool:
+        """Say whether which tweets pass tells what somebody labelled them."""
+        of_labels = self.status in ("disputed", "adjudicated", "second_look")
+        return bool(of_labels or self.coders or self.between or (self.leaf and self.status != "predicted"))
 
 
 NO_LANGUAGE = "none"
@@ -52,7 +66,7 @@ class TweetRow:
     `label` is the gold label, else the leaf that all coders' labels agree on; where they differ it is None and
     `disputed` is true. `labels` are all of them: (coder's name, leaf). `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
-    "failed".
+    "failed". `hidden` tells that there are labels that are not shown.
     """
 
     id: int
@@ -75,6 +89,22 @@ class TweetRow:
     gold_by: str = ""
     gold_reason: str = ""
     locked: bool = False
+    hidden: bool = False
+
+    def seen_by(self, coder: str) -> "TweetRow":
+        """Return the tweet as a coder sees it who is blind to others; "" is nobody, who sees all.
+
+        Blind coding: what others labelled, and what was decided, is shown to a coder on those tweets alone that
+        they have a label on themselves. It is on unless the person at work switched it off, and
+        holds wherever one looks at single tweets; the Review page, which is for whoever decides, and counts
+        over all tweets are not blind. What a model predicts is no label of a coder.
+        """
+        if not coder or coder in dict(self.labels):
+            return self
+        return replace(
+            self, label=None, label_coder="", disputed=False, labels=(), gold=None, gold_by="", gold_reason="",
+            hidden=bool(self.labels or self.gold),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,7 +145,8 @@ def page(
         query, model = _query(session, filter)
         if query is None or (model is None and order in ("uncertain", "certain")):
             return []
-        return _rows(session, queries.page_ids(session, query, offset, limit, order), model)
+        rows = _rows(session, queries.page_ids(session, query, offset, limit, order), model)
+    return rows if filter is None else [row.seen_by(filter.blind_for) for row in rows]
 
 
 def get(study: Study, ids: Sequence[int], model: str | int = "") -> list[TweetRow]:
@@ -143,8 +174,8 @@ def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) 
         after = ids[-1]
 
 
-def history(study: Study, tweet: int) -> list[HistoryEntry]:
-    """Return everything that was done to a tweet's labels and gold label, oldest first."""
+def history(study: Study, tweet: int, only: str = "") -> list[HistoryEntry]:
+    """Return what was done to a tweet's labels and gold label, oldest first: all, or what one coder labelled."""
     with study.reading() as session:
         given = [
             HistoryEntry(
@@ -180,7 +211,8 @@ def history(study: Study, tweet: int) -> list[HistoryEntry]:
             for row in adjudications.history(session, tweet)
         ]
     # Labels stay in the order in which they came into the file; decisions go where their time puts them.
-    return list(heapq.merge(given, decided, key=lambda entry: entry.given))
+    merged = heapq.merge(given, decided, key=lambda entry: entry.given)
+    return [entry for entry in merged if not only or (entry.coder == only and not entry.decided)]
 
 
 def languages(study: Study) -> dict[str, tuple[int, int]]:
@@ -229,6 +261,7 @@ def _query(
             model_id=model.id if model else None,
             coders=filter.coders,
             between=filter.between,
+            labelled_by=filter.blind_for if filter.asks_for_labels else "",
         ),
         model,
     )

@@ -24,7 +24,9 @@ class Row:
 
 
 def rows(count: int, languages: list[str], first: int = 1) -> list[Row]:
-    return [Row(n, languages[n % len(languages)], n * 2654435761 % 2**61) for n in range(first, first + count)]
+    return [
+        Row(n, languages[n % len(languages)], n * 2654435761 % 2**61) for n in range(first, first + count)
+    ]
 
 
 def _coders_of(found: Draw) -> dict[int, list[str]]:
@@ -62,9 +64,11 @@ TWEETS = st.lists(
     seed=st.integers(0, 99),
     turn=st.randoms(use_true_random=False),
 )
-def test_what_every_draw_holds(coders, tweets, number, double, per_tweet, sealed, sealed_by, seed, turn) -> None:  # type: ignore[no-untyped-def]
+def test_what_every_draw_holds(
+    coders, tweets, number, double, per_tweet, sealed, sealed_by, seed, turn
+) -> None:  # type: ignore[no-untyped-def]
     held = rows(sealed, LANGUAGES, first=1000)
-    asked = dict(seed=seed, number=number, double=double, per_tweet=per_tweet, sealed_by=sealed_by)
+    asked = {"seed": seed, "number": number, "double": double, "per_tweet": per_tweet, "sealed_by": sealed_by}
     found = draw(tweets, held, coders, **asked)
     by_id = {row.id: row for row in (*tweets, *held)}
     who = _coders_of(found)
@@ -101,9 +105,9 @@ def test_what_every_draw_holds(coders, tweets, number, double, per_tweet, sealed
         drawable = {row.group_id or -row.id for row in tweets if readers[row.lang]}
         assert len(plain) <= len(drawable)
         assert sum(not row.group_id for row in tweets if readers[row.lang]) <= len(plain)
-    assert set(found.unread) == {row.lang for row in (*tweets, *(held if sealed_by else [])) if not readers[row.lang]} or any(
-        row.group_id for row in tweets
-    )
+    assert set(found.unread) == {
+        row.lang for row in (*tweets, *(held if sealed_by else [])) if not readers[row.lang]
+    } or any(row.group_id for row in tweets)
     assert found.tweets == len(who) and found.several == sum(len(names) > 1 for names in who.values())
     # The same again, in whatever order all are named.
     other_tweets, other_coders = list(tweets), list(coders)
