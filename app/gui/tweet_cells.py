@@ -41,7 +41,11 @@ class TweetCells(QStyledItemDelegate):
         box: QRect = shown.rect.adjusted(theme.SMALL, 0, -theme.TIGHT, 0)
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         colour = shown.palette.color(QPalette.ColorRole.Text)
-        if leaf is None:
+        row = index.data(ROW_ROLE)
+        if index.column() == LABEL and row is not None and row.hidden:
+            sign, sign_colour = "–", QColor(theme.tokens().muted)
+            colour = sign_colour
+        elif leaf is None:
             sign, sign_colour = "⚠", QColor(theme.tokens().warning)
         else:
             sign, sign_colour = shape_of(leaf), theme.leaf_colour(leaf.colour)

@@ -211,12 +211,16 @@ class TweetModel(QAbstractTableModel):
         if column == DATE:
             return row.created_at[:10]
         if column == LABEL:
+            if row.hidden:
+                return self.tr("hidden")
             return self.tr("disputed") if row.disputed else self._name(row.label)
         if column == PREDICTION:
             return self.tr("failed") if row.prediction_status == "failed" else self._name(row.predicted)
         return "" if row.confidence is None else figures.share(row.confidence, 1)
 
     def _tip(self, row: TweetRow, column: int) -> str | None:
+        if column == LABEL and row.hidden:
+            return self.tr("Others labelled this tweet; what they said is shown once you have labelled it")
         if column == LABEL and row.labels:
             return "\n".join(f"{coder}: {self._name(leaf)}" for coder, leaf in row.labels)
         if column == PREDICTION and row.prediction_reason:

@@ -43,7 +43,7 @@ class TweetsPage(Page):
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
     key of a tweet that the user wants to label, `review_wanted` of one to decide on. `locks_wanted` gives the
-    filter for the tweets to lock.
+    filter for the tweets to lock, `seeing_wanted` asks to end blind coding.
     """
 
     key = "tweets"
@@ -53,10 +53,12 @@ class TweetsPage(Page):
     label_wanted = Signal(int)
     review_wanted = Signal(int)
     locks_wanted = Signal(object)
+    seeing_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._total = 0
+        self._blind_for = ""
         self._predicted = False
         self.model = TweetModel(self)
         self.model.counted.connect(self._show_count)
@@ -140,7 +142,15 @@ class TweetsPage(Page):
             language=self.language.currentData() or "",
             leaf=self.label.currentData() or "",
             status=self.status.currentData() or "",
+            blind_for=self._blind_for,
         )
+
+    def set_blind_for(self, coder: str) -> None:
+        """Hide what others labelled from a coder, on the tweets that the coder has not labelled; "" hides nothing."""
+        if coder != self._blind_for:
+            self._blind_for = coder
+            self._show_state()
+            self._ask()
 
     def clear_filters(self) -> None:
         """Show all tweets again, without a notice."""
@@ -213,6 +223,7 @@ class TweetsPage(Page):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
         self.locks.setVisible(self._total > 0)
+        self.blind.setVisible(bool(self._blind_for) and self._total > 0)
 
     def _fit_columns(self) -> None:
         """Show the columns that leave the tweets their room; the tweets get all that is left."""
@@ -341,6 +352,27 @@ class TweetsPage(Page):
         table.doubleClicked.connect(lambda _: self._label_selected())
         return table
 
+    def _make_blind_line(self) -> QWidget:
+        text = QLabel(
+            self.tr(
+                "Blind coding: what others labelled is hidden until you have labelled the tweet yourself."
+            )
+        )
+        text.setProperty("role", "muted")
+        text.setWordWrap(True)
+        self.see = QPushButton(self.tr("Show it"))
+        self.see.setAccessibleName(self.tr("Show what others labelled"))
+        self.see.setToolTip(self.tr("Show what others labelled: end blind coding (Ctrl+Shift+B)"))
+        self.see.clicked.connect(self.seeing_wanted)
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.SMALL)
+        row.addWidget(text, 1)
+        row.addWidget(self.see)
+        line.hide()
+        return line
+
     def _lay_out(self) -> None:
         self.empty = EmptyState(
             self.tr(
@@ -361,6 +393,7 @@ class TweetsPage(Page):
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
         first.addWidget(self.locks)
+        self.blind = self._make_blind_line()
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)
         self._place_filters(4)
@@ -370,6 +403,7 @@ class TweetsPage(Page):
         layout.addWidget(self.notice)
         layout.addLayout(first)
         layout.addLayout(self._filters)
+        layout.addWidget(self.blind)
         layout.addSpacing(theme.TIGHT)
         layout.addWidget(self.stack, 1)
         self._show_state()

@@ -78,8 +78,8 @@ def draw(
     A share `double` of them is coded by `per_tweet` coders, the others by one; each of the sealed ones by
     `sealed_by`, or by all who read it where they are fewer. Coders get tweets in languages that they read alone;
     in each language none of those who read it gets more than one tweet more than another. Of a group of
-    near-duplicates one tweet at most is drawn, none of `groups`. The same seed gives the same, in whatever order tweets and
-    coders are named, and in every copy of the study.
+    near-duplicates one tweet at most is drawn, none of `groups`. The same seed gives the same, in whatever order
+    tweets and coders are named, and in every copy of the study.
     """
     coders = sorted(coders, key=lambda coder: coder.name)
     readers = _Readers(coders)

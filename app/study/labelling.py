@@ -74,7 +74,7 @@ class LabelHistory:
 
 
 class Labelling:
-    """A coder at work. Each label is committed before the next tweet is returned.
+    """A coder at work, blind to others (`TweetRow.seen_by`). Each label is committed before the next tweet is returned.
 
     Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
     coders have labelled. The languages that the coder reads narrow that queue and what is counted, `language` to one.
@@ -106,7 +106,7 @@ class Labelling:
     def current(self) -> TweetRow | None:
         """Return the tweet to label now, None where there is none left."""
         turn = self.turn()
-        return None if turn is None else get(self.study, [turn.tweet])[0]
+        return None if turn is None else get(self.study, [turn.tweet])[0].seen_by(self.coder.name)
 
     def label(
         self,
