@@ -30,7 +30,8 @@ def button(text: str, tip: str, run: Callable[[], object], primary: bool = False
     made = QPushButton(text)
     made.setToolTip(tip)
     made.setProperty("primary", primary)
-    made.setAutoDefault(True)
+    # In a dialog, Enter is what the field in focus does with it.
+    made.setAutoDefault(False)
     made.clicked.connect(lambda _=False: run())
     return made
 

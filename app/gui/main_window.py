@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import sample_study, theme
+from app.gui.assignment_dialog import AssignmentDialog
 from app.gui.codebook_dialog import CodebookDialog
 from app.gui.dropped_files import local_files
 from app.gui.error_report import report_text
@@ -135,6 +136,7 @@ class MainWindow(QMainWindow):
         self.area = StudyArea(study, self.jobs, self.settings)
         self.area.import_wanted.connect(self.ask_import)
         self.area.study_page.export_wanted.connect(self.ask_export)
+        self.area.study_page.assign_wanted.connect(self.ask_assign)
         self.area.tweet_selected.connect(self._inspect)
         self.area.page_shown.connect(self._page_shown)
         self.area.undo_changed.connect(self._show_undo)
@@ -295,6 +297,18 @@ class MainWindow(QMainWindow):
             self.area.review_page.show_tab(self.area.review_page.second_look)
             self.area.show_page("review")
 
+    def ask_assign(self) -> AssignmentDialog | None:
+        """Show the dialog that divides tweets among coders."""
+        if self.study is None or self.area is None:
+            return None
+        study = self.study
+        dialog = AssignmentDialog(study, self.area.tweets_asked(), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(lambda: self._study_changed({"coders"}))
+        dialog.copy_wanted.connect(lambda name: self.copies.ask_to_save(study, name))
+        dialog.open()
+        return dialog
+
     def ask_copy(self) -> None:
         """Ask for a file and write a copy of the study to it."""
         if self.study is not None:
@@ -319,6 +333,7 @@ class MainWindow(QMainWindow):
             copy=self.ask_copy,
             merge=self.ask_merge,
             coder=self.ask_coder,
+            assign=self.ask_assign,
             blind=lambda: self.set_blind(self.menus.blind.isChecked()),
             close_study=self.close_study,
             undo=self.undo,

@@ -30,6 +30,7 @@ class WindowActs:
     copy: Act
     merge: Act
     coder: Act
+    assign: Act
     blind: Act
     close_study: Act
     undo: Act
@@ -73,6 +74,7 @@ class Menus(QObject):
         self.copy = self._make(self.tr("Save a &copy …"), "Ctrl+Shift+C", acts.copy)
         self.merge = self._make(self.tr("Ta&ke in a copy …"), "Ctrl+Shift+T", acts.merge)
         self.coder = self._make(self.tr("&Who is at work …"), "Ctrl+Shift+P", acts.coder, "person")
+        self.assign = self._make(self.tr("&Assign tweets …"), "Ctrl+Shift+A", acts.assign)
         self.close_study = self._make(self.tr("C&lose study"), "Ctrl+W", acts.close_study)
         self.quit = self._make(self.tr("&Quit"), "Ctrl+Q", self._window.close)
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
@@ -81,9 +83,11 @@ class Menus(QObject):
         self.recent.aboutToShow.connect(self._fill_recent)
         menu.addAction(self.sample)
         menu.addSeparator()
-        menu.addActions([self.import_tweets, self.export, self.codebook, self.copy, self.merge])
+        menu.addActions([self.import_tweets, self.export, self.codebook])
         menu.addSeparator()
-        menu.addActions([self.coder, self.close_study, self.quit])
+        menu.addActions([self.coder, self.assign, self.copy, self.merge])
+        menu.addSeparator()
+        menu.addActions([self.close_study, self.quit])
 
     def _build_edit(self) -> None:
         menu = self._window.menuBar().addMenu(self.tr("&Edit"))
@@ -140,8 +144,8 @@ class Menus(QObject):
     def show_study_open(self, is_open: bool) -> None:
         """Let those actions work that need a study, or not."""
         for action in (
-            self.import_tweets, self.export, self.codebook, self.copy, self.merge, self.coder, self.close_study,
-            self.inspector, self.blind,
+            self.import_tweets, self.export, self.codebook, self.copy, self.merge, self.coder, self.assign,
+            self.close_study, self.inspector, self.blind,
         ):  # fmt: skip
             action.setEnabled(is_open)
         self.pages.setEnabled(is_open)

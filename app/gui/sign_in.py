@@ -21,6 +21,7 @@ from app.gui.language_checklist import LanguageChecklist
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
+from app.gui.tweet_view import isolated_name
 from app.jobs.worker import run_in_worker
 from app.study import coders, tweets
 from app.study.coders import CoderAtWork
@@ -100,7 +101,7 @@ class SignIn(QWidget):
         elif similar:
             self._about = name
             self.same.setText(self.tr("Yes, I am {name}").format(name=similar))
-            self.other.setText(self.tr("No, I am {name}").format(name=name))
+            self.other.setText(self.tr("No, {name} is somebody else").format(name=name))
             self.asked.setText(
                 self.tr("“{name}” is here already. Are you the same person?").format(name=similar)
             )
@@ -231,7 +232,11 @@ class SignIn(QWidget):
             work = self.tr("{count} labelled").format(count=figures.count(person.labels))
         reads = ", ".join(language_name(code).removesuffix(f" ({code})") for code in person.languages)
         return " · ".join(
-            [person.name, work, *([self.tr("reads {languages}").format(languages=reads)] if reads else [])]
+            [
+                isolated_name(person.name),
+                work,
+                *([self.tr("reads {languages}").format(languages=reads)] if reads else []),
+            ]
         )
 
     def _show_step(self, step: QWidget) -> None:
@@ -409,5 +414,5 @@ class SignIn(QWidget):
 
 
 def _fit(rows: QListWidget) -> None:
-    height = rows.sizeHintForRow(0) if rows.count() else 0
-    rows.setFixedHeight(height * min(rows.count(), _MOST_ROWS) + 2 * rows.frameWidth() + theme.TIGHT)
+    height = sum(rows.sizeHintForRow(row) for row in range(min(rows.count(), _MOST_ROWS)))
+    rows.setFixedHeight(height + 2 * rows.frameWidth() + theme.TIGHT)

@@ -186,6 +186,10 @@ class StudyArea(QWidget):
         self.review_page.set_coder(name)
         self._tweets_page.set_blind_for(name if blind else "")
 
+    def tweets_asked(self) -> TweetFilter:
+        """Return what the Tweets page shows."""
+        return self._tweets_page.asked()
+
     def ask_coder(self) -> None:
         """Ask who is at work, in the place of the page that is shown."""
         self._middle.setCurrentWidget(self.sign_in)

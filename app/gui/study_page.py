@@ -33,6 +33,7 @@ class StudyPage(Page):
     icon = "study"
 
     export_wanted = Signal()
+    assign_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -79,6 +80,9 @@ class StudyPage(Page):
         ):
             bars.addWidget(self._card(heading, one), 1, Qt.AlignmentFlag.AlignTop)
         self.import_button = QPushButton(self.tr("&Import tweets …"))
+        self.assign_button = QPushButton(self.tr("&Assign tweets …"))
+        self.assign_button.setToolTip(self.tr("Divide tweets among coders (Ctrl+Shift+A)"))
+        self.assign_button.clicked.connect(self.assign_wanted)
         self.export_button = QPushButton(self.tr("E&xport …"))
         self.import_button.setToolTip(self.tr("Import tweets from a table (Ctrl+I)"))
         self.export_button.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
@@ -91,6 +95,7 @@ class StudyPage(Page):
         titles.addWidget(self.file)
         head_row.addLayout(titles, 1)
         head_row.addWidget(self.import_button)
+        head_row.addWidget(self.assign_button)
         head_row.addWidget(self.export_button)
 
         inside = QWidget()
