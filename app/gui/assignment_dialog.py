@@ -30,6 +30,8 @@ _WIDTH, _HEIGHT = 880, 700
 _PAUSE_MILLISECONDS = 200
 _UNLABELLED, _SHOWN, _NONE = "unlabelled", "shown", "none"
 _MOST = 100_000_000
+# A usual first batch, and in a study of millions drawn in seconds.
+_FIRST_TWEETS = 300
 
 
 class AssignmentDialog(QDialog):
@@ -46,6 +48,7 @@ class AssignmentDialog(QDialog):
         super().__init__(parent)
         self._study, self._filter = study, filter
         self._turn = 0
+        self._is_drawing = False
         self._shown: tuple[Spec, Draw] | None = None
         self.setWindowTitle(self.tr("Assign tweets"))
         self.notice = Notice(closable=False)
@@ -176,6 +179,12 @@ class AssignmentDialog(QDialog):
             )
             return
 
+        if self._is_drawing:
+            # One draw at a time: in a large study each takes seconds. What is asked for now comes after it.
+            return
+        self._is_drawing = True
+        self.summary.setText(self.tr("Drawing …"))
+
         def draw() -> Draw | UserError:
             try:
                 return assigning.preview(study, spec)
@@ -183,12 +192,20 @@ class AssignmentDialog(QDialog):
                 return error
 
         def show(found: Draw | UserError) -> None:
-            if isinstance(found, UserError):
+            self._is_drawing = False
+            if turn != self._turn:
+                if not self._pause.isActive():
+                    self._preview()
+            elif isinstance(found, UserError):
                 self._show_draw(turn, spec, None, str(found))
             else:
                 self._show_draw(turn, spec, found, self._in_words(found))
 
-        run_in_worker(draw, show, self._tell, self)
+        def fail(error: Exception) -> None:
+            self._is_drawing = False
+            self.notice.tell(Tone.ERROR, str(error))
+
+        run_in_worker(draw, show, fail, self)
 
     def _show_draw(self, turn: int, spec: Spec, drawn: Draw | None, told: str) -> None:
         if turn != self._turn:
@@ -243,7 +260,7 @@ class AssignmentDialog(QDialog):
             (self.tr("All of it, each tweet by every coder"), EVERYONE),
         )
         self.which.currentIndexChanged.connect(lambda _: self._sealed_follows())
-        self.number = self._number(self.tr("How many tweets"), 0, _MOST, 0)
+        self.number = self._number(self.tr("How many tweets"), 0, _MOST, _FIRST_TWEETS)
         self.number.setSpecialValueText(self.tr("all"))
         self.number.setSingleStep(50)
         self.double = self._number(self.tr("Share coded by several"), 0, 100, 20)

@@ -12,6 +12,8 @@ from app.study.study import Coder
 _MOST_ROWS = 6
 # Enough for a name beside its tick, which the measure of the contents leaves out.
 _NAME_WIDTH = 168
+# The column of the sums, in sight beside the name however many languages there are.
+_ALL = 1
 _CHECKED = Qt.CheckState.Checked
 
 
@@ -53,7 +55,7 @@ class CoderMatrix(QTableWidget):
         self.clear()
         self.setColumnCount(len(languages) + 2)
         names = [language_name(code).removesuffix(f" ({code})") for code in languages]
-        self.setHorizontalHeaderLabels([self.tr("Coder"), *names, self.tr("All")])
+        self.setHorizontalHeaderLabels([self.tr("Coder"), self.tr("All"), *names])
         head = self.horizontalHeaderItem(0)
         if head is not None:
             head.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -84,7 +86,7 @@ class CoderMatrix(QTableWidget):
         """Return who takes part, with the languages that are ticked; who reads none takes no part."""
         found = []
         for row, known in enumerate(self._known):
-            ticked = [code for place, code in enumerate(self._languages, 1) if self._is_ticked(row, place)]
+            ticked = [code for column, code in self._columns() if self._is_ticked(row, column)]
             if not self._is_ticked(row, 0) or not ticked:
                 continue
             # What somebody reads beyond this study's languages is not asked here.
@@ -98,13 +100,16 @@ class CoderMatrix(QTableWidget):
         self.blockSignals(True)
         for row, coder in enumerate(self._known):
             of_coder = counts.get(coder.name)
-            for column, code in enumerate(self._languages, 1):
+            for column, code in self._columns():
                 reads = of_coder is not None and self._is_ticked(row, column)
                 number = of_coder.get(code, 0) if of_coder is not None else 0
                 self._cell(row, column).setText(figures.count(number) if reads else "")
             every = figures.count(sum(of_coder.values())) if of_coder is not None else ""
-            self._cell(row, self.columnCount() - 1).setText(every)
+            self._cell(row, _ALL).setText(every)
         self.blockSignals(False)
+
+    def _columns(self) -> list[tuple[int, str]]:
+        return list(enumerate(self._languages, _ALL + 1))
 
     def _cell(self, row: int, column: int) -> QTableWidgetItem:
         cell = self.item(row, column)
@@ -117,7 +122,7 @@ class CoderMatrix(QTableWidget):
     def _add_row(self, coder: Coder) -> None:
         row = self.rowCount()
         self.insertRow(row)
-        for column, code in enumerate(["", *self._languages]):
+        for column, code in ((0, ""), *self._columns()):
             item = QTableWidgetItem(coder.name if not column else "")
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             reads = not column or not coder.languages or code in coder.languages
@@ -130,8 +135,8 @@ class CoderMatrix(QTableWidget):
                 item.setData(Qt.ItemDataRole.AccessibleTextRole, name)
             self.setItem(row, column, item)
         total = QTableWidgetItem()
-        total.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.setItem(row, self.columnCount() - 1, total)
+        total.setFlags(total.flags() & ~Qt.ItemFlag.ItemIsUserCheckable)
+        self.setItem(row, _ALL, total)
 
     def _fit(self) -> None:
         rows = min(max(self.rowCount(), 1), _MOST_ROWS)

@@ -62,8 +62,8 @@ def _tweets(number: int) -> str:
 
 
 def draw(
-    tweets: Iterable[Candidate],
-    sealed: Iterable[Candidate],
+    tweets: Sequence[Candidate],
+    sealed: Sequence[Candidate],
     coders: Sequence[Coder],
     *,
     seed: int,
@@ -83,24 +83,18 @@ def draw(
     """
     coders = sorted(coders, key=lambda coder: coder.name)
     readers = _Readers(coders)
-    unread: Counter[str] = Counter()
     chosen: dict[str, list[Candidate]] = {}
     seen, taken = set(groups), 0
     for tweet in _shuffled(tweets, str(seed)):
-        if tweet.group_id is not None and tweet.group_id in seen:
-            continue
-        if not readers.of(tweet.lang):
-            unread[tweet.lang] += 1
-        elif number is None or taken < number:
+        if taken == number:
+            break
+        if (tweet.group_id is None or tweet.group_id not in seen) and readers.of(tweet.lang):
             chosen.setdefault(tweet.lang, []).append(tweet)
             taken += 1
-        else:
-            continue
-        if tweet.group_id is not None:
-            seen.add(tweet.group_id)
-    held = _shuffled(sealed, str(seed)) if sealed_by else []
-    unread.update(tweet.lang for tweet in held if not readers.of(tweet.lang))
-    held = [tweet for tweet in held if readers.of(tweet.lang)]
+            if tweet.group_id is not None:
+                seen.add(tweet.group_id)
+    held = [t for t in _shuffled(sealed, str(seed)) if readers.of(t.lang)] if sealed_by else []
+    languages = Counter(tweet.lang for tweet in (*tweets, *(sealed if sealed_by else ())))
     possible = {lang: len(found) for lang, found in chosen.items() if len(readers.of(lang)) >= per_tweet}
     doubles = _shares(possible, double)
     work: dict[str, list[Candidate]] = {coder.name: [] for coder in coders}
@@ -121,7 +115,7 @@ def draw(
         tweets=taken + len(held),
         several=several,
         sealed=len(held),
-        unread=dict(sorted(unread.items())),
+        unread={lang: count for lang, count in sorted(languages.items()) if not readers.of(lang)},
         single={
             lang: len(found) for lang, found in sorted(chosen.items()) if double and lang not in possible
         },
@@ -141,14 +135,16 @@ class _Readers:
         return self._known[lang]
 
 
-def _shuffled(tweets: Iterable[Candidate], seed: str) -> list[Candidate]:
-    key = hashlib.blake2b(seed.encode()).digest()
+def _shuffled(tweets: Sequence[Candidate], seed: str) -> list[Candidate]:
+    """Put tweets into the order of a seed: by their own hashes, mixed anew (the finaliser of SplitMix64)."""
+    import numpy as np
 
-    def place(tweet: Candidate) -> tuple[bytes, int]:
-        digest = hashlib.blake2b(tweet.shuffle.to_bytes(8, "big", signed=True), digest_size=8, key=key)
-        return digest.digest(), tweet.id
-
-    return sorted(tweets, key=place)
+    key = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest(), "big")
+    mixed = np.array([tweet.shuffle for tweet in tweets], dtype=np.int64).view(np.uint64) ^ np.uint64(key)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    order = np.lexsort((np.array([tweet.id for tweet in tweets]), mixed))
+    return [tweets[place] for place in order.tolist()]
 
 
 def _shares(sizes: dict[str, int], share: float) -> dict[str, int]:
