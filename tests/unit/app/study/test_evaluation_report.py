@@ -104,7 +104,7 @@ def test_a_test_row_with_a_trained_text_is_not_scored(folder: Path, tmp_path: Pa
         assert evaluations.of_model(study, "never evaluated") is None
     assert report is not None
     assert (report["rows"], report["overall"]["n"]) == ("test", 3)
-    assert "Left out were 1 test rows" in report["note"]
+    assert "Left out were 1 test tweets" in report["note"]
 
 
 def test_without_the_list_the_studys_own_run_tells(folder: Path, tmp_path: Path) -> None:
