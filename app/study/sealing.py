@@ -53,12 +53,15 @@ class Candidate(Protocol):
 
 @dataclass(frozen=True)
 class LanguagePlan:
-    """What a drawing would do in a language, in tweets to be labelled. `left` stay to be trained on, at most."""
+    """What a drawing would do in a language: how many test tweets it has, and how many may be drawn.
+
+    `unsealed` counts all tweets that are not test tweets; `wanted` is how many test tweets there should be.
+    """
 
     language: str
     sealed: int
     available: int
-    left: int
+    unsealed: int
     wanted: int
 
     @property
@@ -70,6 +73,11 @@ class LanguagePlan:
     def short(self) -> int:
         """How many are missing for the number asked for."""
         return max(0, self.wanted - self.sealed - self.drawn)
+
+    @property
+    def left(self) -> int:
+        """How many stay to be trained on, less near-duplicates of what is drawn."""
+        return self.unsealed - self.drawn
 
 
 @dataclass(frozen=True)
@@ -137,13 +145,22 @@ def plan(study: Study, per_language: int, languages: Sequence[str] = ()) -> list
         totals = tweets.languages(session)
         test = queries.count_test_rows(session)
         drawable = queries.count_drawable(session)
-    plans = []
-    for language in _known(totals, languages):
-        sealed = test.get(language, (0, 0))[1]
-        one = LanguagePlan(language, sealed, drawable.get(language, 0), 0, per_language)
-        left = totals[language][1] - sealed - one.drawn
-        plans.append(LanguagePlan(language, sealed, one.available, left, per_language))
-    return plans
+    return [
+        LanguagePlan(
+            language=language,
+            sealed=(sealed := test.get(language, (0, 0))[1]),
+            available=drawable.get(language, 0),
+            unsealed=totals[language][1] - sealed,
+            wanted=per_language,
+        )
+        for language in _known(totals, languages)
+    ]
+
+
+def labelled_before(study: Study) -> int:
+    """Return how many tweets outside the test set were labelled: what a drawing cannot draw from."""
+    with study.reading() as session:
+        return queries.count_labelled(session)
 
 
 def draw(
