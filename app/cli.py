@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=None,
         metavar="N",
-        help="draw until each language has so many test tweets (default: 100)",
+        help="draw until each language has so many test tweets (default: 100, or a third of a small study)",
     )
     seal.add_argument(
         "--languages", type=_words, default=[], metavar="en,es", help="in these only (default: all)"

@@ -97,8 +97,7 @@ def seal(arguments: argparse.Namespace) -> None:
             report = {"taken_back": sealing.take_back(study)}
             told = f"{report['taken_back']:,} tweets are no longer sealed."
         else:
-            per_language = sealing.PER_LANGUAGE if arguments.per_language is None else arguments.per_language
-            drawing = sealing.draw(study, per_language, languages, arguments.seed)
+            drawing = sealing.draw(study, arguments.per_language, languages, arguments.seed)
             report, told = drawing.as_dict(), drawing_told(drawing)
         sealed = sealing.sealed_set(study)
     if arguments.json:

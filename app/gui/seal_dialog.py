@@ -122,6 +122,7 @@ class SealDialog(QDialog):
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 item.setCheckState(Qt.CheckState.Checked if plan.available else Qt.CheckState.Unchecked)
         self.languages.blockSignals(False)
+        self.number.setValue(sealing.suggested(plans))
         self.labelled.setText(
             self.tr(
                 "⚠ {count} tweets are labelled already and cannot be drawn. The test set speaks for the whole "
@@ -134,7 +135,7 @@ class SealDialog(QDialog):
     def _show_numbers(self) -> None:
         """Show what these settings would draw."""
         chosen = set(self.chosen_languages())
-        drawn = short = languages = 0
+        drawn = short = languages = empty = 0
         self.languages.blockSignals(True)
         for row, one in enumerate(self._plans):
             is_chosen = one.language in chosen
@@ -142,6 +143,7 @@ class SealDialog(QDialog):
             drawn += plan.drawn
             short += plan.short
             languages += plan.drawn > 0
+            empty += plan.drawn > 0 and not plan.left
             for column, number in (
                 (_SEALED, plan.sealed),
                 (_AVAILABLE, plan.available),
@@ -152,10 +154,10 @@ class SealDialog(QDialog):
                 if item is not None:
                     item.setText(figures.count(number))
         self.languages.blockSignals(False)
-        self.summary.setText(self._summary(drawn, languages, short))
+        self.summary.setText(self._summary(drawn, languages, short, empty))
         self.draw.setEnabled(drawn > 0)
 
-    def _summary(self, drawn: int, languages: int, short: int) -> str:
+    def _summary(self, drawn: int, languages: int, short: int, empty: int) -> str:
         if not self._plans:
             return ""
         if not drawn:
@@ -172,6 +174,12 @@ class SealDialog(QDialog):
                 self.tr(
                     "{short} fewer than asked for: some languages have no more that nobody labelled."
                 ).format(short=figures.count(short))
+            )
+        if empty:
+            told.append(
+                self.tr("In {languages} languages nothing is left to train on.").format(languages=empty)
+                if empty > 1
+                else self.tr("In one language nothing is left to train on.")
             )
         return " ".join(told)
 

@@ -30,29 +30,26 @@ class SealedCard(QFrame):
             self.tr("Draw tweets at random on which models are scored and never trained (Ctrl+D)")
         )
         self.draw.clicked.connect(self.draw_wanted)
-        self.label = QPushButton(self.tr("&Label the sealed tweets"))
+        self.label = QPushButton(self.tr("&Label them"))
+        self.label.setAccessibleName(self.tr("Label the sealed tweets"))
         self.label.setToolTip(self.tr("Label the sealed tweets that you have not labelled yet (Ctrl+L)"))
         self.label.clicked.connect(self.label_wanted)
-        words = QVBoxLayout()
-        words.setSpacing(theme.TIGHT)
-        for widget in (heading, self.state, self.looks):
-            words.addWidget(widget)
-        buttons = QVBoxLayout()
+        self.label.setEnabled(False)
+        buttons = QHBoxLayout()
         buttons.setSpacing(theme.SMALL)
         buttons.addWidget(self.draw)
         buttons.addWidget(self.label)
         buttons.addStretch(1)
-        layout = QHBoxLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.LARGE, theme.MEDIUM, theme.LARGE, theme.LARGE)
-        layout.setSpacing(theme.LARGE)
-        layout.addLayout(words, 1)
+        layout.setSpacing(theme.SMALL)
+        for widget in (heading, self.state, self.looks):
+            layout.addWidget(widget)
+        layout.addSpacing(theme.TIGHT)
         layout.addLayout(buttons)
-        # Not before it has a place: what is shown without a parent is a window of its own.
-        self.hide()
 
     def show_set(self, sealed: SealedSet) -> None:
         """Show the test set as it is now."""
-        self.label.setVisible(sealed.tweets > 0)
         self.label.setEnabled(sealed.tweets > 0)
         if not sealed.tweets:
             self.state.setText(

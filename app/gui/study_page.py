@@ -80,12 +80,15 @@ class StudyPage(Page):
         bars = QHBoxLayout(self.bars)
         bars.setContentsMargins(0, 0, 0, 0)
         bars.setSpacing(theme.MEDIUM)
-        for heading, one in (
-            (self.tr("Labels by class"), self.classes),
-            (self.tr("Labelled by language"), self.languages),
-        ):
-            bars.addWidget(self._card(heading, one), 1, Qt.AlignmentFlag.AlignTop)
         self.sealed = SealedCard()
+        left, right = QVBoxLayout(), QVBoxLayout()
+        left.setSpacing(theme.MEDIUM)
+        left.addWidget(self._card(self.tr("Labels by class"), self.classes))
+        left.addWidget(self.sealed)
+        right.addWidget(self._card(self.tr("Labelled by language"), self.languages))
+        for column in (left, right):
+            column.addStretch(1)
+            bars.addLayout(column, 1)
         self.sealed.draw_wanted.connect(self.ask_draw)
         self.sealed.label_wanted.connect(self.label_wanted)
         self.import_button = QPushButton(self.tr("&Import tweets …"))
@@ -112,7 +115,6 @@ class StudyPage(Page):
         layout.addWidget(self.next_card)
         layout.addLayout(tiles)
         layout.addWidget(self.bars)
-        layout.addWidget(self.sealed)
         layout.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -193,7 +195,6 @@ class StudyPage(Page):
         self.classes.set_counts(counts.per_leaf)
         self.languages.set_counts(counts.per_language)
         self.bars.setVisible(counts.tweets > 0)
-        self.sealed.setVisible(counts.tweets > 0)
         self._suggest(counts, missing)
 
     def _suggest(self, counts: StudyCounts, missing: str) -> None:

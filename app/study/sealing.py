@@ -163,13 +163,21 @@ def labelled_before(study: Study) -> int:
         return queries.count_labelled(session)
 
 
+def suggested(plans: Sequence[LanguagePlan]) -> int:
+    """Return a number per language to begin with: 100, or a third of the largest language of a small study."""
+    return min(PER_LANGUAGE, max([1, *((one.sealed + one.unsealed) // 3 for one in plans)]))
+
+
 def draw(
-    study: Study, per_language: int = PER_LANGUAGE, languages: Sequence[str] = (), seed: int | None = None
+    study: Study, per_language: int | None = None, languages: Sequence[str] = (), seed: int | None = None
 ) -> Drawing:
     """Draw until each of the languages (none given: all) has so many test tweets, and seal them.
 
-    Without a seed one is made up; it is kept either way. Raises `UserError` where nothing can be drawn.
+    Without a number the `suggested` one is taken; without a seed one is made up, and kept either way. Raises
+    `UserError` where nothing can be drawn.
     """
+    if per_language is None:
+        per_language = suggested(plan(study, 1, languages))
     if not 1 <= per_language <= MOST_PER_LANGUAGE:
         raise UserError("The number per language is too small or too large.", "Ask for 1 to 100,000 tweets.")
     seed = secrets.randbelow(LAST_SEED) + 1 if seed is None else seed

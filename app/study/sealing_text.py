@@ -20,8 +20,8 @@ def looks_told(looks: Sequence[Look]) -> str:
     if not looks:
         return "No score on the sealed test set was looked at yet."
     models = len({look.model_sha256 for look in looks})
-    of = "one model" if models == 1 else f"{models:,} models"
-    return f"Scores on the sealed test set were looked at {times(len(looks))}, of {of}. {WHY_COUNTED}"
+    which = "one model" if models == 1 else f"{models:,} models"
+    return f"Scores on the sealed test set were looked at {times(len(looks))}, with {which}. {WHY_COUNTED}"
 
 
 def paper_sentence(sealed: SealedSet, look: str) -> str:

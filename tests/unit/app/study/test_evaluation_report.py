@@ -165,7 +165,7 @@ def test_a_look_is_a_score_that_was_not_known(folder: Path, tmp_path: Path) -> N
         model = _predict_all(study, shelf)
         first = _evaluated(study, shelf)
         assert (first["new"], first["number"], first["before"], first["total"]) == (True, 1, 0, 1)
-        assert "looked at once, of one model" in first["told"]
+        assert "looked at once, with one model" in first["told"]
         assert "4 tweets in 1 language was set apart" in first["sentence"]
         assert "had not been scored before" in first["sentence"]
         # The same number again tells nothing new; a label outside the test set changes no score.
@@ -208,7 +208,7 @@ def test_two_models_are_two_looks_and_other_rows_none(folder: Path, tmp_path: Pa
         look = _evaluated(study, shelf)
         assert (look["number"], look["models_before"], look["models"]) == (3, 2, 3)
         assert "scored twice, with 2 models, before" in look["sentence"]
-        assert "looked at 3 times, of 3 models" in look["told"]
+        assert "looked at 3 times, with 3 models" in look["told"]
         kept = evaluations.of_model(study, "tiny")
         assert kept is not None
         told = evaluation_table(kept.report, ["topic", "stance"])
