@@ -41,7 +41,7 @@ def run_demo(
             "stage",
             stage="split",
             message=f"{counts['tweets']} tweets with labels; {counts['test']} of them, drawn at random by "
-            "language and class, are test rows that the model never sees.",
+            "language and class, are sealed as the test set, which the model never sees.",
         )
         trained = training_runs.train(study, base, [], "sample", settings, events.append, stop)
         if trained is None:

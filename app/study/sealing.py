@@ -23,6 +23,7 @@ Another copy of the study that has the drawing brings it back when it is taken i
 """
 
 import hashlib
+import heapq
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -205,13 +206,20 @@ def choose(candidates: Iterable[Candidate], wanted: Mapping[str, int], seed: int
     The order of the candidates does not matter; nor do candidates that are not chosen for those that are, but
     for copies of them.
     """
-    missing = dict(wanted)
+    missing = {language: number for language, number in wanted.items() if number > 0}
     groups: set[int] = set()
     chosen = []
-    for one in sorted(candidates, key=lambda c: (_place(seed, c.shuffle), c.shuffle, c.id)):
-        if not missing.get(one.lang) or one.group_id in groups:
+    listed = list(candidates)
+    # A heap, as few of a million are drawn.
+    places = [(_place(seed, one.shuffle), one.shuffle, n) for n, one in enumerate(listed)]
+    heapq.heapify(places)
+    while missing and places:
+        one = listed[heapq.heappop(places)[2]]
+        if one.lang not in missing or one.group_id in groups:
             continue
         missing[one.lang] -= 1
+        if not missing[one.lang]:
+            del missing[one.lang]
         chosen.append(one)
         if one.group_id is not None:
             groups.add(one.group_id)
@@ -287,7 +295,7 @@ def sealed_set(study: Study) -> SealedSet:
 
 
 def _place(seed: int, shuffle: int) -> bytes:
-    return hashlib.blake2b(f"{seed}/{shuffle}".encode(), digest_size=8).digest()
+    return hashlib.blake2b(b"%d/%d" % (seed, shuffle), digest_size=8).digest()
 
 
 def _known(totals: Mapping[str, tuple[int, int]], languages: Sequence[str]) -> list[str]:
