@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from db.sealing import test_rows
 from db.tables import AssignedTweet, Assignment, Coder, CurrentLabel, Tweet
 from db.tweets import batches
 
@@ -82,14 +83,16 @@ def free_tweets(
 ) -> list[Any]:
     """Return (id, lang, shuffle, group_id) of the tweets that can be assigned.
 
-    Neither locked nor assigned; of the sealed test set, or without it; among those that `which` selects;
+    Neither locked nor assigned; the test rows, or what is not sealed; among those that `which` selects;
     labelled by nobody, or by none of the coders `not_by` (ids).
     """
     assigned = select(_ASSIGNED.c.tweet_id).where(
         _ASSIGNED.c.tweet_id == _TWEETS.c.id, _stands(_ASSIGNED.c.assignment_id)
     )
     statement = select(_TWEETS.c.id, _TWEETS.c.lang, _TWEETS.c.shuffle, _TWEETS.c.group_id).where(
-        _TWEETS.c.locked.is_(False), _TWEETS.c.sealed.is_(sealed), ~assigned.exists()
+        _TWEETS.c.locked.is_(False),
+        _TWEETS.c.id.in_(test_rows()) if sealed else _TWEETS.c.sealed.is_(False),
+        ~assigned.exists(),
     )
     if which is not None:
         statement = statement.where(_TWEETS.c.id.in_(which))

@@ -247,7 +247,7 @@ class AssignmentDialog(QDialog):
             (self.tr("Those that nobody has labelled"), _UNLABELLED),
             *(
                 []
-                if self._filter.lets_all_through
+                if self._filter == TweetFilter()
                 else [(self.tr("Those that the Tweets page shows"), _SHOWN)]
             ),
             (self.tr("Only the sealed test set"), _NONE),

@@ -274,7 +274,7 @@ class LabelPage(Page):
         assert self.labelling is not None and self.study is not None
         coder = self.labelling.coder.name
         own = coder in dict(row.labels)
-        history = tweets.history(self.study, row.id) if own else []
+        history = tweets.history(self.study, row.id, coder, blind=True) if own else []
         self.desk.show_tweet(row, coder, history, self._drafts.of(coder, row.id))
         self._shown_at = time.monotonic()
 

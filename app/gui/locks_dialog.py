@@ -81,7 +81,7 @@ class LocksDialog(QDialog):
 
     def _show(self, count: int, batches: list[Batch]) -> None:
         self._count, self.batches = count, batches
-        every = self._filter.lets_all_through
+        every = self._filter == TweetFilter()
         text = (
             self.tr("All {count} tweets of the study become one batch.")
             if every

@@ -302,7 +302,7 @@ class MainWindow(QMainWindow):
         if self.study is None or self.area is None:
             return None
         study = self.study
-        dialog = AssignmentDialog(study, self.area.tweets_asked(), self)
+        dialog = AssignmentDialog(study, self.area.tweets_page.asked(), self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.changed.connect(lambda: self._study_changed({"coders"}))
         dialog.copy_wanted.connect(lambda name: self.copies.ask_to_save(study, name))
@@ -381,15 +381,14 @@ class MainWindow(QMainWindow):
             self.inspector.show_codebook(study.codebook)
             return
 
-        coder = self.settings.coder if self.settings.blind else ""
-        only = "" if coder in dict(row.labels) else coder
+        coder, blind = self.settings.coder, self.settings.blind
 
         def show(history: list[HistoryEntry]) -> None:
             # Another tweet, or none, may have been selected while this one was read.
             if self._inspected == row.id and self.study is study:
                 self.inspector.show_tweet(row, history, study.codebook)
 
-        run_in_worker(lambda: tweets.history(study, row.id, only), show, self._tell_error, self)
+        run_in_worker(lambda: tweets.history(study, row.id, coder, blind), show, self._tell_error, self)
 
     def undo(self) -> None:
         """Take back the last act of the page in sight, else what was done last: Ctrl+Z always undoes.

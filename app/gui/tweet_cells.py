@@ -42,10 +42,12 @@ class TweetCells(QStyledItemDelegate):
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         colour = shown.palette.color(QPalette.ColorRole.Text)
         row = index.data(ROW_ROLE)
-        if index.column() == LABEL and row is not None and row.hidden:
-            sign, sign_colour = "–", QColor(theme.tokens().muted)
-            colour = sign_colour
-        elif leaf is None:
+        if row is not None and (row.hidden or (row.blind and index.column() == LABEL)):
+            painter.setPen(QColor(theme.tokens().muted))
+            painter.drawText(box, middle, metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width()))
+            painter.restore()
+            return
+        if leaf is None:
             sign, sign_colour = "⚠", QColor(theme.tokens().warning)
         else:
             sign, sign_colour = shape_of(leaf), theme.leaf_colour(leaf.colour)

@@ -210,8 +210,10 @@ class TweetModel(QAbstractTableModel):
             return row.author
         if column == DATE:
             return row.created_at[:10]
+        if row.hidden and column in (LABEL, PREDICTION):
+            return self.tr("sealed")
         if column == LABEL:
-            if row.hidden:
+            if row.blind:
                 return self.tr("hidden")
             return self.tr("disputed") if row.disputed else self._name(row.label)
         if column == PREDICTION:
@@ -219,8 +221,12 @@ class TweetModel(QAbstractTableModel):
         return "" if row.confidence is None else figures.share(row.confidence, 1)
 
     def _tip(self, row: TweetRow, column: int) -> str | None:
-        if column == LABEL and row.hidden:
+        if column == LABEL and row.blind:
             return self.tr("Others labelled this tweet; what they said is shown once you have labelled it")
+        if row.hidden and column in (LABEL, PREDICTION):
+            return self.tr(
+                "A sealed test tweet: what others and models say of it is shown once you labelled it"
+            )
         if column == LABEL and row.labels:
             return "\n".join(f"{coder}: {self._name(leaf)}" for coder, leaf in row.labels)
         if column == PREDICTION and row.prediction_reason:

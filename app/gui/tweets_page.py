@@ -57,8 +57,9 @@ class TweetsPage(Page):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.coder = ""
         self._total = 0
-        self._blind_for = ""
+        self._is_blind = True
         self._predicted = False
         self.model = TweetModel(self)
         self.model.counted.connect(self._show_count)
@@ -135,6 +136,18 @@ class TweetsPage(Page):
             run_in_worker(study.counts, self._show_counts, self._tell, self)
             self._ask()
 
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Show this coder what he or she may see of sealed tweets and, where `blind`, of others' labels.
+
+        "" is nobody, who is blind to sealed tweets alone.
+        """
+        if (name, blind) == (self.coder, self._is_blind):
+            return
+        self.coder, self._is_blind = name, blind
+        if self.study is not None:
+            self._show_state()
+            self._ask()
+
     def asked(self) -> TweetFilter:
         """Return what the search box and the filters ask for."""
         return TweetFilter(
@@ -142,15 +155,9 @@ class TweetsPage(Page):
             language=self.language.currentData() or "",
             leaf=self.label.currentData() or "",
             status=self.status.currentData() or "",
-            blind_for=self._blind_for,
+            viewer=self.coder,
+            blind=self._is_blind,
         )
-
-    def set_blind_for(self, coder: str) -> None:
-        """Hide what others labelled from a coder, on the tweets that the coder has not labelled; "" hides nothing."""
-        if coder != self._blind_for:
-            self._blind_for = coder
-            self._show_state()
-            self._ask()
 
     def clear_filters(self) -> None:
         """Show all tweets again, without a notice."""
@@ -194,7 +201,7 @@ class TweetsPage(Page):
 
     def _show_count(self, count: int) -> None:
         self.notice.clear()
-        filtered = not self.asked().lets_all_through
+        filtered = self.asked() != TweetFilter()
         if not filtered and self.order.currentIndex() < 2:
             self._total = count
             text = self.tr("%n tweet(s)", "", count) if count < 2 else self.tr("{count} tweets")
@@ -210,7 +217,7 @@ class TweetsPage(Page):
         if self.model.rowCount():
             self.stack.setCurrentWidget(self.table)
         elif self._total:
-            uncertain = self.order.currentIndex() > 1 and self.asked().lets_all_through
+            uncertain = self.order.currentIndex() > 1 and self.asked() == TweetFilter()
             self.no_hit.say(
                 self.tr("No tweet has a prediction yet, so none is more uncertain than another.")
                 if uncertain
@@ -223,7 +230,7 @@ class TweetsPage(Page):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
         self.locks.setVisible(self._total > 0)
-        self.blind.setVisible(bool(self._blind_for) and self._total > 0)
+        self.blind.setVisible(self._is_blind and bool(self.coder) and self._total > 0)
 
     def _fit_columns(self) -> None:
         """Show the columns that leave the tweets their room; the tweets get all that is left."""
@@ -300,6 +307,7 @@ class TweetsPage(Page):
                     (self.tr("Not labelled"), "unlabelled"),
                     (self.tr("Coders disagree"), "disputed"),
                     (self.tr("Adjudicated"), "adjudicated"),
+                    (self.tr("Sealed test set"), "sealed"),
                     (self.tr("Predicted"), "predicted"),
                     (self.tr("Not predicted"), "unpredicted"),
                     (self.tr("Prediction failed"), "failed"),

@@ -106,7 +106,9 @@ class Labelling:
     def current(self) -> TweetRow | None:
         """Return the tweet to label now, None where there is none left."""
         turn = self.turn()
-        return None if turn is None else get(self.study, [turn.tweet])[0].seen_by(self.coder.name)
+        if turn is None:
+            return None
+        return get(self.study, [turn.tweet], viewer=self.coder.name)[0].seen_by(self.coder.name)
 
     def label(
         self,

@@ -155,7 +155,7 @@ def test_what_others_labelled_is_nowhere_before_ones_own_label(
     other.show(row.id)
     other.label("neutral", note="Bob thinks so", flag=True)
     page.show_tweet(row.id)
-    assert page.row is not None and page.row.hidden
+    assert page.row is not None and page.row.blind
     assert (page.row.label, page.row.labels, page.row.label_coder) == (None, (), "")
     assert page.desk.note.text() == "" and not page.desk.flag.isChecked() and page.desk.earlier.text() == ""
     assert not any(button.isChecked() for button in page.desk.leaves.buttons.values())

@@ -13,8 +13,9 @@ from app.study.assigned_queue import AssignedQueue
 from app.study.assigning import Spec
 from app.study.drawing import EVERYONE
 from app.study.labelling import Labelling
-from app.study.study import Coder, Study
+from app.study.study import Coder, Study, now
 from app.study.tweets import TweetFilter, history
+from db import sealing
 from db.tables import Assignment, Tweet
 from tests.unit.app.study.conftest import add_tweets
 
@@ -126,7 +127,8 @@ def test_labelled_locked_assigned_sealed_and_near_duplicates_are_left_out(filled
 
 def test_the_sealed_set_is_coded_as_a_whole(filled: Study) -> None:
     with filled.writing() as session:
-        session.execute(update(Tweet).where(Tweet.id <= 8).values(sealed=True, group_id=1))
+        session.execute(update(Tweet).where(Tweet.id <= 9).values(group_id=1))
+        sealing.add_test_rows(session, range(1, 9), now())
     work = Labelling(filled, "Zoe")
     work.show(1)
     work.label("pro")
@@ -261,7 +263,7 @@ def test_the_commands(filled: Study, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_the_command_takes_the_sealed_set(filled: Study, capsys: pytest.CaptureFixture[str]) -> None:
     with filled.writing() as session:
-        session.execute(update(Tweet).where(Tweet.id <= 3).values(sealed=True))
+        sealing.add_test_rows(session, [1, 2, 3], now())
     assert (
         cli.run(
             ["assign", str(filled.path), "--coders", "A,B,C", "--tweets", "0", "--sealed", "all", "--json"]

@@ -32,14 +32,14 @@ def coded(study: Study, tmp_path: Path) -> Study:
     return study
 
 
-def _told(study: Study, **asked: str) -> dict[int, tuple[object, ...]]:
+def _told(study: Study, **asked: str | bool) -> dict[int, tuple[object, ...]]:
     rows = tweets.page(study, TweetFilter(**asked))
-    return {r.id: (r.label, dict(r.labels), r.gold, r.disputed, r.gold_reason, r.hidden) for r in rows}
+    return {r.id: (r.label, dict(r.labels), r.gold, r.disputed, r.gold_reason, r.blind) for r in rows}
 
 
 def test_only_what_the_coder_labelled_shows_what_others_did(coded: Study) -> None:
     blank = (None, {}, None, False, "")
-    assert _told(coded, blind_for="Ben") == {
+    assert _told(coded, viewer="Ben", blind=True) == {
         1: ("pro", {"Ana": "pro", "Ben": "pro"}, "pro", False, "clear", False),
         2: (None, {"Ana": "pro", "Ben": "anti"}, None, True, "", False),
         3: (*blank, True),
@@ -52,7 +52,7 @@ def test_only_what_the_coder_labelled_shows_what_others_did(coded: Study) -> Non
 
 def test_a_label_taken_off_hides_again(coded: Study) -> None:
     Labelling(coded, "Ben").undo()
-    assert _told(coded, blind_for="Ben")[2][:2] == (None, {})
+    assert _told(coded, viewer="Ben", blind=True)[2][:2] == (None, {})
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,20 @@ def test_a_label_taken_off_hides_again(coded: Study) -> None:
 def test_no_filter_tells_what_others_labelled(
     coded: Study, filter: TweetFilter, seen: list[int], all_of_them: list[int]
 ) -> None:
-    blind = replace(filter, blind_for="Ben")
+    blind = replace(filter, viewer="Ben", blind=True)
     assert [row.id for row in tweets.page(coded, blind)] == seen and tweets.count(coded, blind) == len(seen)
     assert [row.id for row in tweets.page(coded, filter)] == all_of_them
-    assert not tweets.page(coded, replace(filter, blind_for="Nobody")) or not filter.asks_for_labels
+    assert not tweets.page(coded, replace(filter, viewer="Nobody", blind=True)) or not filter.asks_for_labels
 
 
-def test_the_history_can_be_ones_own(coded: Study) -> None:
-    assert [(e.coder, e.note) for e in tweets.history(coded, 1, only="Ben")] == [("Ben", "says Ben")]
-    assert [e.coder for e in tweets.history(coded, 1)] == ["Ana", "Ben", "Zoe"]
-    assert tweets.history(coded, 3, only="Zoe") == []
+def test_the_history_is_ones_own_until_one_has_labelled(coded: Study) -> None:
+    assert [e.coder for e in tweets.history(coded, 1, "Ben", blind=True)] == ["Ana", "Ben", "Zoe"]
+    assert tweets.history(coded, 3, "Ben", blind=True) == [] == tweets.history(coded, 3, "Zoe", blind=True)
+    assert [e.coder for e in tweets.history(coded, 3, "Ben")] == ["Ana", "Zoe"]
+    Labelling(coded, "Ben").undo()
+    assert {e.coder for e in tweets.history(coded, 2, "Ben", blind=True)} == {"Ben"}
 
 
-def test_a_filter_that_asks_for_nothing(coded: Study) -> None:
-    assert TweetFilter(blind_for="Ben").lets_all_through and not TweetFilter(search="x").lets_all_through
-    assert tweets.count(coded, TweetFilter(blind_for="Ben")) == 6
+def test_who_looks_is_no_part_of_what_is_asked(coded: Study) -> None:
+    assert TweetFilter(viewer="Ben", blind=True) == TweetFilter()
+    assert tweets.count(coded, TweetFilter(viewer="Ben", blind=True)) == 6
