@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app import cli
 from app.errors import UserError
-from app.study import importing, labelling, merging, sealing, training_runs, tweets
+from app.study import coders, importing, labelling, merging, sealing, training_runs, tweets
 from app.study.codebook import Codebook
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -328,6 +328,18 @@ def test_a_removed_assignment_does_not_come_back(mine: Study, copy_of: CopyOf) -
         merging.merge(one, other.path)
         with one.reading() as session:
             assert session.scalars(select(Assignment.removed)).all() == [WHEN]
+
+
+def test_what_was_said_of_a_coder_last_counts_in_every_copy(mine: Study, copy_of: CopyOf) -> None:
+    theirs, third = copy_of(mine), copy_of(mine)
+    coders.set_languages(theirs, "Ana", ["en"])
+    coders.rename(mine, mine.coder("Ana"), "Zoë")
+    coders.set_languages(mine, "Zoë", ["de"])
+    coders.rename(theirs, theirs.coder("Ana"), "Anna")
+    for one, other in ((third, theirs), (third, mine), (mine, theirs), (theirs, mine)):
+        merging.merge(one, other.path)
+    for study in (mine, theirs, third):
+        assert [(c.name, c.languages) for c in study.coders()] == [("Anna", ("de",))]
 
 
 def test_a_stopped_merge_takes_in_nothing(mine: Study, copy_of: CopyOf) -> None:
