@@ -43,7 +43,7 @@ class TweetsPage(Page):
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
     key of a tweet that the user wants to label, `review_wanted` of one to decide on. `locks_wanted` gives the
-    filter for the tweets to lock.
+    filter for the tweets to lock, `seeing_wanted` asks to end blind coding.
     """
 
     key = "tweets"
@@ -53,11 +53,13 @@ class TweetsPage(Page):
     label_wanted = Signal(int)
     review_wanted = Signal(int)
     locks_wanted = Signal(object)
+    seeing_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.coder = ""
         self._total = 0
+        self._is_blind = True
         self._predicted = False
         self.model = TweetModel(self)
         self.model.counted.connect(self._show_count)
@@ -134,10 +136,16 @@ class TweetsPage(Page):
             run_in_worker(study.counts, self._show_counts, self._tell, self)
             self._ask()
 
-    def set_coder(self, name: str) -> None:
-        """Show this coder of the sealed tweets what he or she may see; "" is nobody."""
-        self.coder = name
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Show this coder what he or she may see of sealed tweets and, where `blind`, of others' labels.
+
+        "" is nobody, who is blind to sealed tweets alone.
+        """
+        if (name, blind) == (self.coder, self._is_blind):
+            return
+        self.coder, self._is_blind = name, blind
         if self.study is not None:
+            self._show_state()
             self._ask()
 
     def asked(self) -> TweetFilter:
@@ -148,6 +156,7 @@ class TweetsPage(Page):
             leaf=self.label.currentData() or "",
             status=self.status.currentData() or "",
             viewer=self.coder,
+            blind=self._is_blind,
         )
 
     def clear_filters(self) -> None:
@@ -221,6 +230,7 @@ class TweetsPage(Page):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
         self.locks.setVisible(self._total > 0)
+        self.blind.setVisible(self._is_blind and bool(self.coder) and self._total > 0)
 
     def _fit_columns(self) -> None:
         """Show the columns that leave the tweets their room; the tweets get all that is left."""
@@ -350,6 +360,27 @@ class TweetsPage(Page):
         table.doubleClicked.connect(lambda _: self._label_selected())
         return table
 
+    def _make_blind_line(self) -> QWidget:
+        text = QLabel(
+            self.tr(
+                "Blind coding: what others labelled is hidden until you have labelled the tweet yourself."
+            )
+        )
+        text.setProperty("role", "muted")
+        text.setWordWrap(True)
+        self.see = QPushButton(self.tr("Show it"))
+        self.see.setAccessibleName(self.tr("Show what others labelled"))
+        self.see.setToolTip(self.tr("Show what others labelled: end blind coding (Ctrl+Shift+B)"))
+        self.see.clicked.connect(self.seeing_wanted)
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.SMALL)
+        row.addWidget(text, 1)
+        row.addWidget(self.see)
+        line.hide()
+        return line
+
     def _lay_out(self) -> None:
         self.empty = EmptyState(
             self.tr(
@@ -370,6 +401,7 @@ class TweetsPage(Page):
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
         first.addWidget(self.locks)
+        self.blind = self._make_blind_line()
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)
         self._place_filters(4)
@@ -379,6 +411,7 @@ class TweetsPage(Page):
         layout.addWidget(self.notice)
         layout.addLayout(first)
         layout.addLayout(self._filters)
+        layout.addWidget(self.blind)
         layout.addSpacing(theme.TIGHT)
         layout.addWidget(self.stack, 1)
         self._show_state()

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.locks import refuse_locked
-from app.study.queues import Queue, RandomQueue, Turn
+from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import labels
+from db import assignments, labels
 from db import tweets as queries
 
 # Tweets of earlier sessions that "back" leads to.
@@ -24,7 +24,8 @@ class Progress:
     """How far labelling is, in the languages asked for.
 
     `labelled` and `per_language` count tweets with a label of any coder, `mine` those that this coder
-    labelled since the study exists, `per_leaf` tweets whose labels agree.
+    labelled since the study exists, `per_leaf` tweets whose labels agree. `assigned` counts the tweets assigned
+    to this coder, `assigned_done` those of them that this coder labelled.
     """
 
     labelled: int
@@ -32,6 +33,8 @@ class Progress:
     per_leaf: dict[str, int]
     per_language: dict[str, tuple[int, int]]
     mine: int = 0
+    assigned: int = 0
+    assigned_done: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,10 @@ class LabelHistory:
 
 
 class Labelling:
-    """A coder at work. Each label is committed before the next tweet is returned.
+    """A coder at work, blind to others (`TweetRow.seen_by`). Each label is committed before the next tweet is returned.
 
     Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
-    coders have labelled. `language` narrows that queue, and what is counted.
+    coders have labelled. The languages that the coder reads narrow that queue and what is counted, `language` to one.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class Labelling:
         self.coder = study.coder(coder) if isinstance(coder, str) else coder
         self.queue = queue or RandomQueue(self.coder, language, double)
         self.language = language
-        self._language = language or None
+        self._languages = languages_of(self.coder, language)
         self._history = LabelHistory()
         self._progress: Progress | None = None
         self._seen = (0, 0)
@@ -103,7 +106,9 @@ class Labelling:
     def current(self) -> TweetRow | None:
         """Return the tweet to label now, None where there is none left."""
         turn = self.turn()
-        return None if turn is None else get(self.study, [turn.tweet])[0]
+        if turn is None:
+            return None
+        return get(self.study, [turn.tweet], viewer=self.coder.name)[0].seen_by(self.coder.name)
 
     def label(
         self,
@@ -216,15 +221,18 @@ class Labelling:
 
     def _count(self, session: Session) -> Progress:
         per_language = queries.languages(session)
-        if self._language is not None:
-            per_language = {k: v for k, v in per_language.items() if k == self._language}
-        found = queries.leaves(session, self._language)
+        if self._languages is not None:
+            per_language = {k: v for k, v in per_language.items() if k in self._languages}
+        found = queries.leaves(session, self._languages)
+        assigned_done, assigned = assignments.work_of(session, self.coder.id, self._languages)
         return Progress(
             labelled=sum(labelled for labelled, _ in per_language.values()),
             total=sum(total for _, total in per_language.values()),
             per_leaf={code: found.get(code, 0) for code in self.study.codebook.leaf_codes},
             per_language=per_language,
-            mine=labels.count_of_coder(session, self.coder.id, self._language),
+            mine=labels.count_of_coder(session, self.coder.id, self._languages),
+            assigned=assigned,
+            assigned_done=assigned_done,
         )
 
     def _catch_up(self, session: Session) -> None:
@@ -288,6 +296,7 @@ class Labelling:
             new_leaf=new_leaf,
             labelled=int(labelled) - int(old_labelled),
             mine=int(has) - int(had),
+            assigned=has != had and assignments.is_assigned(session, self.coder.id, tweet),
         )
 
     def _committed(self, given: "_Given") -> None:
@@ -330,6 +339,7 @@ class _Given:
     new_leaf: str | None
     labelled: int
     mine: int
+    assigned: bool
 
 
 def _moved(progress: Progress, given: _Given) -> Progress:
@@ -347,6 +357,8 @@ def _moved(progress: Progress, given: _Given) -> Progress:
         per_leaf=per_leaf,
         per_language=progress.per_language | {given.language: (labelled + given.labelled, total)},
         mine=progress.mine + given.mine,
+        assigned=progress.assigned,
+        assigned_done=progress.assigned_done + given.mine * given.assigned,
     )
 
 
