@@ -71,7 +71,7 @@ class TweetsPage(Page):
         self.order = self._choice(self.tr("Order"))
         self.count = QLabel()
         self.count.setProperty("role", "muted")
-        self.locks = QPushButton(self.tr("Locked batches…"))
+        self.locks = QPushButton(self.tr("Locked batches …"))
         self.locks.setToolTip(self.tr("Lock the tweets shown, or release a locked batch (Ctrl+K)"))
         self.table = self._make_table()
         self._pause = QTimer(self)

@@ -1,6 +1,5 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -8,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.locks import refuse_locked
+from app.study.queues import Queue, RandomQueue, Turn
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
 from db import labels
@@ -15,6 +15,8 @@ from db import tweets as queries
 
 # Tweets of earlier sessions that "back" leads to.
 REMEMBERED = 50
+# What brought a tweet that the coder, or another page, asked for.
+CHOSEN = "chosen"
 
 
 @dataclass(frozen=True)
@@ -71,33 +73,37 @@ class LabelHistory:
 class Labelling:
     """A coder at work. Each label is committed before the next tweet is returned.
 
-    Tweets come in a random order that is the same after a restart and does not follow the file; each coder
-    starts at another place in it. A tweet that is skipped comes again after all others. With `double`, tweets
-    that other coders have labelled come too.
+    Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
+    coders have labelled. `language` narrows that queue, and what is counted.
     """
 
-    def __init__(self, study: Study, coder: Coder | str, language: str = "", double: bool = False) -> None:
+    def __init__(
+        self,
+        study: Study,
+        coder: Coder | str,
+        language: str = "",
+        double: bool = False,
+        queue: Queue | None = None,
+    ) -> None:
         self.study = study
         self.coder = study.coder(coder) if isinstance(coder, str) else coder
+        self.queue = queue or RandomQueue(self.coder, language, double)
         self.language = language
         self._language = language or None
-        self._double = double
         self._history = LabelHistory()
         self._progress: Progress | None = None
         self._seen = (0, 0)
-        digest = hashlib.blake2b(self.coder.id.encode(), digest_size=8).digest()
-        self._place = (int.from_bytes(digest, "big", signed=True), 0)
         with study.reading() as session:
             self._catch_up(session)
         earlier = dict.fromkeys(act.tweet for act in reversed(self._history.done[-4 * REMEMBERED :]))
-        self._trail = list(earlier)[:REMEMBERED][::-1]
+        self._trail = [Turn(tweet, CHOSEN) for tweet in list(earlier)[:REMEMBERED][::-1]]
         # Position in the trail of the tweet that is shown; its length: the next of the queue.
         self._position = len(self._trail)
 
     def current(self) -> TweetRow | None:
         """Return the tweet to label now, None where there is none left."""
-        tweet = self._current_id()
-        return None if tweet is None else get(self.study, [tweet])[0]
+        turn = self.turn()
+        return None if turn is None else get(self.study, [turn.tweet])[0]
 
     def label(
         self,
@@ -110,13 +116,20 @@ class Labelling:
         """Give the current tweet a label, commit it, and return the next tweet."""
         if leaf not in self.study.codebook.leaf_codes:
             raise UserError(f"The codebook has no class “{leaf}”.", "Choose one of its classes.")
-        tweet = self._current_id()
-        if tweet is None:
+        turn = self.turn()
+        if turn is None:
             raise UserError("There is no tweet left to label.", "Import more tweets.")
         with self.study.writing() as session:
             self._catch_up(session)
             given = self._add(
-                session, tweet, leaf, seconds=seconds, note=note, flag=flag, suggestion_shown=suggestion_shown
+                session,
+                turn.tweet,
+                leaf,
+                seconds=seconds,
+                note=note,
+                flag=flag,
+                suggestion_shown=suggestion_shown,
+                source=turn.source,
             )
         self._committed(given)
         self._move_on()
@@ -124,32 +137,32 @@ class Labelling:
 
     def clear(self) -> TweetRow | None:
         """Take this coder's label off the current tweet and show it again."""
-        tweet = self._current_id()
-        if tweet is None:
+        turn = self.turn()
+        if turn is None:
             return None
         with self.study.writing() as session:
             self._catch_up(session)
-            if labels.touched(session, self.coder.id, [tweet]).get(tweet) is None:
+            if labels.touched(session, self.coder.id, [turn.tweet]).get(turn.tweet) is None:
                 return self.current()
-            given = self._add(session, tweet, None)
+            given = self._add(session, turn.tweet, None, source=turn.source)
         self._committed(given)
         return self.current()
 
     def skip(self) -> TweetRow | None:
         """Leave the current tweet as it is and return the next."""
-        if self._current_id() is not None:
+        if self.turn() is not None:
             self._move_on()
         return self.current()
 
     def back(self) -> TweetRow | None:
         """Return to the tweet before, also one of an earlier session; at the first one stay there."""
-        self._current_id()
+        self.turn()
         self._position = max(self._position - 1, 0)
         return self.current()
 
     def show(self, *tweets: int) -> TweetRow | None:
         """Make the first of the chosen tweets the current one; after them all the queue goes on."""
-        self._trail[self._position : self._position] = tweets
+        self._trail[self._position : self._position] = [Turn(tweet, CHOSEN) for tweet in tweets]
         return self.current()
 
     def undo(self) -> TweetRow | None:
@@ -233,6 +246,7 @@ class Labelling:
         note: str = "",
         flag: bool = False,
         suggestion_shown: str = "",
+        source: str = "",
         undoes: str | None = None,
     ) -> "_Given":
         refuse_locked(session, [tweet])
@@ -257,6 +271,7 @@ class Labelling:
                 "suggestion_shown": suggestion_shown,
                 "note": note,
                 "flag": flag,
+                "source": source,
                 "undoes": undoes,
                 "import_id": None,
             },
@@ -281,18 +296,15 @@ class Labelling:
         if self._progress is not None:
             self._progress = _moved(self._progress, given)
 
-    def _current_id(self) -> int | None:
+    def turn(self) -> Turn | None:
+        """Return what is to be labelled now and what brought it, None where nothing is left."""
         if self._position < len(self._trail):
             return self._trail[self._position]
         with self.study.reading() as session:
-            found = labels.next_unlabelled(
-                session, self._place, self._language, self.coder.id if self._double else None
-            )
-        if found is None:
-            return None
-        self._place = found
-        self._trail.append(found[1])
-        return found[1]
+            found = self.queue.next(session)
+        if found is not None:
+            self._trail.append(found)
+        return found
 
     def _move_on(self) -> None:
         self._position += 1
@@ -301,11 +313,11 @@ class Labelling:
             self._position -= 10 * REMEMBERED
 
     def _go_to(self, tweet: int) -> None:
-        upto = self._trail[: self._position + 1]
+        upto = [turn.tweet for turn in self._trail[: self._position + 1]]
         if tweet in upto:
             self._position = len(upto) - 1 - upto[::-1].index(tweet)
         else:
-            self._trail.insert(self._position, tweet)
+            self._trail.insert(self._position, Turn(tweet, CHOSEN))
 
 
 @dataclass(frozen=True)

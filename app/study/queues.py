@@ -1,0 +1,50 @@
+"""Queues: which tweet comes to a coder next, and what brought it there."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from app.study.study import Coder
+from db import labels
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A tweet that comes to a coder. `source` stands with the label: what brought it.
+
+    With `repeat` it is a hidden second time, for the coder's own consistency: the label is never the current one.
+    """
+
+    tweet: int
+    source: str
+    repeat: bool = False
+
+
+class Queue(Protocol):
+    """One coder's order of work. It goes round: what was skipped comes again after all others."""
+
+    def next(self, session: Session) -> Turn | None:
+        """Return the tweet after the one that came last, None where none is left."""
+
+
+class RandomQueue:
+    """Tweets in a random order that is the same after a restart and does not follow the file.
+
+    Each coder starts at another place in it. With `double`, tweets that other coders have labelled come too.
+    """
+
+    def __init__(self, coder: Coder, language: str = "", double: bool = False) -> None:
+        self._language = language or None
+        self._without_coder = coder.id if double else None
+        digest = hashlib.blake2b(coder.id.encode(), digest_size=8).digest()
+        self._place = (int.from_bytes(digest, "big", signed=True), 0)
+
+    def next(self, session: Session) -> Turn | None:
+        """Return the next tweet, None where all are labelled."""
+        found = labels.next_unlabelled(session, self._place, self._language, self._without_coder)
+        if found is None:
+            return None
+        self._place = found
+        return Turn(found[1], "random")
