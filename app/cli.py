@@ -99,6 +99,15 @@ def parser() -> argparse.ArgumentParser:
     merge.add_argument("study", type=Path, metavar="STUDY")
     merge.add_argument("copies", type=Path, nargs="+", metavar="COPY")
 
+    duplicates = _add(
+        subcommands,
+        "duplicates",
+        commands.find_duplicates,
+        "group near-duplicates: retweets, copies with another link or handle",
+        long=True,
+    )
+    duplicates.add_argument("study", type=Path, metavar="STUDY")
+
     train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
     train.add_argument("--base", default="smollm2-135m", help="base model by name, or a GGUF file")

@@ -64,9 +64,12 @@ def main() -> int:
     )
     before = peak_gigabytes()
     by_hash, hash_seconds = timed(lambda: group_by_hash(tweets.texts))
-    found, seconds = timed(lambda: find_groups(tweets.texts))
+    found, seconds = timed(lambda: find_groups(tweets.texts, len(tweets.texts)))
     print(f"peak memory {peak_gigabytes():.2f} GB, of which {before:.2f} GB the tweets themselves\n")
-    for name, firsts, took in (("equal folded texts", by_hash, hash_seconds), ("near-duplicates", found, seconds)):
+    for name, firsts, took in (
+        ("equal folded texts", by_hash, hash_seconds),
+        ("near-duplicates", found, seconds),
+    ):
         precision, recall, mean = scores(np.array(tweets.truth), np.asarray(firsts))
         print(
             f"{name:20} {took:6.1f} s  precision {precision:.4f}  recall {recall:.4f}  "

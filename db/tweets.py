@@ -18,11 +18,11 @@ ORDERS = ("file", "-file", "uncertain", "certain")
 class TweetQuery:
     """Which tweets. Empty fields ask for nothing.
 
-    `status`: labelled, unlabelled, disputed, adjudicated, second_look, predicted, unpredicted, failed. `leaf`
-    is compared with the prediction where the status is "predicted", with the agreed label otherwise. Tweets
-    have a label of each of the `coders` (names), and each of the leaves `between` as a label of someone.
-    "second_look" are those with a label, of any of the coders or of anyone, that was given before a codebook
-    version touched its leaf.
+    `status`: labelled, unlabelled, disputed, adjudicated, second_look, grouped, predicted, unpredicted, failed.
+    `group` is that of near-duplicates. `leaf` is compared with the prediction where the status is "predicted",
+    with the agreed label otherwise. Tweets have a label of each of the `coders` (names), and each of the leaves
+    `between` as a label of someone. "second_look" are those with a label, of any of the coders or of anyone,
+    that was given before a codebook version touched its leaf.
     """
 
     search: str = ""
@@ -32,6 +32,7 @@ class TweetQuery:
     model_id: int | None = None
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    group: int = 0
 
 
 def count(session: Session, query: TweetQuery, order: str = "file") -> int:
@@ -99,7 +100,9 @@ def _matching(query: TweetQuery, with_prediction: bool = False) -> Select[int]:
     if query.status == "predicted" or with_prediction:
         statement = select(Prediction.tweet_id)
         conditions += [Prediction.model_id == query.model_id, Prediction.status == "predicted"]
-        on_tweets = bool(query.search or query.language is not None or query.status != "predicted")
+        on_tweets = bool(
+            query.search or query.group or query.language is not None or query.status != "predicted"
+        )
         if query.leaf and query.status == "predicted":
             conditions.append(Prediction.leaf == query.leaf)
         if on_tweets:
@@ -127,6 +130,10 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield Tweet.lang == query.language
     if query.status in ("labelled", "disputed"):
         yield Tweet.labelled.is_(True)
+    if query.group:
+        yield Tweet.group_id == query.group
+    if query.status == "grouped":
+        yield Tweet.group_id.is_not(None)
     if query.status == "adjudicated":
         yield Tweet.gold_leaf.is_not(None)
     if query.status == "second_look":
@@ -199,7 +206,7 @@ def rows(session: Session, ids: Sequence[int]) -> list[Any]:
     wanted = (
         columns.id, columns.tweet_id, columns.text, columns.lang, columns.author, columns.created_at,
         columns.extra, columns.agreed_leaf, columns.labelled, columns.source_row, columns.import_id,
-        columns.gold_leaf, columns.locked,
+        columns.gold_leaf, columns.locked, columns.group_id,
     )  # fmt: skip
     found = {}
     for batch in batches(ids):

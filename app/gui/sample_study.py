@@ -7,7 +7,7 @@ from pathlib import Path
 
 import resources
 from app.errors import UserError
-from app.study import importing
+from app.study import groups, importing
 from app.study.study import Study
 
 NAME = "Sample study"
@@ -35,6 +35,7 @@ def make_sample_study(path: Path) -> Path:
                 csv.writer(file).writerows(rows)
             with Study.create(path, name=NAME) as study:
                 importing.import_file(study, table, coder=CODER)
+                groups.find(study)
     except OSError as error:
         raise UserError(
             f"The sample study cannot be written to {path.parent}: {error.strerror or error}.",

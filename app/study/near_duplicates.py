@@ -18,7 +18,7 @@ The order of the texts does not matter: all steps go by the texts' digests.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -38,12 +38,14 @@ SEED = 1
 # Texts and pairs that are worked on at a time.
 _TEXTS = 20_000
 _PAIRS = 200_000
+# How much of the time has gone, about, when all is read, and when all pairs to compare are found.
+_READING, _BANDS_DONE = 0.6, 0.9
 
 _RETWEET = re.compile(r"^(?:rt\s+@user\s*:?\s*)+", re.IGNORECASE)
 _MENTION = re.compile(r"@user(?!\w)|(?<!\w)http(?!\w)")
 _NUMBER = re.compile(r"\d+")
 
-Progress = Callable[[int], None]
+Progress = Callable[[float], None]
 Stop = Callable[[], bool]
 Ints = NDArray[np.int64]
 
@@ -60,24 +62,29 @@ def fold(text: str) -> str:
 
 
 def find_groups(
-    texts: Iterable[str], progress: Progress = lambda done: None, stop: Stop = lambda: False
+    texts: Iterable[str], total: int, progress: Progress = lambda share: None, stop: Stop = lambda: False
 ) -> Ints:
     """Return for each text the place of the first text of its group: its own where it stands alone.
 
-    `progress` is told how many texts were read. Raises `Stopped` where `stop` says so.
+    `total` is how many texts there are, for `progress`, which is told the share that is done. Raises `Stopped`
+    where `stop` says so.
     """
+
+    def step(share: float) -> None:
+        progress(share)
+        if stop():
+            raise Stopped
+
     distinct = _Distinct()
     source = iter(texts)
     while chunk := list(islice(source, _TEXTS)):
         distinct.add(chunk)
-        progress(len(distinct.of))
-        if stop():
-            raise Stopped
+        step(_READING * len(distinct.of) / max(total, 1))
     of = np.array(distinct.of, dtype=np.int64)
     if not len(of):
         return of
     canonical, shingles, numbers = distinct.in_canonical_order()
-    centre = _centres(shingles, numbers, stop)[canonical[of]]
+    centre = _centres(shingles, numbers, step)[canonical[of]]
     first = np.full(int(centre.max()) + 1, len(of), dtype=np.int64)
     np.minimum.at(first, centre, np.arange(len(of)))
     return first[centre]
@@ -159,7 +166,13 @@ def shingle_sets(texts: Sequence[str]) -> tuple[NDArray[np.int32], Ints]:
 def _is_dense(codes: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Say which characters are a syllable or a word of their own: kana, Han, Hangul."""
     dense = np.zeros(len(codes), dtype=np.bool_)
-    for first, last in ((0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7A3), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)):
+    for first, last in (
+        (0x3040, 0x30FF),
+        (0x3400, 0x9FFF),
+        (0xAC00, 0xD7A3),
+        (0xF900, 0xFAFF),
+        (0x20000, 0x3FFFF),
+    ):
         dense |= (codes >= first) & (codes <= last)
     return dense
 
@@ -206,7 +219,7 @@ class _Sets:
         return csr_matrix((ones, sets.flat, sets.starts), shape=(len(sets), 2**31 - 1))
 
 
-def _centres(shingles: _Sets, numbers: Ints, stop: Stop) -> Ints:
+def _centres(shingles: _Sets, numbers: Ints, step: Progress) -> Ints:
     """Return for each distinct text, in canonical order, the centre of its group: itself where it is alone."""
     long = np.flatnonzero(shingles.sizes >= LEAST_SHINGLES)
     centre = np.arange(len(shingles))
@@ -216,10 +229,9 @@ def _centres(shingles: _Sets, numbers: Ints, stop: Stop) -> Ints:
     bands = _bands(sets.signatures())
     company = _company(bands)
     pairs = np.empty(0, dtype=np.int64)
-    for band in bands:
+    for number, band in enumerate(bands, 1):
         pairs = np.union1d(pairs, _to_compare(band, company))
-        if stop():
-            raise Stopped
+        step(_READING + (_BANDS_DONE - _READING) * number / BANDS)
     one, other = pairs >> 32, pairs & 0xFFFFFFFF
     same_numbers = numbers[long[one]] == numbers[long[other]]
     one, other = one[same_numbers], other[same_numbers]
@@ -227,8 +239,7 @@ def _centres(shingles: _Sets, numbers: Ints, stop: Stop) -> Ints:
     for start in range(0, len(one), _PAIRS):
         part = slice(start, start + _PAIRS)
         alike[part] = sets.likeness(one[part], other[part]) >= ALIKE
-        if stop():
-            raise Stopped
+        step(_BANDS_DONE + (1 - _BANDS_DONE) * min(1.0, (start + _PAIRS) / len(one)))
     centre[long] = long[_stars(one[alike], other[alike], company)]
     return centre
 
@@ -277,7 +288,9 @@ def _stars(one: Ints, other: Ints, company: Ints) -> Ints:
     ends = np.concatenate([other, one])
     order = np.argsort(np.concatenate([one, other]), kind="stable")
     ends = ends[order]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(np.concatenate([one, other]), minlength=len(company)))])
+    starts = np.concatenate(
+        [[0], np.cumsum(np.bincount(np.concatenate([one, other]), minlength=len(company)))]
+    )
     for text in np.lexsort((np.arange(len(company)), -company)):
         if centre[text] < 0:
             centre[text] = text

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.study import Study
-from db import adjudications, labels, predictions
+from db import adjudications, groups, labels, predictions
 from db import tweets as queries
 from db.tables import Model
 
 STATUSES = (
-    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look",
+    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "grouped",
     "predicted", "unpredicted", "failed",
 )  # fmt: skip
 ORDERS = queries.ORDERS
@@ -30,7 +30,8 @@ class TweetFilter:
     prediction where `status` is "predicted", else with the label. `language` "" is any; `NO_LANGUAGE` those
     without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
     tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
-    `between` are leaves that are each the label of some coder.
+    `between` are leaves that are each the label of some coder. `group` is that of near-duplicates; the status
+    "grouped" asks for tweets of any group.
     """
 
     search: str = ""
@@ -40,6 +41,7 @@ class TweetFilter:
     model: str | int = ""
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    group: int = 0
 
 
 NO_LANGUAGE = "none"
@@ -52,7 +54,7 @@ class TweetRow:
     `label` is the gold label, else the leaf that all coders' labels agree on; where they differ it is None and
     `disputed` is true. `labels` are all of them: (coder's name, leaf). `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
-    "failed".
+    "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none.
     """
 
     id: int
@@ -75,6 +77,8 @@ class TweetRow:
     gold_by: str = ""
     gold_reason: str = ""
     locked: bool = False
+    group: int = 0
+    similar: int = 0
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,7 @@ def _query(
             model_id=model.id if model else None,
             coders=filter.coders,
             between=filter.between,
+            group=filter.group,
         ),
         model,
     )
@@ -252,6 +257,7 @@ def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> l
     given = queries.labels_of(session, ids)
     predicted = predictions.of(session, model.id, ids) if model else {}
     found = queries.rows(session, ids)
+    in_group = groups.sizes(session, [row.group_id for row in found if row.group_id is not None])
     decided = adjudications.of(session, [row.id for row in found if row.gold_leaf is not None])
     return [
         _row(
@@ -260,6 +266,7 @@ def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> l
             predicted.get(row.id),
             model,
             adjudications.decision(decided.get(row.id, ())),
+            in_group.get(row.group_id, 1),
         )
         for row in found
     ]
@@ -271,6 +278,7 @@ def _row(
     prediction: Any,
     model: _ModelChoice | None,
     decision: Any,
+    in_group: int,
 ) -> TweetRow:
     probabilities: dict[str, float] = {}
     if prediction is not None and prediction.probabilities is not None and model is not None:
@@ -296,6 +304,8 @@ def _row(
         gold_by=decision.coder if decision is not None else "",
         gold_reason=decision.reason if decision is not None else "",
         locked=row.locked,
+        group=row.group_id or 0,
+        similar=in_group - 1,
     )
 
 
