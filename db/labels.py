@@ -1,9 +1,22 @@
 """Label events and what is derived from them. All writes need the write lock (`StudyFile.writing`)."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, delete, func, insert, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -41,7 +54,11 @@ def add_events(session: Session, events: Sequence[dict[str, Any]]) -> list[tuple
         session.execute(insert(_EVENTS), rows)
         given += [(row["seq"], row["id"]) for row in rows]
         if undoes:
-            derive(session, [(tweet, coder) for tweet in tweets])
+            for row in rows:
+                known.setdefault(row["tweet_id"], []).append(
+                    _Event(**{c: row.get(c) for c in _Event._fields})
+                )
+            _put_standing(session, {(tweet, coder): events for tweet, events in known.items()})
         elif not repeat:
             columns = ("tweet_id", "coder_id", "leaf", "seq")
             _put_current(session, [{c: row[c] for c in columns} | {"contested": False} for row in rows])
@@ -68,21 +85,26 @@ def derive(session: Session, pairs: Iterable[tuple[int, str]]) -> None:
         events: dict[tuple[int, str], list[Any]] = {}
         for event in session.execute(_select_events().where(_EVENTS.c.tweet_id.in_(batch))):
             events.setdefault((event.tweet_id, event.coder_id), []).append(event)
-        found = []
-        for pair in sorted(wanted & events.keys()):
-            last = standing(events[pair])
-            labelled = [event for event in last if event.leaf is not None]
-            found.append(
-                {
-                    "tweet_id": pair[0],
-                    "coder_id": pair[1],
-                    "leaf": labelled[-1].leaf if labelled else None,
-                    "seq": labelled[-1].seq if labelled else 0,
-                    "contested": len({event.leaf for event in last}) > 1,
-                }
-            )
-        _put_current(session, found)
-        refresh(session, batch)
+        _put_standing(session, {pair: events[pair] for pair in sorted(wanted & events.keys())})
+
+
+def _put_standing(session: Session, events: Mapping[tuple[int, str], Sequence[Any]]) -> None:
+    """Write what stands of the events of (tweet, coder) pairs as the current labels."""
+    found = []
+    for pair in sorted(events):
+        last = standing(events[pair])
+        labelled = [event for event in last if event.leaf is not None]
+        found.append(
+            {
+                "tweet_id": pair[0],
+                "coder_id": pair[1],
+                "leaf": labelled[-1].leaf if labelled else None,
+                "seq": labelled[-1].seq if labelled else 0,
+                "contested": len({event.leaf for event in last}) > 1,
+            }
+        )
+    _put_current(session, found)
+    refresh(session, sorted({tweet for tweet, _ in events}))
 
 
 def standing(events: Sequence[Any]) -> list[Any]:
@@ -112,9 +134,37 @@ def standing(events: Sequence[Any]) -> list[Any]:
     return sorted((known[id] for id in stands), key=lambda e: (e.given, e.id))
 
 
+class _Event(NamedTuple):
+    """What of an event decides on what stands: a row of `_select_events`."""
+
+    seq: int
+    id: str
+    tweet_id: int
+    coder_id: str
+    leaf: str | None
+    given: str
+    parents: list[str]
+    undoes: str | None
+    merge_id: int | None
+
+
 def _select_events() -> Select[Any]:
-    columns = ("seq", "id", "tweet_id", "coder_id", "leaf", "given", "parents", "undoes", "merge_id")
-    return select(*(_EVENTS.c[name] for name in columns)).where(_EVENTS.c.repeat.is_(False))
+    # UUIDs become text in SQLite: a hundred thousand of them in Python would take seconds.
+    columns = [
+        _dashed(name) if name in ("id", "coder_id", "undoes") else _EVENTS.c[name] for name in _Event._fields
+    ]
+    return select(*columns).where(_EVENTS.c.repeat.is_(False))
+
+
+def _dashed(column: str) -> ColumnElement[str]:
+    digits = type_coerce(_EVENTS.c[column], Text)
+    parts = [
+        func.substr(digits, start, length) for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+    ]
+    one, *others = parts
+    for part in others:
+        one = one.concat("-").concat(part)
+    return one.label(column)
 
 
 def _of_tweets(session: Session, tweets: Sequence[int], coder: str) -> dict[int, list[Any]]:
@@ -239,7 +289,7 @@ def own_events(session: Session, coder_id: str, after: int) -> list[Any]:
 
 def events_of_act(session: Session, coder_id: str, act: str, first: int, last: int) -> list[Any]:
     """Return (id, tweet_id, parents) of a coder's events of one act, in order; all lie between two numbers."""
-    statement = select(_EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.parents).where(
+    statement = select(_dashed("id"), _EVENTS.c.tweet_id, _EVENTS.c.parents).where(
         _EVENTS.c.seq.between(first, last), _EVENTS.c.coder_id == coder_id, _EVENTS.c.act == act
     )
     return list(session.execute(statement.order_by(_EVENTS.c.seq)))
@@ -250,7 +300,7 @@ def labelled_before(session: Session, parents: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for batch in batches(parents):
         statement = select(
-            _EVENTS.c.id, _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.codebook_version_id
+            _dashed("id"), _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.codebook_version_id
         ).where(_EVENTS.c.id.in_(batch), _EVENTS.c.leaf.is_not(None))
         found.update((row.id, row) for row in session.execute(statement))
     return found
