@@ -1,6 +1,7 @@
 """Label events and what is derived from them. All writes need the write lock (`StudyFile.writing`)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -33,12 +34,15 @@ def add_event(session: Session, values: dict[str, Any]) -> tuple[int, str]:
     return add_events(session, [values])[0]
 
 
-def add_events(session: Session, events: Sequence[dict[str, Any]]) -> list[tuple[int, str]]:
+def add_events(
+    session: Session, events: Sequence[dict[str, Any]], step: Callable[[int], None] = lambda done: None
+) -> list[tuple[int, str]]:
     """Append events of one coder, each on another tweet, bring what is derived up to date; return (seq, uuid) of each.
 
     All are undos or redos (`undoes`), or none is; all are repeats, or none is. An event follows all heads that the
     coder has on the tweet, so that it settles what contradicted each other. An undo or redo follows what the
-    coder did here alone: what came with a copy is not taken back.
+    coder did here alone: what came with a copy is not taken back. `step` is told how many are done, and may
+    raise, to stop.
     """
     seq = session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'label_events'")) or 0
     given: list[tuple[int, str]] = []
@@ -63,6 +67,7 @@ def add_events(session: Session, events: Sequence[dict[str, Any]]) -> list[tuple
             columns = ("tweet_id", "coder_id", "leaf", "seq")
             _put_current(session, [{c: row[c] for c in columns} | {"contested": False} for row in rows])
             refresh(session, tweets)
+        step(len(given))
     return given
 
 
@@ -158,13 +163,10 @@ def _select_events() -> Select[Any]:
 
 def _dashed(column: str) -> ColumnElement[str]:
     digits = type_coerce(_EVENTS.c[column], Text)
-    parts = [
-        func.substr(digits, start, length) for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
-    ]
-    one, *others = parts
-    for part in others:
-        one = one.concat("-").concat(part)
-    return one.label(column)
+    places = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+    parts = [func.substr(digits, start, length, type_=Text) for start, length in places]
+    joined: ColumnElement[str] = reduce(lambda one, other: one.concat("-").concat(other), parts)
+    return joined.label(column)
 
 
 def _of_tweets(session: Session, tweets: Sequence[int], coder: str) -> dict[int, list[Any]]:

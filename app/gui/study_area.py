@@ -66,7 +66,8 @@ class StudyArea(QWidget):
         self.review_page.label_wanted.connect(self._label_again)
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
         self.acted_last: Page = self.label_page
-        tweets_page = TweetsPage()
+        self.tweets_page = tweets_page = TweetsPage()
+        tweets_page.set_coder(settings.coder)
         tweets_page.label_wanted.connect(self.label_page.show_tweet)
         # The inspector follows the table of tweets and nothing else: it must never show another tweet.
         tweets_page.tweet_selected.connect(self.tweet_selected)
@@ -157,6 +158,7 @@ class StudyArea(QWidget):
         """Work as this coder on every page."""
         self.label_page.set_coder(name)
         self.review_page.set_coder(name)
+        self.tweets_page.set_coder(name)
 
     def show_locks(self, filter: TweetFilter) -> LocksDialog:
         """Show the locked batches, and offer to lock the tweets that pass a filter."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study import label_acts, tweets
+from app.study.label_acts import Watch
 from app.study.study import Coder, Study
 from app.study.tweets import TweetFilter
 from db.tables import CurrentLabel, Tweet
@@ -78,12 +79,19 @@ def preview(study: Study, coder: Coder | str, which: TweetFilter | Sequence[int]
     return BulkPreview(ids, dict(had), locked, sealed)
 
 
-def label(study: Study, coder: Coder | str, ids: Sequence[int], leaf: str, source: str = BULK) -> BulkPreview:
+def label(
+    study: Study,
+    coder: Coder | str,
+    ids: Sequence[int],
+    leaf: str,
+    source: str = BULK,
+    watch: Watch = Watch(),  # noqa: B008
+) -> BulkPreview:
     """Give all these tweets a label of a coder in one act: all of them or, after a crash, none.
 
     Left out are tweets that are locked or sealed now, and those that have the label already. Returns what the
     tweets were before, as `preview` tells it, so that `given` says how many labels were given. Ctrl+Z takes them
-    back in one (`Labelling.undo`).
+    back in one (`Labelling.undo`). Raises `Stopped`, with nothing done, where the `watch` stops it.
     """
     if leaf not in study.codebook.leaf_codes:
         raise UserError(f"The codebook has no class “{leaf}”.", "Choose one of its classes.")
@@ -104,7 +112,7 @@ def label(study: Study, coder: Coder | str, ids: Sequence[int], leaf: str, sourc
                 if before != leaf:
                     wanted.append(row.id)
         if wanted:
-            label_acts.give(session, study, who, wanted, leaf, source)
+            label_acts.give(session, study, who, wanted, leaf, source, watch)
     return BulkPreview(array("q", ids), dict(had), locked, sealed)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study import label_acts
+from app.study.label_acts import Watch
 from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
 from app.study.queues import Queue, RandomQueue, Turn
@@ -130,22 +131,23 @@ class Labelling:
         self._trail[self._position : self._position] = [Turn(tweet, CHOSEN) for tweet in tweets]
         return self.current()
 
-    def undo(self) -> TweetRow | None:
+    def undo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
         """Take back this coder's last label and return its tweet, now the current one; None for nothing.
 
-        What was labelled in one stroke is taken back in one; the first of its tweets is the current one.
+        What was labelled in one stroke is taken back in one; the first of its tweets is the current one. That
+        may take seconds: the `watch` is told how far it is, and may stop it.
         """
         with self.study.writing() as session:
             self._catch_up(session)
             if not self._history.done:
                 return None
             act = self._history.done[-1]
-            given = self._take_back(session, act)
+            given = self._take_back(session, act, watch)
         self._committed(given)
         self._go_to(act.tweet)
         return self.current()
 
-    def redo(self) -> TweetRow | None:
+    def redo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
         """Give again the label that was undone last and return its tweet; None for nothing.
 
         The tweet after it is the current one.
@@ -155,7 +157,7 @@ class Labelling:
             if not self._history.undone:
                 return None
             undone, undo = self._history.undone[-1]
-            given = self._take_back(session, undo)
+            given = self._take_back(session, undo, watch)
         self._committed(given)
         self._go_to(undone.tweet)
         row = self.current()
@@ -214,9 +216,9 @@ class Labelling:
             self._progress = None
             self._seen = seen
 
-    def _take_back(self, session: Session, act: Act) -> "_Given":
+    def _take_back(self, session: Session, act: Act, watch: Watch) -> "_Given":
         if act.act is not None:
-            return _Given(label_acts.take_back(session, self.study, self.coder, act))
+            return _Given(label_acts.take_back(session, self.study, self.coder, act, watch))
         return self._add(session, act.tweet, labels.leaf_before(session, act.id), undoes=act.id)
 
     def _add(

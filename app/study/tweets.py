@@ -122,6 +122,15 @@ def page(
         return _rows(session, queries.page_ids(session, query, offset, limit, order), model)
 
 
+def ids(study: Study, filter: TweetFilter, offset: int, limit: int, order: str = "file") -> list[int]:
+    """Return the keys of what `page` gives."""
+    with study.reading() as session:
+        query, model = _query(session, filter)
+        if query is None or (model is None and order in ("uncertain", "certain")):
+            return []
+        return queries.page_ids(session, query, offset, limit, order)
+
+
 def get(study: Study, ids: Sequence[int], model: str | int = "") -> list[TweetRow]:
     """Return tweets by primary key, in the order asked for."""
     with study.reading() as session:
