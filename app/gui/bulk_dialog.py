@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.errors import UserError
@@ -81,6 +82,8 @@ class BulkDialog(QDialog):
             )
             action.setAutoRepeat(False)
         self._show_what_works()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocus()
         run_in_worker(lambda: self._read(which), lambda found: self._show(*found), self._tell, self)
 
     def choose(self, leaf: str) -> None:
@@ -90,6 +93,7 @@ class BulkDialog(QDialog):
             self.leaves.show_label(leaf)
             self.notice.clear()
             self._show_changes()
+            self.label_button.setFocus()
 
     def reject(self) -> None:
         """Stop what is under way, with nothing done; else close."""
@@ -145,7 +149,9 @@ class BulkDialog(QDialog):
         if preview is not None and self.leaf:
             name = self._named(self.leaf)
             if preview.new():
-                rows.append([self.tr("Labelled {name}").format(name=name), figures.count(preview.new())])
+                rows.append(
+                    [self.tr("Newly labelled {name}").format(name=name), figures.count(preview.new())]
+                )
             for code, number in preview.changed(self.leaf).items():
                 changed = self.tr("Changed from {before} to {name}").format(
                     before=self._named(code), name=name
@@ -243,3 +249,11 @@ class _Example(ElidedLabel):
         self.setLayoutDirection(text_direction(text))
         self.setText(isolated(" ".join(text.split())))
         self.setToolTip(text)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        # The painter aligns and orders by the direction of the tweet, the label's own painting by the program's.
+        painter.setLayoutDirection(self.layoutDirection())
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        side = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(self.contentsRect(), side, self.shown())

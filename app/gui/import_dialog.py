@@ -270,7 +270,9 @@ class ImportDialog(QDialog):
     def _show_report(self, found: tuple[ImportReport, GroupReport | None]) -> None:
         report, similar = found
         self.report = report
-        self.report_view.show_report(report, similar.summary() if similar is not None and similar.groups else "")
+        self.report_view.show_report(
+            report, similar.summary() if similar is not None and similar.groups else ""
+        )
         if report.unknown_labels:
             self.notice.tell(
                 Tone.WARNING,

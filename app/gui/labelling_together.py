@@ -84,10 +84,13 @@ class LabellingTogether(QObject):
                 found += tweets.ids(study, filter, top, min(bottom - top, bulk.MOST) + 1, order)
             return found
 
-        return self._open(study, which, bulk.BULK)
+        group = bool(filter.group) and not several
+        return self._open(study, which, bulk.GROUP if group else bulk.BULK)
 
     def label_group(self) -> BulkDialog | None:
-        """Label the selected tweet and its near-duplicates."""
+        """Label the selected tweet and its near-duplicates, or those that are shown."""
+        if self._shown()[0].group and not self._table.selected_ranges():
+            return self.label_shown()
         study, row = self._page.study, self._row()
         if study is None or row is None:
             return None
