@@ -10,6 +10,7 @@ from app.errors import UserError
 from app.gui import figures
 from app.gui.bulk_dialog import BulkDialog, Wanted
 from app.gui.codebook_view import shape_of
+from app.gui.duplicates_dialog import DuplicatesDialog
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
 from app.gui.step_back import step_back, step_forward
@@ -52,11 +53,36 @@ class LabellingTogether(QObject):
         self.label_group_action = make_action(
             page, self.tr("Label near-duplicates …"), "Ctrl+Shift+G", self.label_group
         )
+        self.find_action = make_action(page, self.tr("Find near-duplicates …"), "Ctrl+Alt+D", self.find)
         self.button = QPushButton(self.label_action.text())
         self.button.setToolTip(self.label_action.toolTip())
         self.button.clicked.connect(self.label_shown)
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         table.customContextMenuRequested.connect(self._show_menu)
+
+    def study_opened(self, study: Study) -> None:
+        """Offer to look for near-duplicates where tweets came since somebody did."""
+
+        def offer(are_current: bool) -> None:
+            if not are_current and self._page.study is study:
+                self._notice.tell(
+                    Tone.INFO,
+                    self.tr("Nobody has looked for near-duplicates since the last tweets came."),
+                    self.tr("Ctrl+Alt+D finds them."),
+                )
+
+        run_in_worker(lambda: groups.are_current(study), offer, self._tell, self)
+
+    def find(self) -> DuplicatesDialog | None:
+        """Look for near-duplicates."""
+        if self._page.study is None:
+            return None
+        self._notice.clear()
+        dialog = DuplicatesDialog(self._page.study, self._page)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.found.connect(lambda: self._page.study_touched.emit({"tweets"}))
+        dialog.open()
+        return dialog
 
     def study_closing(self) -> None:
         """Let go of the study."""
@@ -200,7 +226,8 @@ class LabellingTogether(QObject):
 
     def menu_actions(self) -> list[QAction]:
         """Return what the menu of a tweet offers."""
-        return [*self._single, self.show_group, self.label_group_action, self.label_action]
+        together = (self.show_group, self.label_group_action, self.label_action, self.find_action)
+        return [*self._single, *together]
 
     def _show_menu(self, place: QPoint) -> None:
         menu = QMenu(self._table)

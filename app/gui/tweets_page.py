@@ -123,6 +123,7 @@ class TweetsPage(Page):
         self.model.show_study(study)
         self._fill_choices()
         self.study_changed({"tweets"})
+        self.together.study_opened(study)
 
     def study_closing(self) -> None:
         """Show nothing."""

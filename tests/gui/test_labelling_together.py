@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.gui import step_back
 from app.gui import tweet_model as columns
 from app.gui.bulk_dialog import BulkDialog
+from app.gui.duplicates_dialog import DuplicatesDialog
 from app.gui.main_window import MainWindow
 from app.gui.tweets_page import TweetsPage
 from app.settings import Settings
@@ -223,6 +224,25 @@ def test_too_many_are_refused_in_a_sentence(
     assert "one stroke" in dialog.notice.text and not dialog.label_button.isEnabled()
     assert not dialog.leaves.isEnabled()
     dialog.reject()
+
+
+def test_near_duplicates_are_found_where_no_import_looked_for_them(
+    opened: Callable[..., TweetsPage], empty_study: Study, qtbot: QtBot, settled: Settled, tmp_path: Path
+) -> None:
+    table = tmp_path / "two.csv"
+    table.write_text(f"id,text\n1,{TEXTS[1][0]}\n2,{TEXTS[5][0]}\n", encoding="utf-8")
+    import_file(empty_study, table)
+    page = opened(TweetsPage(), empty_study)
+    page.study_touched.connect(page.study_changed)
+    assert "Ctrl+Alt+D" in page.notice.text
+    page.table.setFocus()
+    qtbot.keyClick(page.table, Qt.Key.Key_D, CONTROL | Qt.KeyboardModifier.AltModifier)
+    settled()
+    (dialog,) = page.findChildren(DuplicatesDialog)
+    assert "one group" in dialog.notice.text
+    dialog.reject()
+    settled()
+    assert page.model.tweet(0).similar == 1  # type: ignore[union-attr]
 
 
 @pytest.fixture
