@@ -5,7 +5,16 @@ from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.errors import UserError
 from app.gui import figures, theme
@@ -236,6 +245,7 @@ class BulkDialog(QDialog):
         layout.addWidget(self.notice)
         layout.addWidget(undo)
         layout.addWidget(self.bar)
+        layout.addStretch(1)
         layout.addLayout(buttons)
         self.setMinimumWidth(_WIDTH)
 
@@ -246,6 +256,7 @@ class _Example(ElidedLabel):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setLayoutDirection(text_direction(text))
         self.setText(isolated(" ".join(text.split())))
         self.setToolTip(text)
