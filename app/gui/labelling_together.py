@@ -84,6 +84,11 @@ class LabellingTogether(QObject):
         dialog.open()
         return dialog
 
+    def set_coder(self, name: str) -> None:
+        """Label as this coder."""
+        self.coder = name
+        self._labelling = None
+
     def study_closing(self) -> None:
         """Let go of the study."""
         self._labelling = None

@@ -54,6 +54,7 @@ class TweetsPage(Page):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.coder = ""
         self._total = 0
         self._group = 0
         self._predicted = False
@@ -147,6 +148,13 @@ class TweetsPage(Page):
         if "labels" in what:
             self.together.labels_changed()
 
+    def set_coder(self, name: str) -> None:
+        """Label as this coder, and show of the sealed tweets what he or she may see; "" is nobody."""
+        self.coder = name
+        self.together.set_coder(name)
+        if self.study is not None:
+            self._ask()
+
     def asked(self) -> TweetFilter:
         """Return what the search box and the filters ask for."""
         return TweetFilter(
@@ -155,6 +163,7 @@ class TweetsPage(Page):
             leaf=self.label.currentData() or "",
             status=self.status.currentData() or "",
             group=self._group,
+            viewer=self.coder,
         )
 
     def clear_filters(self) -> None:
@@ -166,10 +175,6 @@ class TweetsPage(Page):
             choice.blockSignals(False)
         self.search.clear()
         self._ask_anew()
-
-    def set_coder(self, name: str) -> None:
-        """Label as this coder."""
-        self.together.coder = name
 
     def can_undo(self) -> bool:
         """Tell whether the coder's last act labelled several tweets at once."""
@@ -339,6 +344,7 @@ class TweetsPage(Page):
                     (self.tr("Coders disagree"), "disputed"),
                     (self.tr("Adjudicated"), "adjudicated"),
                     (self.tr("Has near-duplicates"), "grouped"),
+                    (self.tr("Sealed test set"), "sealed"),
                     (self.tr("Predicted"), "predicted"),
                     (self.tr("Not predicted"), "unpredicted"),
                     (self.tr("Prediction failed"), "failed"),

@@ -63,7 +63,8 @@ def export(
     Columns: id, text, lang, author, date; the file's own other columns; label, one label_<question> each,
     coders, disagreement; where anything was adjudicated: gold_label, gold_by, gold_reason; and where a model
     has predicted: predicted_label, one predicted_<question> each, confidence, one p_<leaf> each, model,
-    prediction_status. The file appears whole or not at all. Raises `UserError` where the format cannot hold
+    prediction_status. Predictions on sealed tweets that nobody has labelled are left out: who codes them must
+    not have read them in a file. The file appears whole or not at all. Raises `UserError` where the format cannot hold
     the study or the disk refuses.
     """
     path = Path(out_path)
@@ -217,6 +218,8 @@ def _probability(leaf: str) -> Callable[[tweets.TweetRow], float | None]:
 
 
 def _status(row: tweets.TweetRow) -> str | None:
+    if row.hidden:
+        return "sealed: told once the tweet is labelled"
     if row.prediction_status == "failed":
         return f"failed: {row.prediction_reason}"
     return row.prediction_status or None

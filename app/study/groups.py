@@ -9,7 +9,7 @@ import numpy as np
 from app.study.near_duplicates import Stopped, find_groups
 from app.study.study import Study
 from db import groups as queries
-from db import tweets
+from db import sealing, tweets
 
 # Rows of one transaction: short, so that a coder at work waits for none.
 CHUNK = 2000
@@ -105,6 +105,8 @@ def _write(study: Study, changed: "np.ndarray[Any, Any]", group: "np.ndarray[Any
             queries.note_grouped(session, 0)
             queries.write(session, ((place + 1, int(group[place]) or None) for place in part))
     with study.writing() as session:
+        # A copy of a sealed tweet is kept apart as well.
+        sealing.seal(session)
         queries.note_grouped(session, len(group))
 
 

@@ -125,7 +125,8 @@ class _Distinct:
         flat = np.concatenate([shingles for shingles, _ in self._shingles])
         sizes = np.concatenate([sizes for _, sizes in self._shingles])
         self._shingles.clear()
-        return place, _Sets(flat, sizes)[order], np.array(self._numbers, dtype=np.int64)[order]
+        starts = np.cumsum(sizes) - sizes
+        return place, _Sets(flat, starts, sizes)[order], np.array(self._numbers, dtype=np.int64)[order]
 
 
 def hash_of_numbers(folded: str) -> int:
@@ -184,19 +185,24 @@ def _is_dense(codes: NDArray[np.uint64]) -> NDArray[np.bool_]:
 
 
 class _Sets:
-    """Many sets of shingles, one after the other in one array."""
+    """Many sets of shingles in one array, each from its start on; some of them, or in another order, share it."""
 
-    def __init__(self, flat: NDArray[np.int32], sizes: Ints) -> None:
-        self.flat, self.sizes = flat, sizes
-        self.starts: Ints = np.concatenate([[0], np.cumsum(sizes)])
+    def __init__(self, flat: NDArray[np.int32], starts: Ints, sizes: Ints) -> None:
+        self.sizes = sizes
+        self._flat, self._starts = flat, starts
 
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def __getitem__(self, which: Ints) -> "_Sets":
-        sizes = self.sizes[which]
-        shift = np.repeat(self.starts[which] - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
-        return _Sets(self.flat[np.arange(len(shift)) + shift], sizes)
+    def __getitem__(self, which: Ints | slice) -> "_Sets":
+        return _Sets(self._flat, self._starts[which], self.sizes[which])
+
+    def packed(self) -> tuple[NDArray[np.int32], Ints]:
+        """Return (the sets, one directly after the other; where each starts, and where the last ends)."""
+        ends = np.cumsum(self.sizes)
+        offsets = np.concatenate([[0], ends])
+        places = np.arange(offsets[-1]) + np.repeat(self._starts - offsets[:-1], self.sizes)
+        return self._flat[places], offsets
 
     def signatures(self) -> NDArray[np.uint32]:
         """Return the MinHash of each set: (sets, BANDS × ROWS)."""
@@ -204,11 +210,12 @@ class _Sets:
 
         found = np.empty((len(self), BANDS * ROWS), dtype=np.uint32)
         for start in range(0, len(self), _TEXTS):
-            end = min(start + _TEXTS, len(self))
-            flat = self.flat[self.starts[start] : self.starts[end]].astype(np.uint64)
-            rows = self.starts[start : end + 1] - self.starts[start]
-            matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, rows, BANDS * ROWS, SEED)
-            found[start:end] = matrix.to_rows()
+            part = slice(start, start + _TEXTS)
+            flat, offsets = self[part].packed()
+            matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+                flat.astype(np.uint64), offsets, BANDS * ROWS, SEED
+            )
+            found[part] = matrix.to_rows()
         return found
 
     def likeness(self, one: Ints, other: Ints) -> NDArray[np.float64]:
@@ -220,9 +227,9 @@ class _Sets:
     def _matrix(self, which: Ints) -> Any:
         from scipy.sparse import csr_matrix
 
-        sets = self[which]
-        ones = np.ones(len(sets.flat), dtype=np.int8)
-        return csr_matrix((ones, sets.flat, sets.starts), shape=(len(sets), 2**31 - 1))
+        flat, offsets = self[which].packed()
+        ones = np.ones(len(flat), dtype=np.int8)
+        return csr_matrix((ones, flat, offsets), shape=(len(which), 2**31 - 1))
 
 
 def _centres(shingles: _Sets, numbers: Ints, step: Progress) -> Ints:

@@ -3,7 +3,7 @@
 import heapq
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.study import Study
-from db import adjudications, groups, labels, predictions
+from db import adjudications, groups, labels, predictions, sealing
 from db import tweets as queries
 from db.tables import Model
 
 STATUSES = (
-    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "grouped",
+    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "sealed", "grouped",
     "predicted", "unpredicted", "failed",
 )  # fmt: skip
 ORDERS = queries.ORDERS
@@ -32,6 +32,10 @@ class TweetFilter:
     tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
     `between` are leaves that are each the label of some coder. `group` is that of near-duplicates; the status
     "grouped" asks for tweets of any group.
+
+    `viewer` is the name of the coder who looks, "" for one without a name: of a sealed tweet nothing is told of
+    what others and models say, nor is it found by that, before this coder has labelled it. With None, where no
+    coder looks, the predictions on a sealed tweet are left out until anybody has labelled it.
     """
 
     search: str = ""
@@ -42,6 +46,7 @@ class TweetFilter:
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
     group: int = 0
+    viewer: str | None = field(default=None, compare=False)
 
 
 NO_LANGUAGE = "none"
@@ -54,7 +59,9 @@ class TweetRow:
     `label` is the gold label, else the leaf that all coders' labels agree on; where they differ it is None and
     `disputed` is true. `labels` are all of them: (coder's name, leaf). `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
-    "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none.
+    "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none. `sealed` is "test" for a
+    test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has been left without what others and
+    models say of it, because it is sealed and not labelled yet.
     """
 
     id: int
@@ -79,6 +86,8 @@ class TweetRow:
     locked: bool = False
     group: int = 0
     similar: int = 0
+    sealed: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ def page(
         query, model = _query(session, filter)
         if query is None or (model is None and order in ("uncertain", "certain")):
             return []
-        return _rows(session, queries.page_ids(session, query, offset, limit, order), model)
+        return _rows(session, queries.page_ids(session, query, offset, limit, order), model, query.viewer)
 
 
 def ids(study: Study, filter: TweetFilter, offset: int, limit: int, order: str = "file") -> list[int]:
@@ -131,11 +140,11 @@ def ids(study: Study, filter: TweetFilter, offset: int, limit: int, order: str =
         return queries.page_ids(session, query, offset, limit, order)
 
 
-def get(study: Study, ids: Sequence[int], model: str | int = "") -> list[TweetRow]:
-    """Return tweets by primary key, in the order asked for."""
+def get(study: Study, ids: Sequence[int], model: str | int = "", viewer: str | None = None) -> list[TweetRow]:
+    """Return tweets by primary key, in the order asked for. `viewer` as in `TweetFilter`."""
     with study.reading() as session:
         _, found = _query(session, TweetFilter(model=model))
-        return _rows(session, ids, found)
+        return _rows(session, ids, found, viewer)
 
 
 def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) -> Iterator[list[TweetRow]]:
@@ -149,15 +158,18 @@ def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) 
         with study.reading() as session:
             query, model = _query(session, filter)
             ids = [] if query is None else queries.ids_after(session, query, after, chunk)
-            found = _rows(session, ids, model)
+            found = _rows(session, ids, model, filter.viewer if filter else None)
         if not found:
             return
         yield found
         after = ids[-1]
 
 
-def history(study: Study, tweet: int) -> list[HistoryEntry]:
-    """Return everything that was done to a tweet's labels and gold label, oldest first."""
+def history(study: Study, tweet: int, viewer: str | None = None) -> list[HistoryEntry]:
+    """Return everything that was done to a tweet's labels and gold label, oldest first.
+
+    Of a sealed tweet that the coder `viewer` has not labelled, only what this coder did.
+    """
     with study.reading() as session:
         given = [
             HistoryEntry(
@@ -192,8 +204,10 @@ def history(study: Study, tweet: int) -> list[HistoryEntry]:
             )
             for row in adjudications.history(session, tweet)
         ]
+        hidden = viewer is not None and sealing.is_hidden(session, tweet, viewer)
     # Labels stay in the order in which they came into the file; decisions go where their time puts them.
-    return list(heapq.merge(given, decided, key=lambda entry: entry.given))
+    entries = heapq.merge(given, decided, key=lambda entry: entry.given)
+    return [entry for entry in entries if not hidden or entry.coder == viewer]
 
 
 def languages(study: Study) -> dict[str, tuple[int, int]]:
@@ -243,6 +257,7 @@ def _query(
             coders=filter.coders,
             between=filter.between,
             group=filter.group,
+            viewer=filter.viewer,
         ),
         model,
     )
@@ -262,23 +277,45 @@ def _model(session: Session, wanted: str | int) -> _ModelChoice | None:
     return _ModelChoice(row.id, tuple(row.leaves))
 
 
-def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> list[TweetRow]:
+def _rows(
+    session: Session, ids: Sequence[int], model: _ModelChoice | None, viewer: str | None
+) -> list[TweetRow]:
     given = queries.labels_of(session, ids)
     predicted = predictions.of(session, model.id, ids) if model else {}
     found = queries.rows(session, ids)
     in_group = groups.sizes(session, [row.group_id for row in found if row.group_id is not None])
     decided = adjudications.of(session, [row.id for row in found if row.gold_leaf is not None])
+    test = sealing.among_test_rows(session, [row.id for row in found if row.sealed])
     return [
-        _row(
-            row,
-            tuple(given.get(row.id, ())),
-            predicted.get(row.id),
-            model,
-            adjudications.decision(decided.get(row.id, ())),
-            in_group.get(row.group_id, 1),
+        _blinded(
+            _row(
+                row,
+                tuple(given.get(row.id, ())),
+                predicted.get(row.id),
+                model,
+                adjudications.decision(decided.get(row.id, ())),
+                row.id in test,
+                in_group.get(row.group_id, 1),
+            ),
+            viewer,
         )
         for row in found
     ]
+
+
+def _blinded(row: TweetRow, viewer: str | None) -> TweetRow:
+    """Leave out what the viewer must not know yet of a sealed tweet."""
+    if not row.sealed:
+        return row
+    if viewer is None:
+        if row.labels or row.gold:
+            return row
+    elif any(coder == viewer for coder, _ in row.labels):
+        return row
+    return replace(
+        row, label=None, label_coder="", labels=(), disputed=False, gold=None, gold_by="", gold_reason="",
+        predicted=None, confidence=None, probabilities={}, prediction_status="", prediction_reason="", hidden=True,
+    )  # fmt: skip
 
 
 def _row(
@@ -287,6 +324,7 @@ def _row(
     prediction: Any,
     model: _ModelChoice | None,
     decision: Any,
+    test: bool,
     in_group: int,
 ) -> TweetRow:
     probabilities: dict[str, float] = {}
@@ -315,6 +353,7 @@ def _row(
         locked=row.locked,
         group=row.group_id or 0,
         similar=in_group - 1,
+        sealed="" if not row.sealed else "test" if test else "copy",
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 
-from app.study import groups, importing, merging, sampling, splits, tweets
+from app.study import bulk, groups, importing, merging, sampling, sealing, tweets
 from app.study.labelling import Labelling
 from app.study.study import Study
 from app.study.tweets import TweetFilter
@@ -158,9 +158,12 @@ def test_which_one_of_a_group_is_offered_is_found_through_an_index(study: Study)
 
 def test_no_near_duplicate_of_a_test_row_is_trained_on(study: Study, tmp_path: Path) -> None:
     add(study, tmp_path, TEXTS, ["pro", "anti", "pro", "anti", "pro", "anti", "neutral"])
+    sealing.seal_given(study, [4])
+    assert [key for key, _ in sampling.trainable_rows(study)] == [1, 2, 3, 5, 6, 7]
     groups.find(study)
-    splits.mark_test(study, [4])
     assert [key for key, _ in sampling.trainable_rows(study)] == [1, 3, 5, 7]
+    told = bulk.preview(study, "Ben", TweetFilter())
+    assert told.sealed == 3 and told.new() == 4, "nor is one labelled in bulk"
 
 
 def test_a_group_lies_on_one_side_of_training_and_validation(study: Study, tmp_path: Path) -> None:
