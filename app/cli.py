@@ -141,6 +141,15 @@ def parser() -> argparse.ArgumentParser:
     coders = _add(subcommands, "coders", commands.coders, "the coders of a study, and how far they are")
     coders.add_argument("study", type=Path, metavar="STUDY")
 
+    duplicates = _add(
+        subcommands,
+        "duplicates",
+        commands.find_duplicates,
+        "group near-duplicates: retweets, copies with another link or handle",
+        long=True,
+    )
+    duplicates.add_argument("study", type=Path, metavar="STUDY")
+
     train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
     train.add_argument("--base", default="smollm2-135m", help="base model by name, or a GGUF file")

@@ -53,7 +53,7 @@ def new_study(arguments: argparse.Namespace) -> None:
 
 def import_tables(arguments: argparse.Namespace) -> int:
     """Import tables of tweets; a file of which nothing could be taken in is a failure."""
-    from app.study import importing
+    from app.study import groups, importing
     from app.study.study import Study
     from app.terminal import print_json
 
@@ -73,8 +73,11 @@ def import_tables(arguments: argparse.Namespace) -> int:
                     print(f"  row {row}: {reason}")
                 if len(report.rejected) > 20:
                     print(f"  … and {len(report.rejected) - 20} more (--json lists all)")
+        similar = groups.keep_up(study)
+        if similar is not None and not arguments.json:
+            print(similar.summary())
     if arguments.json:
-        print_json({"files": reports})
+        print_json({"files": reports, "near_duplicates": similar.as_dict() if similar else None})
     if useless:
         tell_failure(f"Nothing could be taken in of {', '.join(useless)}.", False, "user")
     return 1 if useless else 0
@@ -108,7 +111,7 @@ def seal(arguments: argparse.Namespace) -> None:
 
 def merge_copies(arguments: argparse.Namespace) -> None:
     """Take in copies of a study."""
-    from app.study import merging
+    from app.study import groups, merging
     from app.study.study import Study
     from app.terminal import print_json
 
@@ -128,6 +131,7 @@ def merge_copies(arguments: argparse.Namespace) -> None:
                         print(f"  {what}: {tweet_id}")
                     if len(ids) > 20:
                         print(f"  … and more {what} (--json lists up to {merging.MAX_TOLD:,})")
+        groups.keep_up(study)
     if arguments.json:
         print_json({"files": reports})
 
@@ -186,6 +190,30 @@ def coders(arguments: argparse.Namespace) -> None:
             for c in found
         ]
         print(table(["coder", "reads", "labels", "assigned done"], rows))
+
+
+def find_duplicates(arguments: argparse.Namespace) -> int:
+    """Group near-duplicates."""
+    from app.study import groups
+    from app.study.study import Study
+    from app.terminal import JobEvents
+
+    events = JobEvents(arguments.json)
+    with Study.open(arguments.study) as study:
+        report = groups.find(
+            study,
+            progress=lambda done, total: events.write(
+                "progress", stage="duplicates", done=done, total=total, unit="tweets"
+            ),
+            stop=_stopper(arguments),
+        )
+    if report.stopped:
+        tell_failure(report.summary(), arguments.json, "cancelled")
+        return 1
+    events.write("finished", **report.as_dict())
+    if not arguments.json:
+        print(report.summary())
+    return 0
 
 
 def train(arguments: argparse.Namespace) -> int:

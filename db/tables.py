@@ -38,7 +38,10 @@ class Base(DeclarativeBase):
 
 
 class StudyInfo(Base):
-    """The one row that says what the file is."""
+    """The one row that says what the file is.
+
+    `grouped_up_to`: the last tweet when near-duplicates were looked for, 0 where that is not complete.
+    """
 
     __tablename__ = "study"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -48,6 +51,7 @@ class StudyInfo(Base):
     name: Mapped[str]
     created: Mapped[str]
     program_version: Mapped[str]
+    grouped_up_to: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class CodebookVersion(Base):

@@ -100,6 +100,7 @@ class Inspector(QWidget):
                 (self.tr("Author"), row.author),
                 (self.tr("Date"), shown_date(row.created_at)),
                 (self.tr("Language"), language_name(row.lang)),
+                (self.tr("Near-duplicates"), figures.count(row.similar) if row.similar else ""),
                 *row.extra.items(),
             ]
         )

@@ -10,7 +10,7 @@ from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import UserError
-from app.gui import theme
+from app.gui import figures, theme
 from app.gui.codebook_view import shape_of
 from app.gui.empty_state import EmptyState
 from app.gui.label_bar import LabelBar
@@ -22,6 +22,7 @@ from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_side import LabelSide
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page
+from app.gui.step_back import step_back, step_forward
 from app.jobs.worker import run_in_worker
 from app.study import tweets
 from app.study.labelling import Labelling, Progress
@@ -173,26 +174,36 @@ class LabelPage(Page):
         if not self.can_undo():
             return False
         assert self.labelling is not None
-        with self._errors_told():
-            row = self.labelling.undo()
-            self._say(self.tr("Taken back · Ctrl+Y gives it again"))
+        labels = figures.count(self.labelling.next_undo)
+        one = self.labelling.next_undo == 1
+
+        def show(row: TweetRow | None) -> None:
+            told = self.tr("Taken back") if one else self.tr("Taken back {count} labels")
+            self._say(f"{told.format(count=labels)} · {self.tr('Ctrl+Y gives it again')}")
             self._after(row, changed=True)
+
+        with self._errors_told():
+            step_back(self.labelling, show, self)
         return True
 
     def redo(self) -> bool:
         """Give the label again that was taken back last."""
         if not self.can_redo():
             return False
-        assert self.labelling is not None
-        with self._errors_told():
-            row = self.labelling.redo()
-            again = dict(row.labels).get(self.labelling.coder.name) if row else None
+        labelling = self.labelling
+        assert labelling is not None
+
+        def show(row: TweetRow | None) -> None:
+            again = dict(row.labels).get(labelling.coder.name) if row else None
             self._say(
                 self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self._named(again))
                 if again
                 else self.tr("Label taken off again · Ctrl+Z gives it back")
             )
-            self._after(self.labelling.current(), changed=True)
+            self._after(labelling.current(), changed=True)
+
+        with self._errors_told():
+            step_forward(labelling, show, self)
         return True
 
     def can_undo(self) -> bool:

@@ -199,6 +199,8 @@ class TweetModel(QAbstractTableModel):
             return self._leaves.get(code) if code else None
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(row, index.column())
+        if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == TEXT and row.similar:
+            return f"{self._shown(row, TEXT)} {self.similar(row)}"
         return self._shown(row, index.column())
 
     def _shown(self, row: TweetRow, column: int) -> str:
@@ -232,6 +234,10 @@ class TweetModel(QAbstractTableModel):
         if column == PREDICTION and row.prediction_reason:
             return row.prediction_reason
         return None
+
+    def similar(self, row: TweetRow) -> str:
+        """Return how many near-duplicates a tweet has, in words."""
+        return self.tr("+{count} similar").format(count=figures.count(row.similar))
 
     def _name(self, code: str | None) -> str:
         if not code:

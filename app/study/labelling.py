@@ -1,11 +1,13 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
+from app.study import label_acts
+from app.study.label_acts import Watch
+from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
 from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.study import Coder, Study, now
@@ -35,42 +37,6 @@ class Progress:
     mine: int = 0
     assigned: int = 0
     assigned_done: int = 0
-
-
-@dataclass(frozen=True)
-class Act:
-    """One event as undo sees it."""
-
-    seq: int
-    id: str
-    tweet: int
-    undoes: str | None
-
-
-@dataclass
-class LabelHistory:
-    """What a coder can undo and redo, derived from the events alone and so the same after a restart.
-
-    A new label empties what can be redone. An event whose `undoes` names the top of `done` is an undo, one
-    that names the top of `undone` is a redo; what was redone can be undone again.
-    """
-
-    last_seq: int = 0
-    done: list[Act] = field(default_factory=list)
-    undone: list[tuple[Act, Act]] = field(default_factory=list)
-
-    def follow(self, acts: Iterable[Act]) -> None:
-        """Take in further events, in their order."""
-        for act in acts:
-            self.last_seq = act.seq
-            if act.undoes is None:
-                self.done.append(act)
-                self.undone.clear()
-            elif self.done and self.done[-1].id == act.undoes:
-                self.undone.append((self.done.pop(), act))
-            elif self.undone and self.undone[-1][1].id == act.undoes:
-                self.undone.pop()
-                self.done.append(act)
 
 
 class Labelling:
@@ -170,20 +136,23 @@ class Labelling:
         self._trail[self._position : self._position] = [Turn(tweet, CHOSEN) for tweet in tweets]
         return self.current()
 
-    def undo(self) -> TweetRow | None:
-        """Take back this coder's last label and return its tweet, now the current one; None for nothing."""
+    def undo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
+        """Take back this coder's last label and return its tweet, now the current one; None for nothing.
+
+        What was labelled in one stroke is taken back in one; the first of its tweets is the current one. That
+        may take seconds: the `watch` is told how far it is, and may stop it.
+        """
         with self.study.writing() as session:
             self._catch_up(session)
             if not self._history.done:
                 return None
             act = self._history.done[-1]
-            before = labels.leaf_before(session, act.id)
-            given = self._add(session, act.tweet, before, undoes=act.id)
+            given = self._take_back(session, act, watch)
         self._committed(given)
         self._go_to(act.tweet)
         return self.current()
 
-    def redo(self) -> TweetRow | None:
+    def redo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
         """Give again the label that was undone last and return its tweet; None for nothing.
 
         The tweet after it is the current one.
@@ -193,8 +162,7 @@ class Labelling:
             if not self._history.undone:
                 return None
             undone, undo = self._history.undone[-1]
-            leaf = labels.leaf_before(session, undo.id)
-            given = self._add(session, undone.tweet, leaf, undoes=undo.id)
+            given = self._take_back(session, undo, watch)
         self._committed(given)
         self._go_to(undone.tweet)
         row = self.current()
@@ -210,6 +178,16 @@ class Labelling:
     def can_redo(self) -> bool:
         """Say whether there is an undone label to give again."""
         return bool(self._history.undone)
+
+    @property
+    def next_undo(self) -> int:
+        """Return how many labels the next undo changes."""
+        return self._history.done[-1].events if self._history.done else 0
+
+    @property
+    def next_redo(self) -> int:
+        """Return how many labels the next redo changes."""
+        return self._history.undone[-1][1].events if self._history.undone else 0
 
     def progress(self) -> Progress:
         """Return how far labelling is; counted once, then kept up with each label."""
@@ -240,9 +218,16 @@ class Labelling:
         seen = labels.marks(session)
         if seen != self._seen:
             events = labels.own_events(session, self.coder.id, self._history.last_seq)
-            self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes) for e in events)
+            self._history.follow(
+                Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq) for e in events
+            )
             self._progress = None
             self._seen = seen
+
+    def _take_back(self, session: Session, act: Act, watch: Watch) -> "_Given":
+        if act.act is not None:
+            return _Given(label_acts.take_back(session, self.study, self.coder, act, watch))
+        return self._add(session, act.tweet, labels.leaf_before(session, act.id), undoes=act.id)
 
     def _add(
         self,
@@ -302,8 +287,10 @@ class Labelling:
     def _committed(self, given: "_Given") -> None:
         self._history.follow([given.act])
         self._seen = (given.act.seq, self._seen[1])
-        if self._progress is not None:
-            self._progress = _moved(self._progress, given)
+        if given.language is None:
+            self._progress = None
+        elif self._progress is not None:
+            self._progress = _moved(self._progress, given, given.language)
 
     def turn(self) -> Turn | None:
         """Return what is to be labelled now and what brought it, None where nothing is left."""
@@ -331,31 +318,31 @@ class Labelling:
 
 @dataclass(frozen=True)
 class _Given:
-    """What one event changed; the counts are differences."""
+    """What one event changed; the counts are differences. Of many events `language` is None: all is counted anew."""
 
     act: Act
-    language: str
-    old_leaf: str | None
-    new_leaf: str | None
-    labelled: int
-    mine: int
-    assigned: bool
+    language: str | None = None
+    old_leaf: str | None = None
+    new_leaf: str | None = None
+    labelled: int = 0
+    mine: int = 0
+    assigned: bool = False
 
 
-def _moved(progress: Progress, given: _Given) -> Progress:
-    if progress.per_language.get(given.language) is None:
+def _moved(progress: Progress, given: _Given, language: str) -> Progress:
+    if progress.per_language.get(language) is None:
         return progress
     per_leaf = dict(progress.per_leaf)
     if given.old_leaf in per_leaf:
         per_leaf[given.old_leaf] -= 1
     if given.new_leaf in per_leaf:
         per_leaf[given.new_leaf] += 1
-    labelled, total = progress.per_language[given.language]
+    labelled, total = progress.per_language[language]
     return Progress(
         labelled=progress.labelled + given.labelled,
         total=progress.total,
         per_leaf=per_leaf,
-        per_language=progress.per_language | {given.language: (labelled + given.labelled, total)},
+        per_language=progress.per_language | {language: (labelled + given.labelled, total)},
         mine=progress.mine + given.mine,
         assigned=progress.assigned,
         assigned_done=progress.assigned_done + given.mine * given.assigned,

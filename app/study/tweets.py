@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.study import Study
-from db import adjudications, labels, predictions, sealing
+from db import adjudications, groups, labels, predictions, sealing
 from db import tweets as queries
 from db.tables import Model
 
 STATUSES = (
-    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "sealed",
+    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "sealed", "grouped",
     "predicted", "unpredicted", "failed",
 )  # fmt: skip
 ORDERS = queries.ORDERS
@@ -30,7 +30,8 @@ class TweetFilter:
     prediction where `status` is "predicted", else with the label. `language` "" is any; `NO_LANGUAGE` those
     without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
     tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
-    `between` are leaves that are each the label of some coder.
+    `between` are leaves that are each the label of some coder. `group` is that of near-duplicates; the status
+    "grouped" asks for tweets of any group.
 
     `viewer` is the name of the coder who looks, "" for one without a name: of a sealed tweet nothing is told of
     what others and models say, nor is it found by that, before this coder has labelled it. With None, where no
@@ -45,6 +46,7 @@ class TweetFilter:
     model: str | int = ""
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    group: int = 0
     viewer: str | None = field(default=None, compare=False)
     blind: bool = field(default=False, compare=False)
 
@@ -65,9 +67,10 @@ class TweetRow:
     `label` is the gold label, else the leaf that all coders' labels agree on; where they differ it is None and
     `disputed` is true. `labels` are all of them: (coder's name, leaf). `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
-    "failed". `sealed` is "test" for a test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has
-    been left without what others and models say of it, because it is sealed and not labelled yet; one that is
-    `blind` without the labels that others gave.
+    "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none. `sealed` is "test" for a
+    test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has been left without what others and
+    models say of it, because it is sealed and not labelled yet; one that is `blind` without the labels that others
+    gave.
     """
 
     id: int
@@ -90,6 +93,8 @@ class TweetRow:
     gold_by: str = ""
     gold_reason: str = ""
     locked: bool = False
+    group: int = 0
+    similar: int = 0
     sealed: str = ""
     hidden: bool = False
     blind: bool = False
@@ -150,6 +155,15 @@ def page(
             return []
         rows = _rows(session, queries.page_ids(session, query, offset, limit, order), model, query.viewer)
     return [row.seen_by(filter.viewer) for row in rows] if filter is not None and filter.blind else rows
+
+
+def ids(study: Study, filter: TweetFilter, offset: int, limit: int, order: str = "file") -> list[int]:
+    """Return the keys of what `page` gives."""
+    with study.reading() as session:
+        query, model = _query(session, filter)
+        if query is None or (model is None and order in ("uncertain", "certain")):
+            return []
+        return queries.page_ids(session, query, offset, limit, order)
 
 
 def get(study: Study, ids: Sequence[int], model: str | int = "", viewer: str | None = None) -> list[TweetRow]:
@@ -270,6 +284,7 @@ def _query(
             model_id=model.id if model else None,
             coders=filter.coders,
             between=filter.between,
+            group=filter.group,
             viewer=filter.viewer,
             labelled_by=(filter.viewer or "") if filter.blind and filter.asks_for_labels else "",
         ),
@@ -297,6 +312,7 @@ def _rows(
     given = queries.labels_of(session, ids)
     predicted = predictions.of(session, model.id, ids) if model else {}
     found = queries.rows(session, ids)
+    in_group = groups.sizes(session, [row.group_id for row in found if row.group_id is not None])
     decided = adjudications.of(session, [row.id for row in found if row.gold_leaf is not None])
     test = sealing.among_test_rows(session, [row.id for row in found if row.sealed])
     return [
@@ -308,6 +324,7 @@ def _rows(
                 model,
                 adjudications.decision(decided.get(row.id, ())),
                 row.id in test,
+                in_group.get(row.group_id, 1),
             ),
             viewer,
         )
@@ -337,6 +354,7 @@ def _row(
     model: _ModelChoice | None,
     decision: Any,
     test: bool,
+    in_group: int,
 ) -> TweetRow:
     probabilities: dict[str, float] = {}
     if prediction is not None and prediction.probabilities is not None and model is not None:
@@ -362,6 +380,8 @@ def _row(
         gold_by=decision.coder if decision is not None else "",
         gold_reason=decision.reason if decision is not None else "",
         locked=row.locked,
+        group=row.group_id or 0,
+        similar=in_group - 1,
         sealed="" if not row.sealed else "test" if test else "copy",
     )
 

@@ -14,6 +14,7 @@ depends_on = None
 # Added in place: rebuilding a table of millions of tweets would take minutes. The text is SQLite's own, as it
 # can add a column that refers to another table, which Alembic does not offer for SQLite.
 _COLUMNS = {
+    "study": ["grouped_up_to INTEGER DEFAULT '0' NOT NULL"],
     "codebook_versions": ["touched JSON DEFAULT '[]' NOT NULL"],
     "coders": [
         "languages JSON DEFAULT '[]' NOT NULL",
