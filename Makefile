@@ -61,6 +61,7 @@ run: setup
 
 bench: setup
 	$(RUN) -m benchmarks.classify
+	$(RUN) -m benchmarks.near_duplicates
 
 package: $(STAMPS)/system
 	$(PYTHON) packaging/pyinstaller/build.py

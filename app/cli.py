@@ -93,11 +93,62 @@ def parser() -> argparse.ArgumentParser:
         help=f"which column is what: {', '.join(COLUMNS)}",
     )
     imports.add_argument("--coder", default=IMPORTED, help="whose labels the file holds (default: imported)")
-    imports.add_argument("--test", action="store_true", help="these are test rows: never trained on")
+    imports.add_argument("--test", action="store_true", help="put these tweets into the sealed test set")
+
+    seal = _add(subcommands, "seal", commands.seal, "draw a sealed test set before anybody labels")
+    seal.add_argument("study", type=Path, metavar="STUDY")
+    seal.add_argument(
+        "--per-language",
+        type=int,
+        default=None,
+        metavar="N",
+        help="draw until each language has so many test tweets (default: 100, or a third of a small study)",
+    )
+    seal.add_argument(
+        "--languages", type=_words, default=[], metavar="en,es", help="in these only (default: all)"
+    )
+    seal.add_argument("--seed", type=int, help="draw as another drawing with this seed (default: a new one)")
+    seal.add_argument(
+        "--take-back",
+        action="store_true",
+        help="take the seal off the last drawing, while nothing is labelled",
+    )
 
     merge = _add(subcommands, "merge", commands.merge_copies, "take in copies of a study that come back")
     merge.add_argument("study", type=Path, metavar="STUDY")
     merge.add_argument("copies", type=Path, nargs="+", metavar="COPY")
+
+    assign = _add(subcommands, "assign", commands.assign, "divide tweets among coders, with a seed")
+    assign.add_argument("study", type=Path, metavar="STUDY")
+    assign.add_argument("--coders", type=_words, required=True, metavar="Ana,Ben", help="who codes")
+    assign.add_argument("--tweets", type=int, help="how many tweets (default: all that nobody has labelled)")
+    assign.add_argument(
+        "--double", type=float, default=0.0, help="the share coded by several, 0 to 1 (default: 0)"
+    )
+    assign.add_argument(
+        "--per-tweet", type=int, default=2, help="how many code each of that share (default: 2)"
+    )
+    assign.add_argument("--seed", type=int, help="the same seed draws the same (default: a new one)")
+    assign.add_argument(
+        "--languages", type=_words, default=[], metavar="en,es", help="tweets in these only (default: all)"
+    )
+    assign.add_argument(
+        "--sealed", type=_coders_per_tweet, default=0, metavar="all|K",
+        help="the whole sealed test set, too: each tweet by all who read it, or by K",
+    )  # fmt: skip
+    assign.add_argument("--name", default="", help="name of the assignment")
+
+    coders = _add(subcommands, "coders", commands.coders, "the coders of a study, and how far they are")
+    coders.add_argument("study", type=Path, metavar="STUDY")
+
+    duplicates = _add(
+        subcommands,
+        "duplicates",
+        commands.find_duplicates,
+        "group near-duplicates: retweets, copies with another link or handle",
+        long=True,
+    )
+    duplicates.add_argument("study", type=Path, metavar="STUDY")
 
     train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
@@ -216,6 +267,16 @@ def _columns(text: str) -> dict[str, str]:
             raise argparse.ArgumentTypeError(f"“{part}” is not one of {', '.join(f'{c}=…' for c in COLUMNS)}")
         found[role.strip()] = column.strip()
     return found
+
+
+def _coders_per_tweet(text: str) -> int:
+    from app.study.drawing import EVERYONE
+
+    if text == "all":
+        return EVERYONE
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"“{text}” is neither “all” nor a number of coders")
+    return int(text)
 
 
 def _words(text: str) -> list[str]:

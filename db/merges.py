@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Table, delete, func, select, text
 from sqlalchemy.orm import Session
 
-from db import adjudications, labels, splits, tweets
-from db.coder_names import names_of
+from db import adjudications, labels, sealing, tweets
+from db.coder_names import names_of, without_suffix
 from db.locks import derive_all_locked
 from db.tables import (
     Adjudication,
@@ -25,6 +25,7 @@ from db.tables import (
     Lock,
     Merge,
     ScoreLook,
+    Split,
     Tweet,
 )
 
@@ -48,9 +49,11 @@ class Taken:
     `labels`: {coder's name: number of new label events}; the `same_…` were here already. `disputed` are tweets
     whose labels contradict each other now and did not before, `decided_apart` those whose gold label was decided
     in both copies, differently; the decision given last stands. `other_text`: the copy has another text under
-    the same id; the text here is kept. `renamed`: {name now: name before, here or in the copy}. `in_locked`
-    counts new labels in finished batches. `others` counts whatever else is new: imports, coders, codebook
-    versions, assignments, locks, looks at scores.
+    the same id; the text here is kept. `renamed`: {name now: name before, here or in the copy}, where two coders
+    had one name; `corrected` the same where somebody corrected a name. `in_locked` counts new labels in finished
+    batches, `labelled_unaware` tweets of the sealed test set that were labelled in a copy that did not know of the
+    seal. `others` counts whatever else is new: imports, coders, codebook versions, assignments, locks, looks at
+    scores.
     """
 
     tweets: int = 0
@@ -68,13 +71,15 @@ class Taken:
     other_text: list[str] = field(default_factory=list)
     other_text_count: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
+    corrected: dict[str, str] = field(default_factory=dict)
     in_locked: int = 0
+    labelled_unaware: int = 0
 
     @property
     def is_new(self) -> bool:
         """Whether the copy had anything that was not here."""
         came = self.tweets or self.labels or self.decisions or self.test_rows or self.others
-        return bool(came or self.renamed)
+        return bool(came or self.renamed or self.corrected)
 
 
 def take_in(session: Session, file_name: str, when: str, step: Step = lambda rows: None) -> tuple[Taken, int]:
@@ -94,7 +99,7 @@ def take_in(session: Session, file_name: str, when: str, step: Step = lambda row
     taken.same_decisions = _count(session, "copy.adjudications") - taken.decisions
     _count_labels(session, labels_before, taken)
     _take_work(session, taken)
-    _take_test_rows(session, when, taken)
+    _take_test_rows(session, labels_before, taken)
     _derive(session, labels_before, decisions_before, taken)
     session.execute(text("DROP TABLE temp.codebook_here"))
     session.execute(text("DROP TABLE temp.import_here"))
@@ -179,38 +184,46 @@ def _map_imports(session: Session, taken: Taken) -> None:
 def _take_coders(session: Session, taken: Taken) -> None:
     """Add the coders that are not here, and give each the name that follows from all coders there are.
 
-    What languages a coder reads is kept as it is here; where nothing is said here, it comes from the copy.
+    Of two names of one coder, and of what languages the coder reads, what was said last counts.
     """
-    ours = dict(_pairs(session, "SELECT id, name FROM main.coders"))
-    theirs = dict(_pairs(session, "SELECT id, name FROM copy.coders"))
-    names = names_of([*ours.items(), *theirs.items()])
+    here = _rows(session, "SELECT id, name, named FROM main.coders")
+    there = _rows(session, "SELECT id, name, named FROM copy.coders")
+    ours, theirs = ({row.id: row.name for row in rows} for rows in (here, there))
+    names = names_of([*here, *there])
     # A name is free for its new bearer only when the old one has let go of it.
     for id, name in ours.items():
         if names[id] != name:
             session.execute(text("UPDATE main.coders SET name = id WHERE id = :id"), {"id": id})
-            taken.renamed[names[id]] = name
+            corrected = without_suffix(id, names[id]) != without_suffix(id, name)
+            (taken.corrected if corrected else taken.renamed)[names[id]] = name
     for id, name in names.items():
         session.execute(text("UPDATE main.coders SET name = :name WHERE id = :id"), {"id": id, "name": name})
         if id not in ours:
             session.execute(
                 text(
-                    "INSERT INTO main.coders (id, name, created, languages) "
-                    "SELECT id, :name, created, languages FROM copy.coders WHERE id = :id"
+                    "INSERT INTO main.coders (id, name, created, languages, named, languages_said) "
+                    "SELECT id, :name, created, languages, named, languages_said FROM copy.coders WHERE id = :id"
                 ),
                 {"id": id, "name": name},
             )
             taken.others += 1
+    session.execute(
+        text(
+            "UPDATE main.coders AS m SET named = c.named FROM copy.coders AS c WHERE c.id = m.id AND c.named > m.named"
+        )
+    )
     taken.others += _changed(
         session,
-        "UPDATE main.coders AS m SET languages = c.languages FROM copy.coders AS c "
-        "WHERE c.id = m.id AND m.languages = '[]' AND c.languages <> '[]'",
+        "UPDATE main.coders AS m SET languages = c.languages, languages_said = c.languages_said "
+        "FROM copy.coders AS c WHERE c.id = m.id "
+        "AND (c.languages_said, c.languages) > (m.languages_said, m.languages)",
     )
     for id, name in theirs.items():
         if id not in ours and names[id] != name:
             taken.renamed[names[id]] = name
 
 
-def _pairs(session: Session, statement: str) -> Sequence[Any]:
+def _rows(session: Session, statement: str) -> Sequence[Any]:
     return session.execute(text(statement)).all()
 
 
@@ -295,7 +308,10 @@ def _count_labels(session: Session, before: int, taken: Taken) -> None:
 
 
 def _take_work(session: Session, taken: Taken) -> None:
-    """Add the assignments, locks and looks at scores that are not here; a lock released anywhere is released."""
+    """Add the assignments, locks and looks at scores that are not here.
+
+    A lock released anywhere is released, an assignment removed anywhere is removed.
+    """
     for table in (Assignment.__table__, Lock.__table__, ScoreLook.__table__):
         columns = [column.name for column in table.columns]
         taken.others += _changed(
@@ -320,29 +336,49 @@ def _take_work(session: Session, taken: Taken) -> None:
         "UPDATE main.locks AS m SET released = c.released FROM copy.locks AS c WHERE c.id = m.id "
         "AND c.released IS NOT NULL AND (m.released IS NULL OR c.released < m.released)",
     )
+    taken.others += _changed(
+        session,
+        "UPDATE main.assignments AS m SET removed = c.removed FROM copy.assignments AS c WHERE c.id = m.id "
+        "AND c.removed IS NOT NULL AND (m.removed IS NULL OR c.removed < m.removed)",
+    )
     taken.others += locked + released
     if locked or released:
         derive_all_locked(session)
 
 
-def _take_test_rows(session: Session, when: str, taken: Taken) -> None:
-    """Make test rows of what are test rows in the copy; sealed is what is sealed in either."""
-    of_test = "SELECT tweet_id FROM {0}.split_tweets WHERE split_id IN (SELECT id FROM {0}.splits WHERE name = :name)"
-    new = session.scalars(
+def _take_test_rows(session: Session, labels_before: int, taken: Taken) -> None:
+    """Take in the drawings of test rows; sealed is what is sealed in either, and its near-duplicates here."""
+    taken.labelled_unaware = session.scalar(
         text(
-            "SELECT m.id FROM copy.tweets t JOIN main.tweets m ON m.tweet_id = t.tweet_id "
-            f"WHERE t.id IN ({of_test.format('copy')}) AND m.id NOT IN ({of_test.format('main')}) ORDER BY m.id"
+            "SELECT count(DISTINCT e.tweet_id) FROM main.label_events e JOIN main.tweets m ON m.id = e.tweet_id "
+            "JOIN copy.tweets c ON c.tweet_id = m.tweet_id "
+            "WHERE m.sealed <> c.sealed AND (e.seq > :before) = m.sealed"
         ),
-        {"name": splits.TEST_SPLIT},
-    ).all()
-    if new:
-        splits.add_test_rows(session, new, when)
-    taken.test_rows = len(new)
+        {"before": labels_before},
+    )
+    before = set(session.scalars(sealing.test_rows()))
+    columns = _names(column.name for column in Split.__table__.columns)
     taken.others += _changed(
         session,
-        "UPDATE main.tweets SET sealed = 1 WHERE sealed = 0 AND tweet_id IN "
-        "(SELECT t.tweet_id FROM copy.tweets t WHERE t.sealed = 1)",
+        f"INSERT INTO main.splits ({columns}) SELECT {columns} FROM copy.splits WHERE name = :name "
+        "AND id NOT IN (SELECT id FROM main.splits)",
+        name=sealing.TEST_SPLIT,
     )
+    _changed(
+        session,
+        "INSERT INTO main.split_tweets (split_id, tweet_id, part) SELECT c.split_id, m.id, 'test' "
+        "FROM copy.split_tweets c JOIN copy.splits s ON s.id = c.split_id AND s.name = :name "
+        "JOIN copy.tweets t ON t.id = c.tweet_id JOIN main.tweets m ON m.tweet_id = t.tweet_id "
+        "WHERE c.part = 'test' ON CONFLICT DO NOTHING",
+        name=sealing.TEST_SPLIT,
+    )
+    taken.test_rows = len(set(session.scalars(sealing.test_rows())) - before)
+    taken.others += _changed(
+        session,
+        "UPDATE main.tweets SET sealed = 1 WHERE NOT +sealed AND tweet_id IN "
+        "(SELECT t.tweet_id FROM copy.tweets t WHERE t.sealed IS 1)",
+    )
+    sealing.seal(session)
 
 
 def _derive(session: Session, labels_before: int, decisions_before: int, taken: Taken) -> None:

@@ -1,7 +1,7 @@
 """Which tweets a queue may offer, and in which order. What comes up in `next` is read by key or from an index."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, tuple_
@@ -47,15 +47,22 @@ def fitting(session: Session, ids: Sequence[int], fit: Fit) -> dict[int, str | N
 
 def next_fitting(session: Session, after: tuple[int, int], fit: Fit) -> tuple[int, int] | None:
     """Return (shuffle, id) of the next unlabelled tweet in shuffled order; after the last comes the first again."""
-    statement = select(_TWEETS.c.shuffle, _TWEETS.c.id).where(
-        _TWEETS.c.labelled.is_(False), *_conditions(fit)
-    )
-    statement = statement.order_by(_TWEETS.c.shuffle, _TWEETS.c.id).limit(1)
+    # Each language is looked up by itself, as an index has its tweets in order.
+    statements = [
+        select(_TWEETS.c.shuffle, _TWEETS.c.id)
+        .where(_TWEETS.c.labelled.is_(False), *_conditions(one))
+        .order_by(_TWEETS.c.shuffle, _TWEETS.c.id)
+        .limit(1)
+        for one in (
+            [fit] if fit.languages is None else [replace(fit, languages=(code,)) for code in fit.languages]
+        )
+    ]
     for wrapped in (False, True):
         begin = tuple_(_TWEETS.c.shuffle, _TWEETS.c.id) > after
-        row = session.execute(statement if wrapped else statement.where(begin)).first()
-        if row is not None:
-            return row.shuffle, row.id
+        rows = [session.execute(one if wrapped else one.where(begin)).first() for one in statements]
+        found = [(row.shuffle, row.id) for row in rows if row is not None]
+        if found:
+            return min(found)
     return None
 
 
@@ -167,7 +174,9 @@ def is_sealed(session: Session, tweet: int) -> bool:
 
 def _conditions(fit: Fit) -> Iterable[ColumnElement[bool]]:
     yield _TWEETS.c.locked.is_(False)
-    if fit.languages is not None:
+    if fit.languages is not None and len(fit.languages) == 1:
+        yield _TWEETS.c.lang == fit.languages[0]
+    elif fit.languages is not None:
         yield _TWEETS.c.lang.in_(fit.languages)
     if fit.fresh:
         yield _TWEETS.c.labelled.is_(False)

@@ -38,7 +38,10 @@ class Base(DeclarativeBase):
 
 
 class StudyInfo(Base):
-    """The one row that says what the file is."""
+    """The one row that says what the file is.
+
+    `grouped_up_to`: the last tweet when near-duplicates were looked for, 0 where that is not complete.
+    """
 
     __tablename__ = "study"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -48,6 +51,7 @@ class StudyInfo(Base):
     name: Mapped[str]
     created: Mapped[str]
     program_version: Mapped[str]
+    grouped_up_to: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class CodebookVersion(Base):
@@ -89,10 +93,10 @@ class Tweet(Base):
     `labelled`, `agreed_leaf` and `gold_leaf` are derived from `current_labels` and `adjudications` by the
     transaction that writes those. `gold_leaf` is what was adjudicated. `agreed_leaf` is the label that stands:
     the gold label, else the leaf that all coders agree on; NULL where there is none or they differ.
-    `locked` is derived from `locks`, `sealed` from the sealed test set. All stand here and not in a view
-    because pages of a million tweets are filtered by them, in file order, from an index. `shuffle` is a hash
-    of the tweet id: the random but stable order of labelling. `group_id` is the first tweet of a group of
-    near-duplicates, NULL for a tweet that stands alone.
+    `locked` is derived from `locks`, `sealed` from the test rows and `group_id` (`db.sealing.seal`). All stand
+    here and not in a view because pages of a million tweets are filtered by them, in file order, from an index.
+    `shuffle` is a hash of the tweet id: the random but stable order of labelling. `group_id` is the first tweet
+    of a group of near-duplicates, NULL for a tweet that stands alone.
     """
 
     __tablename__ = "tweets"
@@ -133,7 +137,11 @@ class Tweet(Base):
 
 
 class Coder(Base):
-    """Who gives labels: a person, or the column of a file. `languages`: what the coder reads, none: all."""
+    """Who gives labels: a person, or the column of a file. `languages`: what the coder reads, none: all.
+
+    `named` and `languages_said` are when the name was corrected and the languages were said, "" for never: where
+    copies of a study come together, what was said last counts.
+    """
 
     __tablename__ = "coders"
 
@@ -141,6 +149,8 @@ class Coder(Base):
     name: Mapped[str] = mapped_column(unique=True)
     created: Mapped[str]
     languages: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    named: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    languages_said: Mapped[str] = mapped_column(default="", server_default=text("''"))
 
 
 class Merge(Base):
@@ -248,7 +258,10 @@ class Adjudication(Base):
 
 
 class Assignment(Base):
-    """Who codes what, drawn with a seed. `spec`: languages, coders, how many, the share coded twice."""
+    """Who codes what, drawn with a seed. `spec`: languages, coders, how many, the share coded twice.
+
+    `removed` tells when it was taken back: kept, so that it does not come again with a copy of the study.
+    """
 
     __tablename__ = "assignments"
 
@@ -257,6 +270,7 @@ class Assignment(Base):
     created: Mapped[str]
     seed: Mapped[int]
     spec: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    removed: Mapped[str | None]
 
 
 class AssignedTweet(Base):
@@ -303,7 +317,11 @@ class LockedTweet(Base):
 
 
 class ScoreLook(Base):
-    """A look at a model's score on the sealed test set: each one makes the next less of a surprise."""
+    """A look at a model's score on the sealed test set: each one makes the next less of a surprise.
+
+    `scores` has the scores over all languages and, as `compared`, a hash of the rows, labels and predictions that
+    they come from: an equal one is the same score.
+    """
 
     __tablename__ = "score_looks"
 
@@ -316,7 +334,10 @@ class ScoreLook(Base):
 
 
 class Split(Base):
-    """A division of labelled tweets into train, validation and test rows."""
+    """A division of labelled tweets into train and validation rows, or test rows that were drawn or came with files.
+
+    `spec` of a drawing: per_language, languages drawn from with their numbers, copies, labelled_before.
+    """
 
     __tablename__ = "splits"
 

@@ -100,12 +100,19 @@ class Inspector(QWidget):
                 (self.tr("Author"), row.author),
                 (self.tr("Date"), shown_date(row.created_at)),
                 (self.tr("Language"), language_name(row.lang)),
+                (self.tr("Near-duplicates"), figures.count(row.similar) if row.similar else ""),
                 *row.extra.items(),
             ]
         )
         labels = [(coder, leaf_html(leaves, code)) for coder, code in row.labels]
         if row.gold:
             labels.append((self.tr("Gold label"), f"<b>{leaf_html(leaves, row.gold)}</b>"))
+        if row.blind:
+            labels.append(
+                ("", html.escape(self.tr("Hidden until you have labelled this tweet (blind coding)")))
+            )
+        if row.sealed:
+            labels.append(("", html.escape(self._sealed(row))))
         if row.locked:
             labels.append(("", html.escape(self.tr("In a locked batch: its labels stay as they are"))))
         if row.disputed:
@@ -118,6 +125,15 @@ class Inspector(QWidget):
         self.stack.setCurrentWidget(self.details)
         if another:
             self.details.verticalScrollBar().setValue(0)
+
+    def _sealed(self, row: TweetRow) -> str:
+        if row.hidden:
+            return self.tr("Sealed: what others and models say of this tweet is shown once you labelled it")
+        if row.sealed == "test":
+            return self.tr("In the sealed test set: no model learns from it")
+        return self.tr(
+            "A near-duplicate of a sealed test tweet: no model learns from it, and it is not scored"
+        )
 
     def _show(self, name: str, shown: bool, *widgets: QWidget) -> None:
         self._headings[name].setVisible(shown)

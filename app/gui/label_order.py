@@ -15,7 +15,7 @@ from app.study.labelling import Labelling
 from app.study.light_scores import LightScores
 from app.study.queue_choice import OF_MODEL, QueueChoice
 from app.study.queue_making import Order, give_order, make_queue, model_order
-from app.study.queues import Queue, Turn
+from app.study.queues import RANDOM, Queue, Turn, languages_of
 from app.study.study import Coder, Study
 from app.study.suggestions import Suggestion, suggest
 from app.study.tweets import TweetRow
@@ -30,12 +30,13 @@ _MORE_FOR_CURVE = 1.1
 class ReadOrder:
     """A queue that was made, and the light model's last words as they were read with it.
 
-    `new_labels`: how many came since the model learnt.
+    `new_labels`: how many came since the model learnt. `assigned`: the queue is that of what was assigned.
     """
 
     queue: Queue
     scores: LightScores | None
     new_labels: int
+    assigned: bool
 
 
 class LabelOrder(QObject):
@@ -55,6 +56,8 @@ class LabelOrder(QObject):
         self.scores: LightScores | None = None
         # The learning curve is in sight.
         self.is_watched = False
+        # What was assigned to the coder comes, and not all tweets in random order.
+        self.is_assigned = False
         self.job = LightModelJob(self)
         self.job.written.connect(self._read)
         self.job.ended.connect(self._ended)
@@ -87,6 +90,7 @@ class LabelOrder(QObject):
     def choose(self, coder: str, **changes: Any) -> None:
         """Change the choice: `kind`, `quotas`, `filter`, `repeats`, `suggestions`."""
         before, self.choice = self.choice, replace(self.choice, **changes)
+        self.is_assigned = self.is_assigned and self.choice.kind == RANDOM
         if self._settings is not None and self._study is not None and coder:
             self._settings.queues[_key(self._study, coder)] = self.choice.as_dict()
             self._settings.save()
@@ -94,22 +98,24 @@ class LabelOrder(QObject):
             self.chosen.emit()
         self.train_where_needed()
 
-    def reader(self) -> Callable[[Study, Coder, str], ReadOrder]:
-        """Return what makes the queue, on a worker."""
+    def reader(self) -> Callable[[Study, Coder, str, bool], ReadOrder]:
+        """Return what makes the queue, on a worker; its last argument tells that the coder has assigned tweets."""
         choice, scores, needed = self.choice, self.scores, self._needs_model
 
-        def read(study: Study, coder: Coder, language: str) -> ReadOrder:
+        def read(study: Study, coder: Coder, language: str, assigned: bool) -> ReadOrder:
             last = scores
             if last is None and needed:
                 last = light_scores.read(light_scores.file_of(study), study.codebook.leaf_codes)
             new = light_scores.labels_since(study, last) if needed else 0
-            return ReadOrder(make_queue(study, coder, language, choice, last), last, new)
+            queue = make_queue(study, coder, language, choice, last, assigned)
+            return ReadOrder(queue, last, new, assigned and choice.kind == RANDOM)
 
         return read
 
     def take(self, labelling: Labelling, read: ReadOrder | None) -> None:
         """Go on with the queue that was made."""
         self._labelling = labelling
+        self.is_assigned = read is not None and read.assigned
         if read is not None and self.scores is None:
             self.scores = read.scores
         if read is not None and not self.job.is_running:
@@ -161,7 +167,8 @@ class LabelOrder(QObject):
             wanted = self._since >= _NEW_LABELS or (self.is_watched and scores.curve is None)
         if wanted:
             self._since, self._failed_at = 0, -1
-            self.job.start(study.path, labelling.coder.name, self._language, with_curve)
+            languages = languages_of(labelling.coder, self._language) or ()
+            self.job.start(study.path, labelling.coder.name, languages, with_curve)
 
     @property
     def _needs_model(self) -> bool:

@@ -81,7 +81,7 @@ class LabelOrderActs(QObject):
 
     def show_choice(self) -> None:
         """Show on the button which queue is at work."""
-        self.button.show_choice(self._order.choice, self._order.is_waiting)
+        self.button.show_choice(self._order.choice, self._order.is_waiting, self._order.is_assigned)
         self.suggestions_action.setChecked(self._order.choice.suggestions)
 
     def show_suggestion(self, row: TweetRow, labelling: Labelling) -> None:

@@ -10,9 +10,9 @@ from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import UserError
-from app.gui import theme
+from app.gui import figures, theme
 from app.gui.codebook_view import shape_of
-from app.gui.coder_panel import CoderPanel
+from app.gui.empty_state import EmptyState
 from app.gui.label_bar import LabelBar
 from app.gui.label_desk import LabelDesk
 from app.gui.label_drafts import LabelDrafts
@@ -24,6 +24,7 @@ from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_side import LabelSide
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page
+from app.gui.step_back import step_back, step_forward
 from app.jobs.worker import run_in_worker
 from app.study import tweets
 from app.study.labelling import Labelling, Progress
@@ -37,13 +38,13 @@ _TELL_MILLISECONDS = 1000
 class LabelPage(Page):
     """The tweet, large and calm; its classes; the codebook and the progress at the side.
 
-    `coder_chosen` gives the name that the coder typed, to be remembered; `set_coder` tells the page.
+    `coder_wanted` asks who labels; `set_coder` tells the page.
     """
 
     key = "label"
     icon = "label"
 
-    coder_chosen = Signal(str)
+    coder_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +53,10 @@ class LabelPage(Page):
         self.row: TweetRow | None = None
         self._progress: Progress | None = None
         self._turn = 0
+        # Tweets that were chosen elsewhere before anybody said who labels.
+        self._wanted: tuple[int, ...] = ()
+        # Whether a coder who is done with what was assigned goes on with other tweets.
+        self._beyond_assigned = False
         self._shown_at = 0.0
         self._telling = False
         self._drafts = LabelDrafts()
@@ -63,8 +68,6 @@ class LabelPage(Page):
         self.notice = Notice()
         self.desk = LabelDesk()
         self.desk.leaves.chosen.connect(self.label)
-        self.coder_panel = CoderPanel()
-        self.coder_panel.chosen.connect(self._choose_coder)
         self.side = LabelSide()
         self._make_acts()
         self.bar = LabelBar((self.back_action, self.skip_action))
@@ -73,7 +76,7 @@ class LabelPage(Page):
         self.order_acts = LabelOrderActs(self, self, self.order, self.bar, self._tell)
         self._say = self.bar.last_act.setText
         self.bar.language_chosen.connect(self._choose_language)
-        self.bar.coder_clicked.connect(self._ask_again)
+        self.bar.coder_clicked.connect(self.coder_wanted)
         self._lay_out()
         self._show_nothing()
 
@@ -81,6 +84,11 @@ class LabelPage(Page):
     def title(self) -> str:
         """The page's name."""
         return self.tr("Label")
+
+    @property
+    def lacks_coder(self) -> bool:
+        """Whether there are tweets to label and nobody has said who labels."""
+        return not self.coder and self.stack.currentWidget() is self.nobody
 
     # What the window tells
 
@@ -98,6 +106,7 @@ class LabelPage(Page):
             self._tell_labels()
         self.labelling = self.row = self._progress = None
         self.order.end()
+        self._wanted = ()
         self._drafts.forget()
         self._show_nothing()
 
@@ -107,16 +116,17 @@ class LabelPage(Page):
             return
         if "codebook" in what:
             self._show_codebook()
-        if what & {"tweets", "labels", "codebook"}:
+        if what & {"tweets", "labels", "codebook", "coders"}:
             self._begin(keep=True)
 
     def set_coder(self, name: str) -> None:
-        """Label as this coder; "" asks for the name."""
+        """Label as this coder; "" for nobody yet."""
         if name == self.coder and self.labelling is not None:
             self._leave()
             return
         self._let_go()
         self.coder = name
+        self._beyond_assigned = False
         # What was said of the other coder's last label is not this one's to take back.
         self._say("")
         self._begin()
@@ -177,26 +187,36 @@ class LabelPage(Page):
         if not self.can_undo():
             return False
         assert self.labelling is not None
-        with self._errors_told():
-            row = self.labelling.undo()
-            self._say(self.tr("Taken back · Ctrl+Y gives it again"))
+        labels = figures.count(self.labelling.next_undo)
+        one = self.labelling.next_undo == 1
+
+        def show(row: TweetRow | None) -> None:
+            told = self.tr("Taken back") if one else self.tr("Taken back {count} labels")
+            self._say(f"{told.format(count=labels)} · {self.tr('Ctrl+Y gives it again')}")
             self._after(row, changed=True)
+
+        with self._errors_told():
+            step_back(self.labelling, show, self)
         return True
 
     def redo(self) -> bool:
         """Give the label again that was taken back last."""
         if not self.can_redo():
             return False
-        assert self.labelling is not None
-        with self._errors_told():
-            row = self.labelling.redo()
-            again = dict(row.labels).get(self.labelling.coder.name) if row else None
+        labelling = self.labelling
+        assert labelling is not None
+
+        def show(row: TweetRow | None) -> None:
+            again = dict(row.labels).get(labelling.coder.name) if row else None
             self._say(
                 self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self._named(again))
                 if again
                 else self.tr("Label taken off again · Ctrl+Z gives it back")
             )
-            self._after(self.labelling.current(), changed=True)
+            self._after(labelling.current(), changed=True)
+
+        with self._errors_told():
+            step_forward(labelling, show, self)
         return True
 
     def can_undo(self) -> bool:
@@ -209,10 +229,12 @@ class LabelPage(Page):
 
     def show_tweet(self, *tweets: int) -> None:
         """Show chosen tweets, by primary key, one after the other; after them the queue goes on."""
-        if self.labelling is not None:
-            with self._errors_told():
-                self._say("")
-                self._after(self.labelling.show(*tweets))
+        if self.labelling is None:
+            self._wanted = tweets
+            return
+        with self._errors_told():
+            self._say("")
+            self._after(self.labelling.show(*tweets))
 
     # What is shown
 
@@ -220,6 +242,7 @@ class LabelPage(Page):
         """Read the queue on a worker. The tweet in sight may stay."""
         self._turn += 1
         turn, study, coder, language = self._turn, self.study, self.coder, self.bar.chosen_language()
+        beyond = self._beyond_assigned
         if study is None:
             return
         self.order.begin(study, coder, language)
@@ -227,7 +250,7 @@ class LabelPage(Page):
         if not keep:
             self.labelling = None
         run_in_worker(
-            lambda: read_queue(study, coder, language, read_order),
+            lambda: read_queue(study, coder, language, beyond, read_order),
             lambda found: self._take(turn, found),
             self._tell,
             self,
@@ -246,7 +269,8 @@ class LabelPage(Page):
             return
         self.order.take(labelling, found.order)
         self.order_acts.show_choice()
-        row = labelling.current()
+        row = labelling.show(*self._wanted)
+        self._wanted = ()
         if under_way is not None:
             row = labelling.go_on_with(under_way)
         self._after(row, keep_note=self.row is not None)
@@ -266,7 +290,7 @@ class LabelPage(Page):
             if not kept:
                 self._show_row(row)
             self.stack.setCurrentWidget(self.desk)
-            if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.coder_panel.name):
+            if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.nobody.button):
                 self.setFocus()
         leaves, coder = self.study.codebook.leaves, self.labelling.coder.name
         self.side.progress.show_progress(self._progress, leaves, coder)
@@ -279,7 +303,7 @@ class LabelPage(Page):
         assert self.labelling is not None and self.study is not None
         coder = self.labelling.coder.name
         own = coder in dict(row.labels)
-        history = tweets.history(self.study, row.id) if own else []
+        history = tweets.history(self.study, row.id, coder, blind=True) if own else []
         self.desk.show_tweet(row, coder, history, self._drafts.of(coder, row.id))
         self.order_acts.show_suggestion(row, self.labelling)
         self._shown_at = time.monotonic()
@@ -297,19 +321,21 @@ class LabelPage(Page):
         if self.study is None or progress is None:
             self.stack.setCurrentWidget(self.blank)
         elif progress.total and not self.coder:
-            self.stack.setCurrentWidget(self.coder_panel)
-            if self.isVisible():
-                self.coder_panel.ask("")
+            asked = self.lacks_coder
+            self.stack.setCurrentWidget(self.nobody)
+            if self.isVisible() and not asked:
+                self.coder_wanted.emit()
         else:
             if progress.total and self.order_acts.empty_reason:
                 self.end.show_empty_queue(self.order_acts.empty_reason)
             else:
-                self.end.show_reason(progress.total, self.bar.chosen_language())
+                assigned = 0 if self._beyond_assigned else progress.assigned
+                self.end.show_reason(progress.total, self.bar.chosen_language(), assigned)
             self.stack.setCurrentWidget(self.end)
 
     def _show_controls(self) -> None:
         shown = self.stack.currentWidget()
-        # A tweet that is hidden behind the question who labels must not be labelled.
+        # A tweet that is out of sight must not be labelled.
         at_work = self.labelling is not None and self.row is not None and shown is self.desk
         self._keys.enable_leaves(at_work)
         for action in (self.skip_action, self.note_action, self.flag_action, self.clear_action):
@@ -334,6 +360,10 @@ class LabelPage(Page):
         for one, other in pairwise(order):
             self.setTabOrder(one, other)
 
+    def _go_beyond_assigned(self) -> None:
+        self._beyond_assigned = True
+        self._choose_language()
+
     def _choose_language(self) -> None:
         self._let_go()
         self._begin()
@@ -345,16 +375,8 @@ class LabelPage(Page):
         self._begin()
         self.setFocus()
 
-    def _choose_coder(self, name: str) -> None:
-        self.coder_chosen.emit(name)
-        self.set_coder(name)
-
-    def _ask_again(self) -> None:
-        self.stack.setCurrentWidget(self.coder_panel)
-        self.coder_panel.ask(self.coder)
-
     def _leave(self) -> None:
-        """Go back from the note, or from the question who labels, to the tweet; a notice goes, too."""
+        """Go back from the note to the tweet; a notice goes, too."""
         self.notice.clear()
         if self.row is not None and self.labelling is not None:
             self.stack.setCurrentWidget(self.desk)
@@ -387,8 +409,8 @@ class LabelPage(Page):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if self.stack.currentWidget() is self.coder_panel:
-            self.coder_panel.setFocus()
+        if self.lacks_coder:
+            self.nobody.button.setFocus()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -424,15 +446,22 @@ class LabelPage(Page):
 
     def _lay_out(self) -> None:
         self.blank = QWidget()
+        self.nobody = EmptyState(
+            self.tr("Say who labels first: the name stands beside each label."),
+            self.tr("Sign in"),
+            self.tr("Choose who is at work (Ctrl+Shift+P)"),
+        )
+        self.nobody.clicked.connect(self.coder_wanted)
         self.end = LabelEnd()
         self.end.import_wanted.connect(self.import_wanted)
         self.end.page_wanted.connect(self.page_wanted)
         self.end.queue_wanted.connect(self.order_acts.choose_random)
         self.desk.layout().insertWidget(1, self.order_acts.suggestion)  # type: ignore[union-attr]
+        self.end.beyond_assigned_wanted.connect(self._go_beyond_assigned)
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()
         self.stack.currentChanged.connect(lambda _: self._show_controls())
-        for shown in (self.blank, self.desk, self.coder_panel, self.end):
+        for shown in (self.blank, self.desk, self.nobody, self.end):
             self.stack.addWidget(shown)
         left = QVBoxLayout()
         left.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.LARGE)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from app.gui.label_order import ReadOrder
 from app.study import tweets
 from app.study.labelling import Labelling, Progress
+from app.study.queues import languages_of
 from app.study.study import Coder, Study
 
 
 @dataclass(frozen=True)
 class LabelQueue:
-    """`labelling` is None while nobody has said who labels; `languages` has {code: (labelled, all)}."""
+    """`labelling` is None while nobody has said who labels; `languages` has {code: (labelled, all)}.
+
+    They are those that the coder reads, all while there is no coder.
+    """
 
     labelling: Labelling | None
     progress: Progress
@@ -20,15 +24,27 @@ class LabelQueue:
 
 
 def read_queue(
-    study: Study, coder: str, language: str, read_order: Callable[[Study, Coder, str], ReadOrder]
+    study: Study,
+    coder: str,
+    language: str,
+    beyond_assigned: bool,
+    read_order: Callable[[Study, Coder, str, bool], ReadOrder],
 ) -> LabelQueue:
-    """Read the queue that a coder chose, in a language, "" for all; in a large study that takes a moment."""
+    """Read the queue that a coder chose in a language, "" for all; in a large study that takes a moment.
+
+    A coder with assigned tweets gets these, to the end, and others in random order with `beyond_assigned` alone.
+    """
     languages = tweets.languages(study)
     if not coder:
         done, total = (sum(pair[place] for pair in languages.values()) for place in (0, 1))
         return LabelQueue(None, Progress(done, total, {}, languages), languages)
     who = study.coder(coder)
-    order = read_order(study, who, language)
-    labelling = Labelling(study, who, language, queue=order.queue)
+    reads = languages_of(who)
+    if reads is not None:
+        languages = {code: counts for code, counts in languages.items() if code in reads}
+    labelling = Labelling(study, who, language)
+    progress = labelling.progress()
+    order = read_order(study, who, language, bool(progress.assigned) and not beyond_assigned)
+    labelling.queue = order.queue
     labelling.current()
-    return LabelQueue(labelling, labelling.progress(), languages, order)
+    return LabelQueue(labelling, progress, languages, order)

@@ -62,12 +62,20 @@ class QueueButton(ElidedButton):
         self.setMenu(self.menu_)
         self.show_choice(QueueChoice())
 
-    def show_choice(self, choice: QueueChoice, waiting: bool = False) -> None:
-        """Show a choice; `waiting` tells that its order is still random, for the model is not ready."""
-        name = queue_name(choice.kind)
+    def show_choice(self, choice: QueueChoice, waiting: bool = False, assigned: bool = False) -> None:
+        """Show a choice; `waiting` tells that its order is still random, for the model is not ready.
+
+        `assigned` tells that what was assigned to the coder comes instead of all tweets in random order.
+        """
+        name = self.tr("Assigned to you") if assigned else queue_name(choice.kind)
         self.setText(f"{name} ▾")
         self.setAccessibleName(self.tr("Queue: {name}").format(name=name))
-        lines = [with_key(self.tr("Choose the queue"), self._act), queue_meaning(choice.kind)]
+        meaning = (
+            self.tr("The tweets that were assigned to you, in the order in which they were drawn.")
+            if assigned
+            else queue_meaning(choice.kind)
+        )
+        lines = [with_key(self.tr("Choose the queue"), self._act), meaning]
         if waiting:
             lines.append(self.tr("In random order until a model has learnt from the labels."))
         self.setToolTip("\n".join(lines))

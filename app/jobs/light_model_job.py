@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -38,14 +39,14 @@ class LightModelJob(QObject):
         """Whether none runs, and the last one ended some time ago."""
         return self._job is None and time.monotonic() - self._ended_at >= _REST_SECONDS
 
-    def start(self, study: Path, coder: str, language: str, with_curve: bool) -> None:
+    def start(self, study: Path, coder: str, languages: Sequence[str], with_curve: bool) -> None:
         """Train on the labels of a study; where one is under way, nothing happens. Raises `OSError`."""
         if self._job is not None:
             return
         words = ["light-model", str(study.resolve())]
         # As one word each: a name may begin with a dash.
         words += [f"--coder={coder}"] if coder else []
-        words += [f"--languages={language}"] if language else []
+        words += [f"--languages={','.join(languages)}"] if languages else []
         words += [] if with_curve else ["--no-curve"]
         # Without the study's name: a later window has no use for what this one began.
         self._job = Job.start("light-model", self.tr("Light model"), words, grace=2.0, parent=self)

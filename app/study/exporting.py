@@ -65,8 +65,9 @@ def export(
     coders, disagreement; where it is known: label_sources (the queue that brought the tweet, "coder: queue"),
     suggestions_shown, repeats (what was said when a tweet came again, hidden); where anything was adjudicated:
     gold_label, gold_by, gold_reason; and where a model has predicted: predicted_label, one
-    predicted_<question> each, confidence, one p_<leaf> each, model, prediction_status. The file appears whole or
-    not at all. Raises `UserError` where the format cannot hold the study or the disk refuses.
+    predicted_<question> each, confidence, one p_<leaf> each, model, prediction_status. Predictions on sealed tweets
+    that nobody has labelled are left out: who codes them must not have read them in a file. The file appears whole
+    or not at all. Raises `UserError` where the format cannot hold the study or the disk refuses.
     """
     path = Path(out_path)
     write = FORMATS.get(path.suffix.lower())
@@ -231,6 +232,8 @@ def _probability(leaf: str) -> Callable[[tweets.TweetRow], float | None]:
 
 
 def _status(row: tweets.TweetRow) -> str | None:
+    if row.hidden:
+        return "sealed: told once the tweet is labelled"
     if row.prediction_status == "failed":
         return f"failed: {row.prediction_reason}"
     return row.prediction_status or None

@@ -1,17 +1,19 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
+from app.study import label_acts
+from app.study.label_acts import Watch
+from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
-from app.study.queues import Queue, RandomQueue, Turn
+from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import labels, repeats
+from db import assignments, labels, repeats
 from db import tweets as queries
 
 # Tweets of earlier sessions that "back" leads to.
@@ -25,7 +27,8 @@ class Progress:
     """How far labelling is, in the languages asked for.
 
     `labelled` and `per_language` count tweets with a label of any coder, `mine` those that this coder
-    labelled since the study exists, `per_leaf` tweets whose labels agree.
+    labelled since the study exists, `per_leaf` tweets whose labels agree. `assigned` counts the tweets assigned
+    to this coder, `assigned_done` those of them that this coder labelled.
     """
 
     labelled: int
@@ -33,51 +36,16 @@ class Progress:
     per_leaf: dict[str, int]
     per_language: dict[str, tuple[int, int]]
     mine: int = 0
-
-
-@dataclass(frozen=True)
-class Act:
-    """One event as undo sees it."""
-
-    seq: int
-    id: str
-    tweet: int
-    undoes: str | None
-    repeat: bool = False
-
-
-@dataclass
-class LabelHistory:
-    """What a coder can undo and redo, derived from the events alone and so the same after a restart.
-
-    A new label empties what can be redone. An event whose `undoes` names the top of `done` is an undo, one
-    that names the top of `undone` is a redo; what was redone can be undone again.
-    """
-
-    last_seq: int = 0
-    done: list[Act] = field(default_factory=list)
-    undone: list[tuple[Act, Act]] = field(default_factory=list)
-
-    def follow(self, acts: Iterable[Act]) -> None:
-        """Take in further events, in their order."""
-        for act in acts:
-            self.last_seq = act.seq
-            if act.undoes is None:
-                self.done.append(act)
-                self.undone.clear()
-            elif self.done and self.done[-1].id == act.undoes:
-                self.undone.append((self.done.pop(), act))
-            elif self.undone and self.undone[-1][1].id == act.undoes:
-                self.undone.pop()
-                self.done.append(act)
+    assigned: int = 0
+    assigned_done: int = 0
 
 
 class Labelling:
-    """A coder at work. Each label is committed before the next tweet is returned.
+    """A coder at work, blind to others (`TweetRow.seen_by`). Each label is committed before the next tweet is returned.
 
     Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
-    coders have labelled. `language` narrows that queue, and what is counted. A hidden repeat looks like any other
-    tweet: the coder's label on it is not in its row, and stays what it was.
+    coders have labelled. The languages that the coder reads narrow that queue and what is counted, `language` to one.
+    A hidden repeat looks like any other tweet: the coder's label on it is not in its row, and stays what it was.
     """
 
     def __init__(
@@ -92,7 +60,7 @@ class Labelling:
         self.coder = study.coder(coder) if isinstance(coder, str) else coder
         self.queue = queue or RandomQueue(self.coder, language, double)
         self.language = language
-        self._language = language or None
+        self._languages = languages_of(self.coder, language)
         self._history = LabelHistory()
         self._progress: Progress | None = None
         self._seen = (0, 0)
@@ -108,8 +76,8 @@ class Labelling:
         turn = self.turn()
         if turn is None:
             return None
-        row = get(self.study, [turn.tweet])[0]
-        return self._as_if_new(row) if turn.repeat else row
+        row = get(self.study, [turn.tweet], viewer=self.coder.name)[0]
+        return self._as_if_new(row) if turn.repeat else row.seen_by(self.coder.name)
 
     def label(
         self,
@@ -182,20 +150,23 @@ class Labelling:
             self._trail.insert(self._position, turn)
         return self.current()
 
-    def undo(self) -> TweetRow | None:
-        """Take back this coder's last label and return its tweet, now the current one; None for nothing."""
+    def undo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
+        """Take back this coder's last label and return its tweet, now the current one; None for nothing.
+
+        What was labelled in one stroke is taken back in one; the first of its tweets is the current one. That
+        may take seconds: the `watch` is told how far it is, and may stop it.
+        """
         with self.study.writing() as session:
             self._catch_up(session)
             if not self._history.done:
                 return None
             act = self._history.done[-1]
-            before = labels.leaf_before(session, act.id)
-            given = self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat)
+            given = self._take_back(session, act, watch)
         self._committed(given)
         self._go_to(act)
         return self.current()
 
-    def redo(self) -> TweetRow | None:
+    def redo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
         """Give again the label that was undone last and return its tweet; None for nothing.
 
         The tweet after it is the current one.
@@ -205,8 +176,7 @@ class Labelling:
             if not self._history.undone:
                 return None
             undone, undo = self._history.undone[-1]
-            leaf = labels.leaf_before(session, undo.id)
-            given = self._add(session, undone.tweet, leaf, undoes=undo.id, repeat=undone.repeat)
+            given = self._take_back(session, undo, watch)
         self._committed(given)
         self._go_to(undone)
         row = self.current()
@@ -223,6 +193,16 @@ class Labelling:
         """Say whether there is an undone label to give again."""
         return bool(self._history.undone)
 
+    @property
+    def next_undo(self) -> int:
+        """Return how many labels the next undo changes."""
+        return self._history.done[-1].events if self._history.done else 0
+
+    @property
+    def next_redo(self) -> int:
+        """Return how many labels the next redo changes."""
+        return self._history.undone[-1][1].events if self._history.undone else 0
+
     def progress(self) -> Progress:
         """Return how far labelling is; counted once, then kept up with each label."""
         with self.study.reading() as session:
@@ -233,15 +213,18 @@ class Labelling:
 
     def _count(self, session: Session) -> Progress:
         per_language = queries.languages(session)
-        if self._language is not None:
-            per_language = {k: v for k, v in per_language.items() if k == self._language}
-        found = queries.leaves(session, self._language)
+        if self._languages is not None:
+            per_language = {k: v for k, v in per_language.items() if k in self._languages}
+        found = queries.leaves(session, self._languages)
+        assigned_done, assigned = assignments.work_of(session, self.coder.id, self._languages)
         return Progress(
             labelled=sum(labelled for labelled, _ in per_language.values()),
             total=sum(total for _, total in per_language.values()),
             per_leaf={code: found.get(code, 0) for code in self.study.codebook.leaf_codes},
             per_language=per_language,
-            mine=labels.count_of_coder(session, self.coder.id, self._language),
+            mine=labels.count_of_coder(session, self.coder.id, self._languages),
+            assigned=assigned,
+            assigned_done=assigned_done,
         )
 
     def _catch_up(self, session: Session) -> None:
@@ -249,9 +232,17 @@ class Labelling:
         seen = labels.marks(session)
         if seen != self._seen:
             events = labels.own_events(session, self.coder.id, self._history.last_seq)
-            self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes, e.repeat) for e in events)
+            self._history.follow(
+                Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq, e.repeat) for e in events
+            )
             self._progress = None
             self._seen = seen
+
+    def _take_back(self, session: Session, act: Act, watch: Watch) -> "_Given":
+        if act.act is not None:
+            return _Given(label_acts.take_back(session, self.study, self.coder, act, watch))
+        before = labels.leaf_before(session, act.id)
+        return self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat)
 
     def _add(
         self,
@@ -303,19 +294,22 @@ class Labelling:
             and labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
         )
         return _Given(
-            act=Act(seq, key, tweet, undoes, repeat),
+            act=Act(seq, key, tweet, undoes, repeat=repeat),
             language=language,
             old_leaf=old_leaf,
             new_leaf=new_leaf,
             labelled=int(labelled) - int(old_labelled),
             mine=int(has) - int(had),
+            assigned=has != had and assignments.is_assigned(session, self.coder.id, tweet),
         )
 
     def _committed(self, given: "_Given") -> None:
         self._history.follow([given.act])
         self._seen = (given.act.seq, self._seen[1])
-        if self._progress is not None:
-            self._progress = _moved(self._progress, given)
+        if given.language is None:
+            self._progress = None
+        elif self._progress is not None:
+            self._progress = _moved(self._progress, given, given.language)
 
     def turn(self) -> Turn | None:
         """Return what is to be labelled now and what brought it, None where nothing is left."""
@@ -344,18 +338,11 @@ class Labelling:
         """Return a repeated tweet without its labels, but for what the coder said of it this second time."""
         with self.study.reading() as session:
             leaf = repeats.second_label(session, self.coder.id, row.id)
-        said = () if leaf is None else ((self.coder.name, leaf),)
-        own = "" if leaf is None else self.coder.name
-        return replace(
-            row,
-            label=leaf,
-            label_coder=own,
-            labels=said,
-            disputed=False,
-            gold=None,
-            gold_by="",
-            gold_reason="",
-        )
+        new = row.unlabelled()
+        if leaf is None:
+            return new
+        said = ((self.coder.name, leaf),)
+        return replace(new, label=leaf, label_coder=self.coder.name, labels=said)
 
 
 def _again(act: Act) -> Turn:
@@ -365,31 +352,34 @@ def _again(act: Act) -> Turn:
 
 @dataclass(frozen=True)
 class _Given:
-    """What one event changed; the counts are differences."""
+    """What one event changed; the counts are differences. Of many events `language` is None: all is counted anew."""
 
     act: Act
-    language: str
-    old_leaf: str | None
-    new_leaf: str | None
-    labelled: int
-    mine: int
+    language: str | None = None
+    old_leaf: str | None = None
+    new_leaf: str | None = None
+    labelled: int = 0
+    mine: int = 0
+    assigned: bool = False
 
 
-def _moved(progress: Progress, given: _Given) -> Progress:
-    if progress.per_language.get(given.language) is None:
+def _moved(progress: Progress, given: _Given, language: str) -> Progress:
+    if progress.per_language.get(language) is None:
         return progress
     per_leaf = dict(progress.per_leaf)
     if given.old_leaf in per_leaf:
         per_leaf[given.old_leaf] -= 1
     if given.new_leaf in per_leaf:
         per_leaf[given.new_leaf] += 1
-    labelled, total = progress.per_language[given.language]
+    labelled, total = progress.per_language[language]
     return Progress(
         labelled=progress.labelled + given.labelled,
         total=progress.total,
         per_leaf=per_leaf,
-        per_language=progress.per_language | {given.language: (labelled + given.labelled, total)},
+        per_language=progress.per_language | {language: (labelled + given.labelled, total)},
         mine=progress.mine + given.mine,
+        assigned=progress.assigned,
+        assigned_done=progress.assigned_done + given.mine * given.assigned,
     )
 
 

@@ -84,4 +84,7 @@ def _filter(values: object) -> TweetFilter:
         model=words.get("model", ""),
         coders=lists.get("coders", ()),
         between=lists.get("between", ()),
+        group=group if isinstance(group := values.get("group"), int) else 0,
+        # Who ends blind coding does so again in the next session.
+        blind=True,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.study import tweets
+from app.study.assigned_queue import AssignedQueue
 from app.study.light_scores import LightScores, least_margin
 from app.study.ordered_queue import FittingQueue, OrderedQueue
 from app.study.queue_choice import OF_MODEL, QueueChoice
@@ -18,6 +19,7 @@ from app.study.queues import (
     UNCERTAIN,
     Queue,
     RandomQueue,
+    languages_of,
 )
 from app.study.quota_queue import QuotaQueue
 from app.study.repeats import RepeatingQueue, RepeatPlan
@@ -42,21 +44,28 @@ class Order:
 
 
 def make_queue(
-    study: Study, coder: Coder, language: str, choice: QueueChoice, scores: LightScores | None = None
+    study: Study,
+    coder: Coder,
+    language: str,
+    choice: QueueChoice,
+    scores: LightScores | None = None,
+    assigned: bool = False,
 ) -> Queue:
-    """Return the chosen queue, narrowed to a language ("": all), with hidden repeats where they are chosen.
+    """Return the chosen queue, narrowed to a language ("": all that the coder reads), with hidden repeats where chosen.
 
-    A queue that asks a model what to label goes in random order where there is none yet; `give_order` gives it one
-    later.
+    Where tweets are `assigned` to the coder, these come instead of all others in random order. A queue that asks a
+    model what to label goes in random order where there is none yet; `give_order` gives it one later.
     """
-    languages = (language,) if language else None
+    languages = languages_of(coder, language)
     if choice.kind == QUOTAS:
         wanted = {one: n for one, n in choice.quotas.items() if languages is None or one in languages}
         queue: Queue = QuotaQueue(coder, wanted)
     elif choice.kind in OF_MODEL:
-        queue = _model_queue(study, coder, languages, choice.kind, scores)
+        queue = _model_queue(study, coder, language, choice.kind, scores)
     elif choice.kind in (CODERS_DISAGREE, NEAR_DUPLICATES, SEARCH):
-        queue = _fixed_queue(study, Fit(coder.id, languages), choice)
+        queue = _fixed_queue(study, coder, languages, choice)
+    elif assigned:
+        queue = AssignedQueue(coder, language)
     else:
         queue = RandomQueue(coder, language)
     if choice.repeats:
@@ -73,7 +82,7 @@ def model_order(
     light model, of contradictions wherever it has predicted a labelled tweet. The rarest class is the light
     model's: only that knows the labels so far.
     """
-    fit = _model_fit(kind, coder, (language,) if language else None)
+    fit = _model_fit(kind, coder, languages_of(coder, language))
     if kind == RARE_CLASS:
         return None if scores is None else Order(scores.rare_first())
     with study.reading() as session:
@@ -101,11 +110,8 @@ def give_order(queue: Queue, order: Order) -> None:
         inner.take(order.ids, order.agreeing)
 
 
-def _model_queue(
-    study: Study, coder: Coder, languages: tuple[str, ...] | None, kind: str, scores: LightScores | None
-) -> Queue:
-    fit = _model_fit(kind, coder, languages)
-    language = languages[0] if languages else ""
+def _model_queue(study: Study, coder: Coder, language: str, kind: str, scores: LightScores | None) -> Queue:
+    fit = _model_fit(kind, coder, languages_of(coder, language))
     order = model_order(study, coder, language, kind, scores) or Order(array("q"))
     # Labels that no model contradicts are not looked at again.
     rest = None if kind == MODEL_DISAGREES else FittingQueue(coder, fit)
@@ -119,7 +125,10 @@ def _model_fit(kind: str, coder: Coder, languages: tuple[str, ...] | None) -> Fi
     return Fit(coder.id, languages, fresh=True, unsealed=True, apart=True)
 
 
-def _fixed_queue(study: Study, fit: Fit, choice: QueueChoice) -> Queue:
+def _fixed_queue(study: Study, coder: Coder, languages: tuple[str, ...] | None, choice: QueueChoice) -> Queue:
+    fit = Fit(coder.id, languages)
+    # What others and models say of it must not tell a coder which tweet is sealed, or how others labelled it.
+    asked = replace(choice.filter, viewer=coder.name)
     with study.reading() as session:
         if choice.kind == CODERS_DISAGREE:
             fit = replace(fit, disputed=True)
@@ -129,7 +138,7 @@ def _fixed_queue(study: Study, fit: Fit, choice: QueueChoice) -> Queue:
             found = queues.group_by_group(session, fit)
         else:
             fit = _search_fit(fit, choice.filter)
-            selected = tweets.selection(session, choice.filter)
+            selected = tweets.selection(session, asked)
             found = [] if selected is None else queues.passing(session, selected, fit)
     return OrderedQueue(choice.kind, found, fit)
 

@@ -58,14 +58,14 @@ class QuotaQueue:
             head = self._heads.pop(line.language)
             if queues.count_labelled(session, line.language, line.quota) >= line.quota:
                 self._met.add(line.language)
-            elif labels.next_unlabelled(session, line.place, line.language, None) == head:
+            elif labels.next_unlabelled(session, line.place, (line.language,), None) == head:
                 if self._distance(head) <= self._distance(line.place) and line.place != self._start:
                     line.rounds += 1
                 line.place = head
                 return Turn(head[1], QUOTAS)
 
     def _look(self, session: Session, line: _Line) -> None:
-        head = labels.next_unlabelled(session, line.place, line.language, None)
+        head = labels.next_unlabelled(session, line.place, (line.language,), None)
         if head is None:
             self._met.add(line.language)
         else:

@@ -1,32 +1,31 @@
-"""Drawing rows: training against validation, and test rows, by language and class."""
+"""The labelled rows, and drawing some of them by language and class: validation against training."""
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from app.study import splits
 from app.study.study import Study
-from db import labels
+from db import groups, labels, sealing
 from db import tweets as queries
 from training.contract.prompt import normalise
 from training.contract.spec import Row
 
 
-def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
+def split(
+    rows: Sequence[Row], share: float, seed: int, group_of: Mapping[str, int] | None = None
+) -> tuple[list[Row], list[Row]]:
     """Divide rows into (the rest, the drawn share), stratified by language and class.
 
-    Rows whose normalised texts are equal stay together, so that no score of a drawn row leaks from the
-    rest. Each stratum gives the whole part of its share; what is then missing for the total goes to the
-    strata with the largest remainders (Hamilton's method), so that small languages are drawn from, too.
-    The result depends on the rows' ids and the seed, not on their order.
+    Rows whose normalised texts are equal stay together, and those of a group of near-duplicates (`group_of`:
+    {id of a row: group}), so that no score of a drawn row leaks from the rest. Each stratum gives the whole
+    part of its share; what is then missing for the total goes to the strata with the largest remainders
+    (Hamilton's method), so that small languages are drawn from, too. The result depends on the rows' ids and
+    the seed, not on their order.
     """
     if not 0 <= share < 1:
         raise ValueError("share must lie in [0, 1)")
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda r: r.id):
-        groups[normalise(row.text)].append(row)
     strata: dict[tuple[str, str], list[list[Row]]] = defaultdict(list)
-    for group in groups.values():
+    for group in _together(sorted(rows, key=lambda r: r.id), group_of or {}):
         strata[group[0].lang, group[0].label].append(group)
 
     # Seeded by a text, not by a tuple: random.Random hashes tuples with a salt of the process.
@@ -52,6 +51,37 @@ def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list
     return rest, drawn
 
 
+def _together(rows: Sequence[Row], group_of: Mapping[str, int]) -> list[list[Row]]:
+    """Return the rows in lists that must not be divided, in the order of the first row of each."""
+    joined = list(range(len(rows)))
+
+    def first_of(place: int) -> int:
+        while joined[place] != place:
+            joined[place] = joined[joined[place]]
+            place = joined[place]
+        return place
+
+    met: dict[str | int, int] = {}
+    for place, row in enumerate(rows):
+        keys: list[str | int] = [normalise(row.text)]
+        if row.id in group_of:
+            keys.append(group_of[row.id])
+        for key in keys:
+            one, other = sorted((first_of(place), first_of(met.setdefault(key, place))))
+            joined[other] = one
+    found: dict[int, list[Row]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        found[first_of(place)].append(row)
+    return list(found.values())
+
+
+def groups_of(study: Study, keyed: Sequence[tuple[int, Row]]) -> dict[str, int]:
+    """Return {id of a row: its group of near-duplicates}, of those rows that are in one."""
+    with study.reading() as session:
+        found = groups.of(session, [key for key, _ in keyed])
+    return {row.id: found[key] for key, row in keyed if key in found}
+
+
 def labelled_rows(study: Study) -> list[tuple[int, Row]]:
     """Return (key, row) of each tweet whose coders agree on a class of the codebook, in file order."""
     with study.reading() as session:
@@ -67,17 +97,18 @@ def labelled_rows(study: Study) -> list[tuple[int, Row]]:
 def trainable_rows(study: Study, languages: Sequence[str] = ()) -> list[tuple[int, Row]]:
     """Return (key, row) of the labelled tweets that a model may learn from, in these languages (none: all).
 
-    Left out are test rows, tweets whose normalised text equals a test row's, and tweets without text.
+    Left out are the sealed tweets, their near-duplicates, tweets whose normalised text equals that of a sealed
+    one, and tweets without text.
     """
-    test = splits.test_tweets(study)
     with study.reading() as session:
-        tested = {normalise(row.text) for row in queries.rows(session, list(test))}
+        kept_apart = sealing.kept_apart(session)
+        sealed_texts = {normalise(row.text) for row in queries.rows(session, sorted(kept_apart))}
     wanted = set(languages)
     return [
         (key, row)
         for key, row in labelled_rows(study)
-        if key not in test
+        if key not in kept_apart
         and (not wanted or row.lang in wanted)
         and (text := normalise(row.text))
-        and text not in tested
+        and text not in sealed_texts
     ]

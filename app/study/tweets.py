@@ -3,7 +3,7 @@
 import heapq
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.study import Study
-from db import adjudications, labels, predictions
+from db import adjudications, groups, labels, predictions, sealing
 from db import tweets as queries
 from db.tables import Model
 
 STATUSES = (
-    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look",
+    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "sealed", "grouped",
     "predicted", "unpredicted", "failed",
 )  # fmt: skip
 ORDERS = queries.ORDERS
@@ -30,7 +30,13 @@ class TweetFilter:
     prediction where `status` is "predicted", else with the label. `language` "" is any; `NO_LANGUAGE` those
     without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
     tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
-    `between` are leaves that are each the label of some coder.
+    `between` are leaves that are each the label of some coder. `group` is that of near-duplicates; the status
+    "grouped" asks for tweets of any group.
+
+    `viewer` is the name of the coder who looks, "" for one without a name: of a sealed tweet nothing is told of
+    what others and models say, nor is it found by that, before this coder has labelled it. With None, where no
+    coder looks, the predictions on a sealed tweet are left out until anybody has labelled it. With `blind` the
+    same holds of all tweets, for what others labelled (`TweetRow.seen_by`).
     """
 
     search: str = ""
@@ -40,6 +46,15 @@ class TweetFilter:
     model: str | int = ""
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    group: int = 0
+    viewer: str | None = field(default=None, compare=False)
+    blind: bool = field(default=False, compare=False)
+
+    @property
+    def asks_for_labels(self) -> bool:
+        """Say whether which tweets pass tells what somebody labelled them."""
+        of_labels = self.status in ("disputed", "adjudicated", "second_look")
+        return bool(of_labels or self.coders or self.between or (self.leaf and self.status != "predicted"))
 
 
 NO_LANGUAGE = "none"
@@ -52,7 +67,10 @@ class TweetRow:
     `label` is the gold label, else the leaf that all coders' labels agree on; where they differ it is None and
     `disputed` is true. `labels` are all of them: (coder's name, leaf). `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
-    "failed".
+    "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none. `sealed` is "test" for a
+    test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has been left without what others and
+    models say of it, because it is sealed and not labelled yet; one that is `blind` without the labels that others
+    gave.
     """
 
     id: int
@@ -75,6 +93,29 @@ class TweetRow:
     gold_by: str = ""
     gold_reason: str = ""
     locked: bool = False
+    group: int = 0
+    similar: int = 0
+    sealed: str = ""
+    hidden: bool = False
+    blind: bool = False
+
+    def seen_by(self, coder: str | None) -> "TweetRow":
+        """Return the tweet as a coder sees it who is blind to others; nobody, None or "", sees all.
+
+        Blind coding: what others labelled, and what was decided, is shown to a coder on those tweets alone that
+        they have a label on themselves. It is on unless the person at work switched it off, and
+        holds wherever one looks at single tweets; the Review page, which is for whoever decides, and counts
+        over all tweets are not blind. What a model predicts is no label of a coder.
+        """
+        if not coder or coder in dict(self.labels):
+            return self
+        return replace(self.unlabelled(), blind=bool(self.labels or self.gold))
+
+    def unlabelled(self) -> "TweetRow":
+        """Return the tweet as if nobody had labelled it, or decided."""
+        return replace(
+            self, label=None, label_coder="", disputed=False, labels=(), gold=None, gold_by="", gold_reason=""
+        )
 
 
 @dataclass(frozen=True)
@@ -115,14 +156,24 @@ def page(
         query, model = _query(session, filter)
         if query is None or (model is None and order in ("uncertain", "certain")):
             return []
-        return _rows(session, queries.page_ids(session, query, offset, limit, order), model)
+        rows = _rows(session, queries.page_ids(session, query, offset, limit, order), model, query.viewer)
+    return [row.seen_by(filter.viewer) for row in rows] if filter is not None and filter.blind else rows
 
 
-def get(study: Study, ids: Sequence[int], model: str | int = "") -> list[TweetRow]:
-    """Return tweets by primary key, in the order asked for."""
+def ids(study: Study, filter: TweetFilter, offset: int, limit: int, order: str = "file") -> list[int]:
+    """Return the keys of what `page` gives."""
+    with study.reading() as session:
+        query, model = _query(session, filter)
+        if query is None or (model is None and order in ("uncertain", "certain")):
+            return []
+        return queries.page_ids(session, query, offset, limit, order)
+
+
+def get(study: Study, ids: Sequence[int], model: str | int = "", viewer: str | None = None) -> list[TweetRow]:
+    """Return tweets by primary key, in the order asked for. `viewer` as in `TweetFilter`."""
     with study.reading() as session:
         _, found = _query(session, TweetFilter(model=model))
-        return _rows(session, ids, found)
+        return _rows(session, ids, found, viewer)
 
 
 def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) -> Iterator[list[TweetRow]]:
@@ -136,15 +187,18 @@ def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) 
         with study.reading() as session:
             query, model = _query(session, filter)
             ids = [] if query is None else queries.ids_after(session, query, after, chunk)
-            found = _rows(session, ids, model)
+            found = _rows(session, ids, model, filter.viewer if filter else None)
         if not found:
             return
         yield found
         after = ids[-1]
 
 
-def history(study: Study, tweet: int) -> list[HistoryEntry]:
-    """Return everything that was done to a tweet's labels and gold label, oldest first."""
+def history(study: Study, tweet: int, viewer: str | None = None, blind: bool = False) -> list[HistoryEntry]:
+    """Return everything that was done to a tweet's labels and gold label, oldest first.
+
+    Of a sealed tweet that the coder `viewer` has not labelled, only what this coder labelled; with `blind` of any.
+    """
     with study.reading() as session:
         given = [
             HistoryEntry(
@@ -179,8 +233,12 @@ def history(study: Study, tweet: int) -> list[HistoryEntry]:
             )
             for row in adjudications.history(session, tweet)
         ]
+        hidden = viewer is not None and sealing.is_hidden(session, tweet, viewer)
+        if blind and viewer:
+            hidden = hidden or viewer not in dict(queries.labels_of(session, [tweet]).get(tweet, ()))
     # Labels stay in the order in which they came into the file; decisions go where their time puts them.
-    return list(heapq.merge(given, decided, key=lambda entry: entry.given))
+    entries = heapq.merge(given, decided, key=lambda entry: entry.given)
+    return [entry for entry in entries if not hidden or (entry.coder == viewer and not entry.decided)]
 
 
 def languages(study: Study) -> dict[str, tuple[int, int]]:
@@ -229,6 +287,9 @@ def _query(
             model_id=model.id if model else None,
             coders=filter.coders,
             between=filter.between,
+            group=filter.group,
+            viewer=filter.viewer,
+            labelled_by=(filter.viewer or "") if filter.blind and filter.asks_for_labels else "",
         ),
         model,
     )
@@ -248,21 +309,45 @@ def _model(session: Session, wanted: str | int) -> _ModelChoice | None:
     return _ModelChoice(row.id, tuple(row.leaves))
 
 
-def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> list[TweetRow]:
+def _rows(
+    session: Session, ids: Sequence[int], model: _ModelChoice | None, viewer: str | None
+) -> list[TweetRow]:
     given = queries.labels_of(session, ids)
     predicted = predictions.of(session, model.id, ids) if model else {}
     found = queries.rows(session, ids)
+    in_group = groups.sizes(session, [row.group_id for row in found if row.group_id is not None])
     decided = adjudications.of(session, [row.id for row in found if row.gold_leaf is not None])
+    test = sealing.among_test_rows(session, [row.id for row in found if row.sealed])
     return [
-        _row(
-            row,
-            tuple(given.get(row.id, ())),
-            predicted.get(row.id),
-            model,
-            adjudications.decision(decided.get(row.id, ())),
+        _blinded(
+            _row(
+                row,
+                tuple(given.get(row.id, ())),
+                predicted.get(row.id),
+                model,
+                adjudications.decision(decided.get(row.id, ())),
+                row.id in test,
+                in_group.get(row.group_id, 1),
+            ),
+            viewer,
         )
         for row in found
     ]
+
+
+def _blinded(row: TweetRow, viewer: str | None) -> TweetRow:
+    """Leave out what the viewer must not know yet of a sealed tweet."""
+    if not row.sealed:
+        return row
+    if viewer is None:
+        if row.labels or row.gold:
+            return row
+    elif any(coder == viewer for coder, _ in row.labels):
+        return row
+    return replace(
+        row, label=None, label_coder="", labels=(), disputed=False, gold=None, gold_by="", gold_reason="",
+        predicted=None, confidence=None, probabilities={}, prediction_status="", prediction_reason="", hidden=True,
+    )  # fmt: skip
 
 
 def _row(
@@ -271,6 +356,8 @@ def _row(
     prediction: Any,
     model: _ModelChoice | None,
     decision: Any,
+    test: bool,
+    in_group: int,
 ) -> TweetRow:
     probabilities: dict[str, float] = {}
     if prediction is not None and prediction.probabilities is not None and model is not None:
@@ -296,6 +383,9 @@ def _row(
         gold_by=decision.coder if decision is not None else "",
         gold_reason=decision.reason if decision is not None else "",
         locked=row.locked,
+        group=row.group_id or 0,
+        similar=in_group - 1,
+        sealed="" if not row.sealed else "test" if test else "copy",
     )
 
 

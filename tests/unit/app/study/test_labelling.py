@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app.study import importing, labelling, tweets
+from app.study import bulk, importing, labelling, tweets
 from app.study.labelling import Labelling
 from app.study.study import Study
 from tests.conftest import ROOT
@@ -31,8 +31,9 @@ class UndoMachine(RuleBasedStateMachine):
         add_tweets(self.study, path, 6)
         self.work = Labelling(self.study, "Ana")
         self.labels: dict[int, str] = {}
-        self.done: list[tuple[int, str | None, str | None]] = []
-        self.undone: list[tuple[int, str | None, str | None]] = []
+        # Steps; each a list of (tweet, label before, label after), of which a stroke of bulk has several.
+        self.done: list[list[tuple[int, str | None, str | None]]] = []
+        self.undone: list[list[tuple[int, str | None, str | None]]] = []
 
     def teardown(self) -> None:
         if hasattr(self, "study"):
@@ -50,7 +51,7 @@ class UndoMachine(RuleBasedStateMachine):
     def label(self, leaf: str) -> None:
         current = self.work.current()
         assert current is not None
-        self.done.append((current.id, self.labels.get(current.id), leaf))
+        self.done.append([(current.id, self.labels.get(current.id), leaf)])
         self.undone.clear()
         self._set(current.id, leaf)
         self.work.label(leaf)
@@ -59,10 +60,23 @@ class UndoMachine(RuleBasedStateMachine):
     def clear(self) -> None:
         current = self.work.current()
         if current is not None and current.id in self.labels:
-            self.done.append((current.id, self.labels[current.id], None))
+            self.done.append([(current.id, self.labels[current.id], None)])
             self.undone.clear()
             self._set(current.id, None)
         self.work.clear()
+
+    @rule(leaf=st.sampled_from(LEAVES), tweets=st.sets(st.integers(1, 6), min_size=1))
+    def label_together(self, leaf: str, tweets: set[int]) -> None:
+        step = [(t, self.labels.get(t), leaf) for t in sorted(tweets) if self.labels.get(t) != leaf]
+        report = bulk.label(self.study, "Ana", list(tweets), leaf)
+        assert report.given(leaf) == len(step) and report.same(leaf) == len(tweets) - len(step)
+        if step:
+            self.done.append(step)
+            self.undone.clear()
+            for tweet, _, _ in step:
+                self._set(tweet, leaf)
+        # What is undone next is known once this coder's work has been looked at again.
+        self.work.progress()
 
     @rule()
     def undo(self) -> None:
@@ -70,11 +84,12 @@ class UndoMachine(RuleBasedStateMachine):
         if not self.done:
             assert shown is None
             return
-        tweet, before, after = self.done.pop()
-        self.undone.append((tweet, before, after))
-        self._set(tweet, before)
+        step = self.done.pop()
+        self.undone.append(step)
+        for tweet, before, _ in step:
+            self._set(tweet, before)
         assert shown is not None
-        assert (shown.id, shown.label) == (tweet, before)
+        assert (shown.id, shown.label) == step[0][:2]
         assert self.work.current() == shown
 
     @rule()
@@ -83,11 +98,12 @@ class UndoMachine(RuleBasedStateMachine):
         if not self.undone:
             assert shown is None
             return
-        tweet, before, after = self.undone.pop()
-        self.done.append((tweet, before, after))
-        self._set(tweet, after)
+        step = self.undone.pop()
+        self.done.append(step)
+        for tweet, _, after in step:
+            self._set(tweet, after)
         assert shown is not None
-        assert (shown.id, shown.label) == (tweet, after)
+        assert (shown.id, shown.label) == (step[0][0], step[0][2])
 
     @rule()
     def back(self) -> None:
@@ -110,6 +126,8 @@ class UndoMachine(RuleBasedStateMachine):
         assert labelling.current_labels(self.study) == self.labels
         assert self.work.can_undo == bool(self.done)
         assert self.work.can_redo == bool(self.undone)
+        assert self.work.next_undo == (len(self.done[-1]) if self.done else 0)
+        assert self.work.next_redo == (len(self.undone[-1]) if self.undone else 0)
         progress = self.work.progress()
         assert (progress.labelled, progress.mine, progress.total) == (len(self.labels), len(self.labels), 6)
         assert progress.per_leaf == {leaf: list(self.labels.values()).count(leaf) for leaf in LEAVES}
@@ -188,8 +206,8 @@ def test_two_coders(study: Study, tmp_path: Path) -> None:
     seen = {}
     for _ in range(3):
         current = ben.current()
-        assert current is not None and current.label is not None
-        seen[current.id] = current.label
+        assert current is not None and current.label is None and current.blind, "Ben is blind to Ana"
+        seen[current.id] = labelling.current_labels(study)[current.id]
         ben.label("pro")
     assert ben.current() is None
     assert sorted(seen.values()) == ["anti", "neutral", "pro"]

@@ -1,5 +1,6 @@
 """Copies of a study come together without loss and in any order: random histories, kills, what is told."""
 
+import contextlib
 import multiprocessing
 import random
 import shutil
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.study import importing, labelling, merging
+from app.errors import UserError
+from app.study import bulk, importing, label_acts, labelling, merging, sealing
 from app.study.codebook import Codebook
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -33,10 +35,14 @@ _ACTS = st.one_of(
     st.tuples(st.just("label"), _PLACE, _CODER, _TIME, _TWEET, st.sampled_from(LEAVES[:3])),
     st.tuples(st.just("label"), _PLACE, _CODER, _TIME, _TWEET, st.sampled_from(LEAVES[:3])),
     st.tuples(st.just("clear"), _PLACE, _CODER, _TIME, _TWEET),
+    st.tuples(
+        st.just("bulk"), _PLACE, _CODER, _TIME, st.sets(_TWEET, min_size=2), st.sampled_from(LEAVES[:3])
+    ),
     st.tuples(st.just("undo"), _PLACE, _CODER, _TIME),
     st.tuples(st.just("redo"), _PLACE, _CODER, _TIME),
     st.tuples(st.just("decide"), _PLACE, _CODER, _TIME, _TWEET, st.sampled_from([*LEAVES[:2], None])),
     st.tuples(st.just("import"), _PLACE, _CODER, _TIME, st.integers(TWEETS, TWEETS + 3), st.booleans()),
+    st.tuples(st.just("seal"), _PLACE, _CODER, _TIME, st.integers(1, 3)),
     st.tuples(st.just("codebook"), _PLACE, _CODER, _TIME, st.sampled_from("abc")),
 )
 # A generation: some acts, then one copy takes another in, or is thrown away for a new copy of it.
@@ -99,6 +105,10 @@ class Team:
         work.show(tweet)
         work.label(leaf)
 
+    def _bulk(self, study: Study, coder: str, second: int, tweets: set[int], leaf: str) -> None:
+        self._work(study, coder, second)
+        bulk.label(study, coder, sorted(tweets), leaf)
+
     def _clear(self, study: Study, coder: str, second: int, tweet: int) -> None:
         work = self._work(study, coder, second)
         work.show(tweet)
@@ -113,6 +123,10 @@ class Team:
     def _decide(self, study: Study, coder: str, second: int, tweet: int, leaf: str | None) -> None:
         decide(study, tweet, leaf, coder, _time(second))
 
+    def _seal(self, study: Study, coder: str, second: int, seed: int) -> None:
+        with contextlib.suppress(UserError):
+            sealing.draw(study, 2, seed=seed)
+
     def _import(self, study: Study, coder: str, second: int, upto: int, test: bool) -> None:
         file = self.folder / "more.csv"
         rows = [f"{1500000000000000000 + n},tweet {n},{LEAVES[n % 3]}" for n in range(upto - 2, upto + 1)]
@@ -124,7 +138,7 @@ class Team:
         study.set_codebook(Codebook.from_toml(text))
 
     def _work(self, study: Study, coder: str, second: int) -> Labelling:
-        labelling.now = lambda: _time(second)  # type: ignore[attr-defined]
+        labelling.now = label_acts.now = lambda: _time(second)  # type: ignore[attr-defined]
         return Labelling(study, coder)
 
 
@@ -135,7 +149,8 @@ def _time(second: int) -> str:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the clock back that `Team` turned."""
-    monkeypatch.setattr(labelling, "now", labelling.now)  # type: ignore[attr-defined]
+    for module in (labelling, label_acts):
+        monkeypatch.setattr(module, "now", module.now)  # type: ignore[attr-defined]
     yield
 
 
