@@ -44,7 +44,7 @@ def add_events(
     coder did here alone: what came with a copy is not taken back. `step` is told how many are done, and may
     raise, to stop.
     """
-    seq = session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'label_events'")) or 0
+    seq = session.scalar(_LAST_SEQ) or 0
     given: list[tuple[int, str]] = []
     for batch in batches(events):
         tweets, coder = [event["tweet_id"] for event in batch], batch[0]["coder_id"]
@@ -55,7 +55,7 @@ def add_events(
             seq += 1
             parents = [] if repeat else _parents(known.get(event["tweet_id"], []), event.get("undoes"))
             rows.append({"seq": seq, "id": new_uuid(), "parents": parents} | event)
-        session.execute(insert(_EVENTS), rows)
+        session.execute(_INSERT, rows)
         given += [(row["seq"], row["id"]) for row in rows]
         if undoes:
             for row in rows:
@@ -88,7 +88,7 @@ def derive(session: Session, pairs: Iterable[tuple[int, str]]) -> None:
     wanted = set(pairs)
     for batch in batches(sorted({tweet for tweet, _ in wanted})):
         events: dict[tuple[int, str], list[Any]] = {}
-        for event in session.execute(_select_events().where(_EVENTS.c.tweet_id.in_(batch))):
+        for event in session.execute(_ON_TWEETS, {"tweets": batch}):
             events.setdefault((event.tweet_id, event.coder_id), []).append(event)
         _put_standing(session, {pair: events[pair] for pair in sorted(wanted & events.keys())})
 
@@ -169,11 +169,17 @@ def _dashed(column: str) -> ColumnElement[str]:
     return joined.label(column)
 
 
+# Made once: SQLAlchemy takes longer to put such a statement together than SQLite to answer it.
+_ON_TWEETS = _select_events().where(_EVENTS.c.tweet_id.in_(bindparam("tweets", expanding=True)))
+_OF_TWEETS = _ON_TWEETS.where(_EVENTS.c.coder_id == bindparam("coder"))
+_LAST_SEQ = text("SELECT seq FROM sqlite_sequence WHERE name = 'label_events'")
+_INSERT = insert(_EVENTS)
+
+
 def _of_tweets(session: Session, tweets: Sequence[int], coder: str) -> dict[int, list[Any]]:
     """Return {tweet: the coder's events on it}."""
     found: dict[int, list[Any]] = {}
-    statement = _select_events().where(_EVENTS.c.tweet_id.in_(tweets), _EVENTS.c.coder_id == coder)
-    for event in session.execute(statement):
+    for event in session.execute(_OF_TWEETS, {"tweets": tweets, "coder": coder}):
         found.setdefault(event.tweet_id, []).append(event)
     return found
 
@@ -208,9 +214,9 @@ def add_first_labels(session: Session, events: list[dict[str, Any]]) -> None:
     """Append many "label" events of one coder, for tweets on which that coder has no event yet."""
     if not events:
         return
-    first = (session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'label_events'")) or 0) + 1
+    first = (session.scalar(_LAST_SEQ) or 0) + 1
     numbered = [{"seq": first + n, "id": new_uuid(), "kind": "label"} | e for n, e in enumerate(events)]
-    session.execute(insert(_EVENTS), numbered)
+    session.execute(_INSERT, numbered)
     current = [{k: e[k] for k in ("tweet_id", "coder_id", "leaf", "seq")} for e in numbered]
     session.execute(insert(_CURRENT), current)
     refresh(session, [e["tweet_id"] for e in events])
