@@ -136,6 +136,62 @@ def merge_copies(arguments: argparse.Namespace) -> None:
         print_json({"files": reports})
 
 
+def assign(arguments: argparse.Namespace) -> None:
+    """Draw who codes what."""
+    from app.study import assigning
+    from app.study.study import Study
+    from app.terminal import assignment_table, print_json
+
+    with Study.open(arguments.study) as study:
+        known = {coder.name: coder for coder in study.coders()}
+        seed = assigning.new_seed() if arguments.seed is None else arguments.seed
+        spec = assigning.Spec(
+            coders=tuple(assigning.named(name, known) for name in arguments.coders),
+            seed=seed,
+            tweets=arguments.tweets,
+            double=arguments.double,
+            per_tweet=arguments.per_tweet,
+            languages=tuple(arguments.languages),
+            sealed=arguments.sealed,
+        )
+        drawn = assigning.preview(study, spec)
+        made = assigning.assign(study, spec, drawn, arguments.name)
+    if arguments.json:
+        counts = {
+            "tweets": drawn.tweets,
+            "several": drawn.several,
+            "sealed": drawn.sealed,
+            "coders": drawn.counts,
+        }
+        left = {"unread": drawn.unread, "single": drawn.single}
+        print_json({"assignment": made.id, "name": made.name, "seed": seed} | counts | left)
+    else:
+        print(f"“{made.name}”, seed {seed}: {drawn.summary()}\n")
+        print(assignment_table(drawn.counts))
+
+
+def coders(arguments: argparse.Namespace) -> None:
+    """List the coders of a study, and how far they are."""
+    from dataclasses import asdict
+
+    from app.study.coders import people
+    from app.study.study import Study
+    from app.terminal import print_json, table
+
+    with Study.open(arguments.study) as study:
+        found = people(study)
+    if arguments.json:
+        print_json({"coders": [asdict(coder) | {"languages": list(coder.languages)} for coder in found]})
+    elif not found:
+        print("Nobody has coded in this study yet.")
+    else:
+        rows = [
+            [c.name, ", ".join(c.languages) or "all", f"{c.labels:,}", f"{c.done:,} of {c.assigned:,}"]
+            for c in found
+        ]
+        print(table(["coder", "reads", "labels", "assigned done"], rows))
+
+
 def find_duplicates(arguments: argparse.Namespace) -> int:
     """Group near-duplicates."""
     from app.study import groups

@@ -414,33 +414,40 @@ def history(session: Session, tweet_id: int) -> list[Any]:
 
 
 def next_unlabelled(
-    session: Session, after: tuple[int, int], language: str | None, without_coder: str | None
+    session: Session, after: tuple[int, int], languages: Sequence[str] | None, without_coder: str | None
 ) -> tuple[int, int] | None:
     """Return (shuffle, id) of the next tweet in shuffled order; after the last comes the first again.
 
-    Tweets that nobody labelled; with `without_coder`, those that this coder has not labelled. Never locked ones.
+    Tweets that nobody labelled; with `without_coder`, those that this coder has not labelled. Never locked
+    ones. `languages`: in these only, None for all. Each is looked up by itself, as an index has its tweets in order.
     """
     for wrapped in (False, True):
         found = []
-        for labelled in (False,) if without_coder is None else (False, True):
-            statement = select(_TWEETS.c.shuffle, _TWEETS.c.id).where(
-                _TWEETS.c.labelled.is_(labelled), _TWEETS.c.locked.is_(False)
-            )
-            if language is not None:
-                statement = statement.where(_TWEETS.c.lang == language)
-            if labelled:
-                own = select(_CURRENT.c.tweet_id).where(
-                    _CURRENT.c.tweet_id == _TWEETS.c.id, _CURRENT.c.coder_id == without_coder
-                )
-                statement = statement.where(~own.exists())
-            if not wrapped:
-                statement = statement.where(tuple_(_TWEETS.c.shuffle, _TWEETS.c.id) > after)
-            row = session.execute(statement.order_by(_TWEETS.c.shuffle, _TWEETS.c.id).limit(1)).first()
-            if row is not None:
-                found.append((row.shuffle, row.id))
+        for language in (None,) if languages is None else languages:
+            for labelled in (False,) if without_coder is None else (False, True):
+                statement = _first_of(labelled, language, without_coder)
+                if not wrapped:
+                    statement = statement.where(tuple_(_TWEETS.c.shuffle, _TWEETS.c.id) > after)
+                row = session.execute(statement).first()
+                if row is not None:
+                    found.append((row.shuffle, row.id))
         if found:
             return min(found)
     return None
+
+
+def _first_of(labelled: bool, language: str | None, without_coder: str | None) -> Select[int, int]:
+    statement = select(_TWEETS.c.shuffle, _TWEETS.c.id).where(
+        _TWEETS.c.labelled.is_(labelled), _TWEETS.c.locked.is_(False)
+    )
+    if language is not None:
+        statement = statement.where(_TWEETS.c.lang == language)
+    if labelled:
+        own = select(_CURRENT.c.tweet_id).where(
+            _CURRENT.c.tweet_id == _TWEETS.c.id, _CURRENT.c.coder_id == without_coder
+        )
+        statement = statement.where(~own.exists())
+    return statement.order_by(_TWEETS.c.shuffle, _TWEETS.c.id).limit(1)
 
 
 def agreed(session: Session) -> dict[int, str]:
@@ -466,12 +473,12 @@ def used_leaves(session: Session) -> list[str]:
     return list(session.scalars(select(_CURRENT.c.leaf).distinct()))
 
 
-def count_of_coder(session: Session, coder_id: str, language: str | None = None) -> int:
-    """Return how many tweets a coder has labelled."""
+def count_of_coder(session: Session, coder_id: str, languages: Sequence[str] | None = None) -> int:
+    """Return how many tweets a coder has labelled, in all languages where none are asked for."""
     statement = select(func.count()).select_from(_CURRENT).where(_CURRENT.c.coder_id == coder_id)
-    if language is not None:
+    if languages is not None:
         statement = statement.join(_TWEETS, _TWEETS.c.id == _CURRENT.c.tweet_id).where(
-            _TWEETS.c.lang == language
+            _TWEETS.c.lang.in_(languages)
         )
     return session.scalar(statement) or 0
 

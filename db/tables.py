@@ -137,7 +137,11 @@ class Tweet(Base):
 
 
 class Coder(Base):
-    """Who gives labels: a person, or the column of a file. `languages`: what the coder reads, none: all."""
+    """Who gives labels: a person, or the column of a file. `languages`: what the coder reads, none: all.
+
+    `named` and `languages_said` are when the name was corrected and the languages were said, "" for never: where
+    copies of a study come together, what was said last counts.
+    """
 
     __tablename__ = "coders"
 
@@ -145,6 +149,8 @@ class Coder(Base):
     name: Mapped[str] = mapped_column(unique=True)
     created: Mapped[str]
     languages: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    named: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    languages_said: Mapped[str] = mapped_column(default="", server_default=text("''"))
 
 
 class Merge(Base):
@@ -252,7 +258,10 @@ class Adjudication(Base):
 
 
 class Assignment(Base):
-    """Who codes what, drawn with a seed. `spec`: languages, coders, how many, the share coded twice."""
+    """Who codes what, drawn with a seed. `spec`: languages, coders, how many, the share coded twice.
+
+    `removed` tells when it was taken back: kept, so that it does not come again with a copy of the study.
+    """
 
     __tablename__ = "assignments"
 
@@ -261,6 +270,7 @@ class Assignment(Base):
     created: Mapped[str]
     seed: Mapped[int]
     spec: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    removed: Mapped[str | None]
 
 
 class AssignedTweet(Base):

@@ -25,9 +25,9 @@ class TweetQuery:
     failed. `group` is that of near-duplicates. `leaf` is compared with the prediction where the status is
     "predicted", with the agreed label otherwise. Tweets have a label of each of the `coders` (names), and each of
     the leaves `between` as a label of someone. "second_look" are those with a label, of any of the coders or of
-    anyone, that was given before a codebook version touched its leaf; "sealed" are the test tweets. What asks about
-    labels of others or about predictions finds no sealed tweet of which the `viewer` must know nothing yet
-    (`sealing.hidden_from`).
+    anyone, that was given before a codebook version touched its leaf; "sealed" are the test tweets. `labelled_by`
+    is one more coder whose label all of them have, whatever else is asked. What asks about labels of others or
+    about predictions finds no sealed tweet of which the `viewer` must know nothing yet (`sealing.hidden_from`).
     """
 
     search: str = ""
@@ -37,6 +37,7 @@ class TweetQuery:
     model_id: int | None = None
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    labelled_by: str = ""
     group: int = 0
     # Not what is asked, but who asks.
     viewer: str | None = field(default=None, compare=False)
@@ -152,9 +153,9 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield _touched_since(query.coders)
     else:
         for coder in query.coders:
-            yield _has_label(
-                CurrentLabel.coder_id == select(Coder.id).where(Coder.name == coder).scalar_subquery()
-            )
+            yield _has_label(_of_coder(coder))
+    if query.labelled_by:
+        yield _has_label(_of_coder(query.labelled_by))
     for leaf in query.between:
         yield _has_label(CurrentLabel.leaf == leaf)
     if query.status == "unlabelled":
@@ -173,6 +174,10 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
 
 def _has_label(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return select(CurrentLabel.tweet_id).where(CurrentLabel.tweet_id == Tweet.id, condition).exists()
+
+
+def _of_coder(name: str) -> ColumnElement[bool]:
+    return CurrentLabel.coder_id == select(Coder.id).where(Coder.name == name).scalar_subquery()
 
 
 def outdated_labels() -> Select[int, str]:
@@ -273,15 +278,15 @@ def languages(session: Session) -> dict[str, tuple[int, int]]:
     return {lang: (labelled, total) for lang, labelled, total in sorted(found, key=lambda r: (-r[2], r[0]))}
 
 
-def leaves(session: Session, language: str | None = None) -> dict[str, int]:
-    """Return {leaf: number of tweets whose labels agree on it}."""
+def leaves(session: Session, languages: Sequence[str] | None = None) -> dict[str, int]:
+    """Return {leaf: number of tweets whose labels agree on it}, in all languages where none are asked for."""
     statement = (
         select(Tweet.agreed_leaf, func.count())
         .where(Tweet.agreed_leaf.is_not(None))
         .group_by(Tweet.agreed_leaf)
     )
-    if language is not None:
-        statement = statement.where(Tweet.lang == language)
+    if languages is not None:
+        statement = statement.where(Tweet.lang.in_(languages))
     return {leaf: number for leaf, number in session.execute(statement) if leaf is not None}
 
 

@@ -107,6 +107,10 @@ class Inspector(QWidget):
         labels = [(coder, leaf_html(leaves, code)) for coder, code in row.labels]
         if row.gold:
             labels.append((self.tr("Gold label"), f"<b>{leaf_html(leaves, row.gold)}</b>"))
+        if row.blind:
+            labels.append(
+                ("", html.escape(self.tr("Hidden until you have labelled this tweet (blind coding)")))
+            )
         if row.sealed:
             labels.append(("", html.escape(self._sealed(row))))
         if row.locked:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.codebook_view import shape_of
-from app.gui.coder_panel import CoderPanel
+from app.gui.empty_state import EmptyState
 from app.gui.label_bar import LabelBar
 from app.gui.label_desk import LabelDesk
 from app.gui.label_drafts import LabelDrafts
@@ -36,13 +36,13 @@ _TELL_MILLISECONDS = 1000
 class LabelPage(Page):
     """The tweet, large and calm; its classes; the codebook and the progress at the side.
 
-    `coder_chosen` gives the name that the coder typed, to be remembered; `set_coder` tells the page.
+    `coder_wanted` asks who labels; `set_coder` tells the page.
     """
 
     key = "label"
     icon = "label"
 
-    coder_chosen = Signal(str)
+    coder_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +51,10 @@ class LabelPage(Page):
         self.row: TweetRow | None = None
         self._progress: Progress | None = None
         self._turn = 0
+        # Tweets that were chosen elsewhere before anybody said who labels.
+        self._wanted: tuple[int, ...] = ()
+        # Whether a coder who is done with what was assigned goes on with other tweets.
+        self._beyond_assigned = False
         self._shown_at = 0.0
         self._telling = False
         self._drafts = LabelDrafts()
@@ -62,14 +66,12 @@ class LabelPage(Page):
         self.notice = Notice()
         self.desk = LabelDesk()
         self.desk.leaves.chosen.connect(self.label)
-        self.coder_panel = CoderPanel()
-        self.coder_panel.chosen.connect(self._choose_coder)
         self.side = LabelSide()
         self._make_acts()
         self.bar = LabelBar((self.back_action, self.skip_action))
         self._say = self.bar.last_act.setText
         self.bar.language_chosen.connect(self._choose_language)
-        self.bar.coder_clicked.connect(self._ask_again)
+        self.bar.coder_clicked.connect(self.coder_wanted)
         self._lay_out()
         self._show_nothing()
 
@@ -77,6 +79,11 @@ class LabelPage(Page):
     def title(self) -> str:
         """The page's name."""
         return self.tr("Label")
+
+    @property
+    def lacks_coder(self) -> bool:
+        """Whether there are tweets to label and nobody has said who labels."""
+        return not self.coder and self.stack.currentWidget() is self.nobody
 
     # What the window tells
 
@@ -93,6 +100,7 @@ class LabelPage(Page):
         if self._tell_later.isActive():
             self._tell_labels()
         self.labelling = self.row = self._progress = None
+        self._wanted = ()
         self._drafts.forget()
         self._show_nothing()
 
@@ -102,16 +110,17 @@ class LabelPage(Page):
             return
         if "codebook" in what:
             self._show_codebook()
-        if what & {"tweets", "labels", "codebook"}:
+        if what & {"tweets", "labels", "codebook", "coders"}:
             self._begin(keep=True)
 
     def set_coder(self, name: str) -> None:
-        """Label as this coder; "" asks for the name."""
+        """Label as this coder; "" for nobody yet."""
         if name == self.coder and self.labelling is not None:
             self._leave()
             return
         self._let_go()
         self.coder = name
+        self._beyond_assigned = False
         # What was said of the other coder's last label is not this one's to take back.
         self._say("")
         self._begin()
@@ -207,10 +216,12 @@ class LabelPage(Page):
 
     def show_tweet(self, *tweets: int) -> None:
         """Show chosen tweets, by primary key, one after the other; after them the queue goes on."""
-        if self.labelling is not None:
-            with self._errors_told():
-                self._say("")
-                self._after(self.labelling.show(*tweets))
+        if self.labelling is None:
+            self._wanted = tweets
+            return
+        with self._errors_told():
+            self._say("")
+            self._after(self.labelling.show(*tweets))
 
     # What is shown
 
@@ -218,12 +229,13 @@ class LabelPage(Page):
         """Read the queue on a worker. The tweet in sight may stay."""
         self._turn += 1
         turn, study, coder, language = self._turn, self.study, self.coder, self.bar.chosen_language()
+        beyond = self._beyond_assigned
         if study is None:
             return
         if not keep:
             self.labelling = None
         run_in_worker(
-            lambda: read_queue(study, coder, language),
+            lambda: read_queue(study, coder, language, beyond),
             lambda found: self._take(turn, found),
             self._tell,
             self,
@@ -239,7 +251,8 @@ class LabelPage(Page):
         if labelling is None:
             self._show_nothing()
             return
-        row = labelling.current()
+        row = labelling.show(*self._wanted)
+        self._wanted = ()
         if self.row is not None and (row is None or row.id != self.row.id):
             row = labelling.show(self.row.id)
         self._after(row, keep_note=self.row is not None)
@@ -259,7 +272,7 @@ class LabelPage(Page):
             if not kept:
                 self._show_row(row)
             self.stack.setCurrentWidget(self.desk)
-            if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.coder_panel.name):
+            if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.nobody.button):
                 self.setFocus()
         leaves, coder = self.study.codebook.leaves, self.labelling.coder.name
         self.side.progress.show_progress(self._progress, leaves, coder)
@@ -272,7 +285,7 @@ class LabelPage(Page):
         assert self.labelling is not None and self.study is not None
         coder = self.labelling.coder.name
         own = coder in dict(row.labels)
-        history = tweets.history(self.study, row.id) if own else []
+        history = tweets.history(self.study, row.id, coder, blind=True) if own else []
         self.desk.show_tweet(row, coder, history, self._drafts.of(coder, row.id))
         self._shown_at = time.monotonic()
 
@@ -289,16 +302,18 @@ class LabelPage(Page):
         if self.study is None or progress is None:
             self.stack.setCurrentWidget(self.blank)
         elif progress.total and not self.coder:
-            self.stack.setCurrentWidget(self.coder_panel)
-            if self.isVisible():
-                self.coder_panel.ask("")
+            asked = self.lacks_coder
+            self.stack.setCurrentWidget(self.nobody)
+            if self.isVisible() and not asked:
+                self.coder_wanted.emit()
         else:
-            self.end.show_reason(progress.total, self.bar.chosen_language())
+            assigned = 0 if self._beyond_assigned else progress.assigned
+            self.end.show_reason(progress.total, self.bar.chosen_language(), assigned)
             self.stack.setCurrentWidget(self.end)
 
     def _show_controls(self) -> None:
         shown = self.stack.currentWidget()
-        # A tweet that is hidden behind the question who labels must not be labelled.
+        # A tweet that is out of sight must not be labelled.
         at_work = self.labelling is not None and self.row is not None and shown is self.desk
         self._keys.enable_leaves(at_work)
         for action in (self.skip_action, self.note_action, self.flag_action, self.clear_action):
@@ -323,21 +338,17 @@ class LabelPage(Page):
         for one, other in pairwise(order):
             self.setTabOrder(one, other)
 
+    def _go_beyond_assigned(self) -> None:
+        self._beyond_assigned = True
+        self._choose_language()
+
     def _choose_language(self) -> None:
         self._let_go()
         self._begin()
         self.setFocus()
 
-    def _choose_coder(self, name: str) -> None:
-        self.coder_chosen.emit(name)
-        self.set_coder(name)
-
-    def _ask_again(self) -> None:
-        self.stack.setCurrentWidget(self.coder_panel)
-        self.coder_panel.ask(self.coder)
-
     def _leave(self) -> None:
-        """Go back from the note, or from the question who labels, to the tweet; a notice goes, too."""
+        """Go back from the note to the tweet; a notice goes, too."""
         self.notice.clear()
         if self.row is not None and self.labelling is not None:
             self.stack.setCurrentWidget(self.desk)
@@ -370,8 +381,8 @@ class LabelPage(Page):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if self.stack.currentWidget() is self.coder_panel:
-            self.coder_panel.setFocus()
+        if self.lacks_coder:
+            self.nobody.button.setFocus()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -407,13 +418,20 @@ class LabelPage(Page):
 
     def _lay_out(self) -> None:
         self.blank = QWidget()
+        self.nobody = EmptyState(
+            self.tr("Say who labels first: the name stands beside each label."),
+            self.tr("Sign in"),
+            self.tr("Choose who is at work (Ctrl+Shift+P)"),
+        )
+        self.nobody.clicked.connect(self.coder_wanted)
         self.end = LabelEnd()
         self.end.import_wanted.connect(self.import_wanted)
         self.end.page_wanted.connect(self.page_wanted)
+        self.end.beyond_assigned_wanted.connect(self._go_beyond_assigned)
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()
         self.stack.currentChanged.connect(lambda _: self._show_controls())
-        for shown in (self.blank, self.desk, self.coder_panel, self.end):
+        for shown in (self.blank, self.desk, self.nobody, self.end):
             self.stack.addWidget(shown)
         left = QVBoxLayout()
         left.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.LARGE)

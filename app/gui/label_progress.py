@@ -68,7 +68,7 @@ class _Rows(QWidget):
 
 
 class LabelProgress(QWidget):
-    """A bar for all tweets, the number of labels of each class, a thin bar for each language."""
+    """What was assigned, a bar for all tweets, the number of labels of each class, a thin bar for each language."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,6 +77,9 @@ class LabelProgress(QWidget):
         self.mine = QLabel()
         self.mine.setProperty("role", "muted")
         self.mine.setWordWrap(True)
+        self.assigned = QLabel()
+        self.assigned.setProperty("role", "heading")
+        self.assigned.hide()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(self.tr("Labelled tweets"))
@@ -90,6 +93,7 @@ class LabelProgress(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SMALL)
+        layout.addWidget(self.assigned)
         layout.addWidget(self.text)
         layout.addWidget(self.bar)
         layout.addWidget(self.mine)
@@ -112,6 +116,12 @@ class LabelProgress(QWidget):
                 coder=coder,
             )
         )
+        self.assigned.setText(
+            self.tr("Assigned: {done} of {all}").format(
+                done=figures.count(progress.assigned_done), all=figures.count(progress.assigned)
+            )
+        )
+        self.assigned.setVisible(progress.assigned > 0)
         self.classes.show_rows(
             [
                 (

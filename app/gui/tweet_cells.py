@@ -47,7 +47,7 @@ class TweetCells(QStyledItemDelegate):
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         colour = shown.palette.color(QPalette.ColorRole.Text)
         row = index.data(ROW_ROLE)
-        if row is not None and row.hidden:
+        if row is not None and (row.hidden or (row.blind and index.column() == LABEL)):
             painter.setPen(QColor(theme.tokens().muted))
             painter.drawText(box, middle, metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width()))
             painter.restore()

@@ -215,12 +215,16 @@ class TweetModel(QAbstractTableModel):
         if row.hidden and column in (LABEL, PREDICTION):
             return self.tr("sealed")
         if column == LABEL:
+            if row.blind:
+                return self.tr("hidden")
             return self.tr("disputed") if row.disputed else self._name(row.label)
         if column == PREDICTION:
             return self.tr("failed") if row.prediction_status == "failed" else self._name(row.predicted)
         return "" if row.confidence is None else figures.share(row.confidence, 1)
 
     def _tip(self, row: TweetRow, column: int) -> str | None:
+        if column == LABEL and row.blind:
+            return self.tr("Others labelled this tweet; what they said is shown once you have labelled it")
         if row.hidden and column in (LABEL, PREDICTION):
             return self.tr(
                 "A sealed test tweet: what others and models say of it is shown once you labelled it"

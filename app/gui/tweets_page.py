@@ -41,7 +41,7 @@ class TweetsPage(Page):
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
     key of a tweet that the user wants to label, `review_wanted` of one to decide on. `locks_wanted` gives the
-    filter for the tweets to lock.
+    filter for the tweets to lock, `seeing_wanted` asks to end blind coding.
     """
 
     key = "tweets"
@@ -51,11 +51,13 @@ class TweetsPage(Page):
     label_wanted = Signal(int)
     review_wanted = Signal(int)
     locks_wanted = Signal(object)
+    seeing_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.coder = ""
         self._total = 0
+        self._is_blind = True
         self._group = 0
         self._predicted = False
         self.model = TweetModel(self)
@@ -148,11 +150,17 @@ class TweetsPage(Page):
         if "labels" in what:
             self.together.labels_changed()
 
-    def set_coder(self, name: str) -> None:
-        """Label as this coder, and show of the sealed tweets what he or she may see; "" is nobody."""
-        self.coder = name
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Label as this coder, and show what he or she may see of sealed tweets and, where `blind`, of others' labels.
+
+        "" is nobody, who is blind to sealed tweets alone.
+        """
         self.together.set_coder(name)
+        if (name, blind) == (self.coder, self._is_blind):
+            return
+        self.coder, self._is_blind = name, blind
         if self.study is not None:
+            self._show_state()
             self._ask()
 
     def asked(self) -> TweetFilter:
@@ -164,6 +172,7 @@ class TweetsPage(Page):
             status=self.status.currentData() or "",
             group=self._group,
             viewer=self.coder,
+            blind=self._is_blind,
         )
 
     def clear_filters(self) -> None:
@@ -270,6 +279,7 @@ class TweetsPage(Page):
         self.count.setVisible(self._total > 0)
         self.together.button.setVisible(self._total > 0)
         self.locks.setVisible(self._total > 0)
+        self.blind.setVisible(self._is_blind and bool(self.coder) and self._total > 0)
 
     def _fit_columns(self) -> None:
         """Show the columns that leave the tweets their room; the tweets get all that is left."""
@@ -376,6 +386,27 @@ class TweetsPage(Page):
         table.doubleClicked.connect(lambda _: self._label_selected())
         return table
 
+    def _make_blind_line(self) -> QWidget:
+        text = QLabel(
+            self.tr(
+                "Blind coding: what others labelled is hidden until you have labelled the tweet yourself."
+            )
+        )
+        text.setProperty("role", "muted")
+        text.setWordWrap(True)
+        self.see = QPushButton(self.tr("Show it"))
+        self.see.setAccessibleName(self.tr("Show what others labelled"))
+        self.see.setToolTip(self.tr("Show what others labelled: end blind coding (Ctrl+Shift+B)"))
+        self.see.clicked.connect(self.seeing_wanted)
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.SMALL)
+        row.addWidget(text, 1)
+        row.addWidget(self.see)
+        line.hide()
+        return line
+
     def _lay_out(self) -> None:
         self.empty = EmptyState(
             self.tr(
@@ -397,6 +428,7 @@ class TweetsPage(Page):
         first.addWidget(self.count)
         first.addWidget(self.together.button)
         first.addWidget(self.locks)
+        self.blind = self._make_blind_line()
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)
         self._place_filters(4)
@@ -406,6 +438,7 @@ class TweetsPage(Page):
         layout.addWidget(self.notice)
         layout.addLayout(first)
         layout.addLayout(self._filters)
+        layout.addWidget(self.blind)
         layout.addSpacing(theme.TIGHT)
         layout.addWidget(self.stack, 1)
         self._show_state()

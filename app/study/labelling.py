@@ -9,10 +9,10 @@ from app.study import label_acts
 from app.study.label_acts import Watch
 from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
-from app.study.queues import Queue, RandomQueue, Turn
+from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import labels
+from db import assignments, labels
 from db import tweets as queries
 
 # Tweets of earlier sessions that "back" leads to.
@@ -26,7 +26,8 @@ class Progress:
     """How far labelling is, in the languages asked for.
 
     `labelled` and `per_language` count tweets with a label of any coder, `mine` those that this coder
-    labelled since the study exists, `per_leaf` tweets whose labels agree.
+    labelled since the study exists, `per_leaf` tweets whose labels agree. `assigned` counts the tweets assigned
+    to this coder, `assigned_done` those of them that this coder labelled.
     """
 
     labelled: int
@@ -34,13 +35,15 @@ class Progress:
     per_leaf: dict[str, int]
     per_language: dict[str, tuple[int, int]]
     mine: int = 0
+    assigned: int = 0
+    assigned_done: int = 0
 
 
 class Labelling:
-    """A coder at work. Each label is committed before the next tweet is returned.
+    """A coder at work, blind to others (`TweetRow.seen_by`). Each label is committed before the next tweet is returned.
 
     Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
-    coders have labelled. `language` narrows that queue, and what is counted.
+    coders have labelled. The languages that the coder reads narrow that queue and what is counted, `language` to one.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class Labelling:
         self.coder = study.coder(coder) if isinstance(coder, str) else coder
         self.queue = queue or RandomQueue(self.coder, language, double)
         self.language = language
-        self._language = language or None
+        self._languages = languages_of(self.coder, language)
         self._history = LabelHistory()
         self._progress: Progress | None = None
         self._seen = (0, 0)
@@ -69,7 +72,9 @@ class Labelling:
     def current(self) -> TweetRow | None:
         """Return the tweet to label now, None where there is none left."""
         turn = self.turn()
-        return None if turn is None else get(self.study, [turn.tweet])[0]
+        if turn is None:
+            return None
+        return get(self.study, [turn.tweet], viewer=self.coder.name)[0].seen_by(self.coder.name)
 
     def label(
         self,
@@ -194,15 +199,18 @@ class Labelling:
 
     def _count(self, session: Session) -> Progress:
         per_language = queries.languages(session)
-        if self._language is not None:
-            per_language = {k: v for k, v in per_language.items() if k == self._language}
-        found = queries.leaves(session, self._language)
+        if self._languages is not None:
+            per_language = {k: v for k, v in per_language.items() if k in self._languages}
+        found = queries.leaves(session, self._languages)
+        assigned_done, assigned = assignments.work_of(session, self.coder.id, self._languages)
         return Progress(
             labelled=sum(labelled for labelled, _ in per_language.values()),
             total=sum(total for _, total in per_language.values()),
             per_leaf={code: found.get(code, 0) for code in self.study.codebook.leaf_codes},
             per_language=per_language,
-            mine=labels.count_of_coder(session, self.coder.id, self._language),
+            mine=labels.count_of_coder(session, self.coder.id, self._languages),
+            assigned=assigned,
+            assigned_done=assigned_done,
         )
 
     def _catch_up(self, session: Session) -> None:
@@ -273,6 +281,7 @@ class Labelling:
             new_leaf=new_leaf,
             labelled=int(labelled) - int(old_labelled),
             mine=int(has) - int(had),
+            assigned=has != had and assignments.is_assigned(session, self.coder.id, tweet),
         )
 
     def _committed(self, given: "_Given") -> None:
@@ -317,6 +326,7 @@ class _Given:
     new_leaf: str | None = None
     labelled: int = 0
     mine: int = 0
+    assigned: bool = False
 
 
 def _moved(progress: Progress, given: _Given, language: str) -> Progress:
@@ -334,6 +344,8 @@ def _moved(progress: Progress, given: _Given, language: str) -> Progress:
         per_leaf=per_leaf,
         per_language=progress.per_language | {language: (labelled + given.labelled, total)},
         mine=progress.mine + given.mine,
+        assigned=progress.assigned,
+        assigned_done=progress.assigned_done + given.mine * given.assigned,
     )
 
 

@@ -35,7 +35,8 @@ class TweetFilter:
 
     `viewer` is the name of the coder who looks, "" for one without a name: of a sealed tweet nothing is told of
     what others and models say, nor is it found by that, before this coder has labelled it. With None, where no
-    coder looks, the predictions on a sealed tweet are left out until anybody has labelled it.
+    coder looks, the predictions on a sealed tweet are left out until anybody has labelled it. With `blind` the
+    same holds of all tweets, for what others labelled (`TweetRow.seen_by`).
     """
 
     search: str = ""
@@ -47,6 +48,13 @@ class TweetFilter:
     between: tuple[str, ...] = ()
     group: int = 0
     viewer: str | None = field(default=None, compare=False)
+    blind: bool = field(default=False, compare=False)
+
+    @property
+    def asks_for_labels(self) -> bool:
+        """Say whether which tweets pass tells what somebody labelled them."""
+        of_labels = self.status in ("disputed", "adjudicated", "second_look")
+        return bool(of_labels or self.coders or self.between or (self.leaf and self.status != "predicted"))
 
 
 NO_LANGUAGE = "none"
@@ -61,7 +69,8 @@ class TweetRow:
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
     "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none. `sealed` is "test" for a
     test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has been left without what others and
-    models say of it, because it is sealed and not labelled yet.
+    models say of it, because it is sealed and not labelled yet; one that is `blind` without the labels that others
+    gave.
     """
 
     id: int
@@ -88,6 +97,22 @@ class TweetRow:
     similar: int = 0
     sealed: str = ""
     hidden: bool = False
+    blind: bool = False
+
+    def seen_by(self, coder: str | None) -> "TweetRow":
+        """Return the tweet as a coder sees it who is blind to others; nobody, None or "", sees all.
+
+        Blind coding: what others labelled, and what was decided, is shown to a coder on those tweets alone that
+        they have a label on themselves. It is on unless the person at work switched it off, and
+        holds wherever one looks at single tweets; the Review page, which is for whoever decides, and counts
+        over all tweets are not blind. What a model predicts is no label of a coder.
+        """
+        if not coder or coder in dict(self.labels):
+            return self
+        return replace(
+            self, label=None, label_coder="", disputed=False, labels=(), gold=None, gold_by="", gold_reason="",
+            blind=bool(self.labels or self.gold),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,7 +153,8 @@ def page(
         query, model = _query(session, filter)
         if query is None or (model is None and order in ("uncertain", "certain")):
             return []
-        return _rows(session, queries.page_ids(session, query, offset, limit, order), model, query.viewer)
+        rows = _rows(session, queries.page_ids(session, query, offset, limit, order), model, query.viewer)
+    return [row.seen_by(filter.viewer) for row in rows] if filter is not None and filter.blind else rows
 
 
 def ids(study: Study, filter: TweetFilter, offset: int, limit: int, order: str = "file") -> list[int]:
@@ -165,10 +191,10 @@ def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) 
         after = ids[-1]
 
 
-def history(study: Study, tweet: int, viewer: str | None = None) -> list[HistoryEntry]:
+def history(study: Study, tweet: int, viewer: str | None = None, blind: bool = False) -> list[HistoryEntry]:
     """Return everything that was done to a tweet's labels and gold label, oldest first.
 
-    Of a sealed tweet that the coder `viewer` has not labelled, only what this coder did.
+    Of a sealed tweet that the coder `viewer` has not labelled, only what this coder labelled; with `blind` of any.
     """
     with study.reading() as session:
         given = [
@@ -205,9 +231,11 @@ def history(study: Study, tweet: int, viewer: str | None = None) -> list[History
             for row in adjudications.history(session, tweet)
         ]
         hidden = viewer is not None and sealing.is_hidden(session, tweet, viewer)
+        if blind and viewer:
+            hidden = hidden or viewer not in dict(queries.labels_of(session, [tweet]).get(tweet, ()))
     # Labels stay in the order in which they came into the file; decisions go where their time puts them.
     entries = heapq.merge(given, decided, key=lambda entry: entry.given)
-    return [entry for entry in entries if not hidden or entry.coder == viewer]
+    return [entry for entry in entries if not hidden or (entry.coder == viewer and not entry.decided)]
 
 
 def languages(study: Study) -> dict[str, tuple[int, int]]:
@@ -258,6 +286,7 @@ def _query(
             between=filter.between,
             group=filter.group,
             viewer=filter.viewer,
+            labelled_by=(filter.viewer or "") if filter.blind and filter.asks_for_labels else "",
         ),
         model,
     )

@@ -16,7 +16,11 @@ depends_on = None
 _COLUMNS = {
     "study": ["grouped_up_to INTEGER DEFAULT '0' NOT NULL"],
     "codebook_versions": ["touched JSON DEFAULT '[]' NOT NULL"],
-    "coders": ["languages JSON DEFAULT '[]' NOT NULL"],
+    "coders": [
+        "languages JSON DEFAULT '[]' NOT NULL",
+        "named TEXT DEFAULT '' NOT NULL",
+        "languages_said TEXT DEFAULT '' NOT NULL",
+    ],
     "tweets": [
         "gold_leaf TEXT",
         "group_id INTEGER",
@@ -118,6 +122,7 @@ def _create_tables() -> None:
         sa.Column("created", sa.Text(), nullable=False),
         sa.Column("seed", sa.Integer(), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("removed", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_assignments")),
     )
     op.create_table(
