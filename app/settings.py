@@ -26,6 +26,8 @@ class Settings:
     blind: bool = True
     geometry: str = ""
     inspector: bool = True
+    # What each coder chose to label next, by study: {"study's uuid/coder": QueueChoice.as_dict()}.
+    queues: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls) -> "Settings":

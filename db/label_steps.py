@@ -16,7 +16,7 @@ _EVENTS: Any = LabelEvent.__table__
 def own_events(session: Session, coder_id: str, after: int) -> list[Any]:
     """Return what a coder did here by hand after event `after`, in order; the events of one act are one row.
 
-    (seq of the last event; seq, id, tweet_id, undoes and act of the first; how many `events`)
+    (seq of the last event; seq, id, tweet_id, undoes, act and repeat of the first; how many `events`)
     """
     one = func.coalesce(_EVENTS.c.act, _EVENTS.c.seq)
     steps = (
@@ -37,7 +37,7 @@ def own_events(session: Session, coder_id: str, after: int) -> list[Any]:
     statement = (
         select(
             steps.c.seq, steps.c.first_seq, steps.c.events,
-            _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes, _EVENTS.c.act,
+            _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes, _EVENTS.c.act, _EVENTS.c.repeat,
         )
         .join(_EVENTS, _EVENTS.c.seq == steps.c.first_seq)
         .order_by(steps.c.first_seq)

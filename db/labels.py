@@ -42,7 +42,7 @@ def add_events(
     All are undos or redos (`undoes`), or none is; all are repeats, or none is. An event follows all heads that the
     coder has on the tweet, so that it settles what contradicted each other. An undo or redo follows what the
     coder did here alone: what came with a copy is not taken back. `step` is told how many are done, and may
-    raise, to stop.
+    raise, to stop. A repeat follows the coder's other repeats on the tweet, and changes no label.
     """
     seq = session.scalar(_LAST_SEQ) or 0
     given: list[tuple[int, str]] = []
@@ -53,11 +53,14 @@ def add_events(
         rows = []
         for event in batch:
             seq += 1
-            parents = [] if repeat else _parents(known.get(event["tweet_id"], []), event.get("undoes"))
+            if repeat:
+                parents = _repeat_heads(session, event["tweet_id"], coder)
+            else:
+                parents = _parents(known.get(event["tweet_id"], []), event.get("undoes"))
             rows.append({"seq": seq, "id": new_uuid(), "parents": parents} | event)
         session.execute(_INSERT, rows)
         given += [(row["seq"], row["id"]) for row in rows]
-        if undoes:
+        if undoes and not repeat:
             for row in rows:
                 known.setdefault(row["tweet_id"], []).append(
                     _Event(**{c: row.get(c) for c in _Event._fields})
@@ -69,6 +72,13 @@ def add_events(
             refresh(session, tweets)
         step(len(given))
     return given
+
+
+def _repeat_heads(session: Session, tweet: int, coder: str) -> list[str]:
+    statement = select(_EVENTS.c.id, _EVENTS.c.parents).where(
+        _EVENTS.c.tweet_id == tweet, _EVENTS.c.coder_id == coder, _EVENTS.c.repeat.is_(True)
+    )
+    return [event.id for event in _heads(list(session.execute(statement)))]
 
 
 def _parents(events: Sequence[Any], undoes: str | None) -> list[str]:

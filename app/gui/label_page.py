@@ -18,6 +18,8 @@ from app.gui.label_desk import LabelDesk
 from app.gui.label_drafts import LabelDrafts
 from app.gui.label_end import LabelEnd
 from app.gui.label_keys import LabelKeys
+from app.gui.label_order import LabelOrder
+from app.gui.label_order_acts import LabelOrderActs
 from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_side import LabelSide
 from app.gui.notice import Notice, Tone
@@ -69,6 +71,9 @@ class LabelPage(Page):
         self.side = LabelSide()
         self._make_acts()
         self.bar = LabelBar((self.back_action, self.skip_action))
+        self.order = LabelOrder(self)
+        self.order.chosen.connect(self._choose_queue)
+        self.order_acts = LabelOrderActs(self, self, self.order, self.bar, self._tell)
         self._say = self.bar.last_act.setText
         self.bar.language_chosen.connect(self._choose_language)
         self.bar.coder_clicked.connect(self.coder_wanted)
@@ -100,6 +105,7 @@ class LabelPage(Page):
         if self._tell_later.isActive():
             self._tell_labels()
         self.labelling = self.row = self._progress = None
+        self.order.end()
         self._wanted = ()
         self._drafts.forget()
         self._show_nothing()
@@ -140,7 +146,14 @@ class LabelPage(Page):
         remark = self.desk.remark()
         seconds = round(time.monotonic() - self._shown_at, 3)
         with self._errors_told():
-            following = labelling.label(leaf, seconds=seconds, note=remark.note, flag=remark.flag)
+            following = labelling.label(
+                leaf,
+                seconds=seconds,
+                note=remark.note,
+                flag=remark.flag,
+                suggestion_shown=self.order_acts.suggestion.shown,
+            )
+            self.order.labelled()
             self._let_go()
             self._say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self._named(leaf)))
             self._after(following, changed=True)
@@ -232,10 +245,12 @@ class LabelPage(Page):
         beyond = self._beyond_assigned
         if study is None:
             return
+        self.order.begin(study, coder, language)
+        read_order = self.order.reader()
         if not keep:
             self.labelling = None
         run_in_worker(
-            lambda: read_queue(study, coder, language, beyond),
+            lambda: read_queue(study, coder, language, beyond, read_order),
             lambda found: self._take(turn, found),
             self._tell,
             self,
@@ -244,6 +259,7 @@ class LabelPage(Page):
     def _take(self, turn: int, found: LabelQueue) -> None:
         if turn != self._turn:
             return
+        under_way = None if self.labelling is None or self.row is None else self.labelling.turn()
         labelling = self.labelling = found.labelling
         self._progress = found.progress
         self.bar.show_languages(found.languages)
@@ -251,10 +267,12 @@ class LabelPage(Page):
         if labelling is None:
             self._show_nothing()
             return
+        self.order.take(labelling, found.order)
+        self.order_acts.show_choice()
         row = labelling.show(*self._wanted)
         self._wanted = ()
-        if self.row is not None and (row is None or row.id != self.row.id):
-            row = labelling.show(self.row.id)
+        if under_way is not None:
+            row = labelling.go_on_with(under_way)
         self._after(row, keep_note=self.row is not None)
 
     def _after(self, row: TweetRow | None, changed: bool = False, keep_note: bool = False) -> None:
@@ -287,6 +305,7 @@ class LabelPage(Page):
         own = coder in dict(row.labels)
         history = tweets.history(self.study, row.id, coder, blind=True) if own else []
         self.desk.show_tweet(row, coder, history, self._drafts.of(coder, row.id))
+        self.order_acts.show_suggestion(row, self.labelling)
         self._shown_at = time.monotonic()
 
     def _let_go(self) -> None:
@@ -307,8 +326,11 @@ class LabelPage(Page):
             if self.isVisible() and not asked:
                 self.coder_wanted.emit()
         else:
-            assigned = 0 if self._beyond_assigned else progress.assigned
-            self.end.show_reason(progress.total, self.bar.chosen_language(), assigned)
+            if progress.total and self.order_acts.empty_reason:
+                self.end.show_empty_queue(self.order_acts.empty_reason)
+            else:
+                assigned = 0 if self._beyond_assigned else progress.assigned
+                self.end.show_reason(progress.total, self.bar.chosen_language(), assigned)
             self.stack.setCurrentWidget(self.end)
 
     def _show_controls(self) -> None:
@@ -344,6 +366,12 @@ class LabelPage(Page):
 
     def _choose_language(self) -> None:
         self._let_go()
+        self._begin()
+        self.setFocus()
+
+    def _choose_queue(self) -> None:
+        self._let_go()
+        self._say("")
         self._begin()
         self.setFocus()
 
@@ -427,6 +455,8 @@ class LabelPage(Page):
         self.end = LabelEnd()
         self.end.import_wanted.connect(self.import_wanted)
         self.end.page_wanted.connect(self.page_wanted)
+        self.end.queue_wanted.connect(self.order_acts.choose_random)
+        self.desk.layout().insertWidget(1, self.order_acts.suggestion)  # type: ignore[union-attr]
         self.end.beyond_assigned_wanted.connect(self._go_beyond_assigned)
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()

@@ -1,6 +1,6 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -10,9 +10,10 @@ from app.study.label_acts import Watch
 from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
 from app.study.queues import Queue, RandomQueue, Turn, languages_of
+from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import assignments, label_steps, labels
+from db import assignments, label_steps, labels, repeats
 from db import tweets as queries
 
 # Tweets of earlier sessions that "back" leads to.
@@ -44,6 +45,7 @@ class Labelling:
 
     Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
     coders have labelled. The languages that the coder reads narrow that queue and what is counted, `language` to one.
+    A hidden repeat looks like any other tweet: the coder's label on it is not in its row, and stays what it was.
     """
 
     def __init__(
@@ -64,8 +66,8 @@ class Labelling:
         self._seen = (0, 0)
         with study.reading() as session:
             self._catch_up(session)
-        earlier = dict.fromkeys(act.tweet for act in reversed(self._history.done[-4 * REMEMBERED :]))
-        self._trail = [Turn(tweet, CHOSEN) for tweet in list(earlier)[:REMEMBERED][::-1]]
+        earlier = dict.fromkeys(_again(act) for act in reversed(self._history.done[-4 * REMEMBERED :]))
+        self._trail = list(earlier)[:REMEMBERED][::-1]
         # Position in the trail of the tweet that is shown; its length: the next of the queue.
         self._position = len(self._trail)
 
@@ -74,7 +76,8 @@ class Labelling:
         turn = self.turn()
         if turn is None:
             return None
-        return get(self.study, [turn.tweet], viewer=self.coder.name)[0].seen_by(self.coder.name)
+        row = get(self.study, [turn.tweet], viewer=self.coder.name)[0]
+        return self._as_if_new(row) if turn.repeat else row.seen_by(self.coder.name)
 
     def label(
         self,
@@ -101,6 +104,7 @@ class Labelling:
                 flag=flag,
                 suggestion_shown=suggestion_shown,
                 source=turn.source,
+                repeat=turn.repeat,
             )
         self._committed(given)
         self._move_on()
@@ -113,9 +117,13 @@ class Labelling:
             return None
         with self.study.writing() as session:
             self._catch_up(session)
-            if labels.touched(session, self.coder.id, [turn.tweet]).get(turn.tweet) is None:
+            if turn.repeat:
+                own = repeats.second_label(session, self.coder.id, turn.tweet)
+            else:
+                own = labels.touched(session, self.coder.id, [turn.tweet]).get(turn.tweet)
+            if own is None:
                 return self.current()
-            given = self._add(session, turn.tweet, None, source=turn.source)
+            given = self._add(session, turn.tweet, None, source=turn.source, repeat=turn.repeat)
         self._committed(given)
         return self.current()
 
@@ -136,6 +144,12 @@ class Labelling:
         self._trail[self._position : self._position] = [Turn(tweet, CHOSEN) for tweet in tweets]
         return self.current()
 
+    def go_on_with(self, turn: Turn) -> TweetRow | None:
+        """Make a turn the current one that was under way, after the queue was made anew."""
+        if self.turn() != turn:
+            self._trail.insert(self._position, turn)
+        return self.current()
+
     def undo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
         """Take back this coder's last label and return its tweet, now the current one; None for nothing.
 
@@ -149,7 +163,7 @@ class Labelling:
             act = self._history.done[-1]
             given = self._take_back(session, act, watch)
         self._committed(given)
-        self._go_to(act.tweet)
+        self._go_to(act)
         return self.current()
 
     def redo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
@@ -164,7 +178,7 @@ class Labelling:
             undone, undo = self._history.undone[-1]
             given = self._take_back(session, undo, watch)
         self._committed(given)
-        self._go_to(undone.tweet)
+        self._go_to(undone)
         row = self.current()
         self._move_on()
         return row
@@ -219,7 +233,7 @@ class Labelling:
         if seen != self._seen:
             events = label_steps.own_events(session, self.coder.id, self._history.last_seq)
             self._history.follow(
-                Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq) for e in events
+                Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq, e.repeat) for e in events
             )
             self._progress = None
             self._seen = seen
@@ -227,7 +241,8 @@ class Labelling:
     def _take_back(self, session: Session, act: Act, watch: Watch) -> "_Given":
         if act.act is not None:
             return _Given(label_acts.take_back(session, self.study, self.coder, act, watch))
-        return self._add(session, act.tweet, label_steps.leaf_before(session, act.id), undoes=act.id)
+        before = label_steps.leaf_before(session, act.id)
+        return self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat)
 
     def _add(
         self,
@@ -241,8 +256,10 @@ class Labelling:
         suggestion_shown: str = "",
         source: str = "",
         undoes: str | None = None,
+        repeat: bool = False,
     ) -> "_Given":
-        refuse_locked(session, [tweet])
+        if not repeat:
+            refuse_locked(session, [tweet])
         if leaf is not None and leaf not in self.study.codebook.leaf_codes:
             raise UserError(
                 f"The codebook no longer has the class “{leaf}”.", "Label the tweet with one that it has."
@@ -266,16 +283,18 @@ class Labelling:
                 "flag": flag,
                 "source": source,
                 "undoes": undoes,
+                "repeat": repeat,
                 "import_id": None,
             },
         )
         labelled, new_leaf, _ = labels.state(session, tweet)
         # An undo takes back what was done here; a label that came with a copy of the study stays.
-        has = leaf is not None or (
-            undoes is not None and labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
+        has = (leaf is not None and not repeat) or (
+            (undoes is not None or repeat)
+            and labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
         )
         return _Given(
-            act=Act(seq, key, tweet, undoes),
+            act=Act(seq, key, tweet, undoes, repeat=repeat),
             language=language,
             old_leaf=old_leaf,
             new_leaf=new_leaf,
@@ -308,12 +327,27 @@ class Labelling:
             del self._trail[: 10 * REMEMBERED]
             self._position -= 10 * REMEMBERED
 
-    def _go_to(self, tweet: int) -> None:
-        upto = [turn.tweet for turn in self._trail[: self._position + 1]]
-        if tweet in upto:
-            self._position = len(upto) - 1 - upto[::-1].index(tweet)
+    def _go_to(self, act: Act) -> None:
+        upto = [(turn.tweet, turn.repeat) for turn in self._trail[: self._position + 1]]
+        if (act.tweet, act.repeat) in upto:
+            self._position = len(upto) - 1 - upto[::-1].index((act.tweet, act.repeat))
         else:
-            self._trail.insert(self._position, Turn(tweet, CHOSEN))
+            self._trail.insert(self._position, _again(act))
+
+    def _as_if_new(self, row: TweetRow) -> TweetRow:
+        """Return a repeated tweet without its labels, but for what the coder said of it this second time."""
+        with self.study.reading() as session:
+            leaf = repeats.second_label(session, self.coder.id, row.id)
+        new = row.unlabelled()
+        if leaf is None:
+            return new
+        said = ((self.coder.name, leaf),)
+        return replace(new, label=leaf, label_coder=self.coder.name, labels=said)
+
+
+def _again(act: Act) -> Turn:
+    """Return the turn that leads back to what was done."""
+    return Turn(act.tweet, AGAIN, repeat=True) if act.repeat else Turn(act.tweet, CHOSEN)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,16 @@ from sqlalchemy.orm import Session
 from app.study.study import Coder
 from db import labels
 
+# What brought a tweet, as it stands with its label.
+RANDOM = "random"
+QUOTAS = "quotas"
+UNCERTAIN = "uncertain"
+CODERS_DISAGREE = "coders_disagree"
+MODEL_DISAGREES = "model_disagrees"
+RARE_CLASS = "rare_class"
+NEAR_DUPLICATES = "near_duplicates"
+SEARCH = "search"
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -29,6 +39,12 @@ class Queue(Protocol):
         """Return the tweet after the one that came last, None where none is left."""
 
 
+def first_place(coder: Coder) -> tuple[int, int]:
+    """Return where in the shuffled order of all tweets, (shuffle, id), a coder begins."""
+    digest = hashlib.blake2b(coder.id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True), 0
+
+
 def languages_of(coder: Coder, chosen: str = "") -> tuple[str, ...] | None:
     """Return the languages to label in: the one chosen, else those that the coder reads; None for all."""
     return (chosen,) if chosen else coder.reads
@@ -44,8 +60,7 @@ class RandomQueue:
     def __init__(self, coder: Coder, language: str = "", double: bool = False) -> None:
         self._languages = languages_of(coder, language)
         self._without_coder = coder.id if double else None
-        digest = hashlib.blake2b(coder.id.encode(), digest_size=8).digest()
-        self._place = (int.from_bytes(digest, "big", signed=True), 0)
+        self._place = first_place(coder)
 
     def next(self, session: Session) -> Turn | None:
         """Return the next tweet, None where all are labelled."""
@@ -53,4 +68,4 @@ class RandomQueue:
         if found is None:
             return None
         self._place = found
-        return Turn(found[1], "random")
+        return Turn(found[1], RANDOM)
