@@ -13,7 +13,7 @@ from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import assignments, labels, repeats
+from db import assignments, label_steps, labels, repeats
 from db import tweets as queries
 
 # Tweets of earlier sessions that "back" leads to.
@@ -231,7 +231,7 @@ class Labelling:
         """Take in what this coder did elsewhere, in another window or process."""
         seen = labels.marks(session)
         if seen != self._seen:
-            events = labels.own_events(session, self.coder.id, self._history.last_seq)
+            events = label_steps.own_events(session, self.coder.id, self._history.last_seq)
             self._history.follow(
                 Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq, e.repeat) for e in events
             )
@@ -241,7 +241,7 @@ class Labelling:
     def _take_back(self, session: Session, act: Act, watch: Watch) -> "_Given":
         if act.act is not None:
             return _Given(label_acts.take_back(session, self.study, self.coder, act, watch))
-        before = labels.leaf_before(session, act.id)
+        before = label_steps.leaf_before(session, act.id)
         return self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat)
 
     def _add(
@@ -265,7 +265,7 @@ class Labelling:
                 f"The codebook no longer has the class “{leaf}”.", "Label the tweet with one that it has."
             )
         # A label that comes back with an undo was given under the codebook of its own time.
-        version = labels.version_before(session, undoes) if undoes is not None else None
+        version = label_steps.version_before(session, undoes) if undoes is not None else None
         had = labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
         old_labelled, old_leaf, language = labels.state(session, tweet)
         seq, key = labels.add_event(
