@@ -3,7 +3,7 @@
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.gui.elided import ElidedButton
@@ -39,23 +39,21 @@ class QueueButton(ElidedButton):
         self.menu_.setAccessibleName(self.tr("Queues"))
         self.kinds: dict[str, QAction] = {}
         group = QActionGroup(self)
-        for kind in KINDS:
-            action = self.menu_.addAction(queue_name(kind))
-            action.setCheckable(True)
-            action.setToolTip(queue_meaning(kind))
+        for number, kind in enumerate(KINDS, 1):
+            action = self._add(queue_name(kind), f"Alt+{number}", queue_meaning(kind))
             action.setActionGroup(group)
             action.triggered.connect(partial(self._choose, kind))
             self.kinds[kind] = action
             if kind in _ENDS:
                 self.menu_.addSeparator()
         self.menu_.addSeparator()
-        self.repeats = self.menu_.addAction(self.tr("Hidden repeats"))
-        self.repeats.setCheckable(True)
-        self.repeats.setToolTip(
+        self.repeats = self._add(
+            self.tr("Hidden repeats"),
+            f"Alt+{len(KINDS) + 1}",
             self.tr(
                 "One tweet in twenty is one that you labelled a day or a hundred labels ago, unmarked: it tells how "
                 "consistent you are and changes no label."
-            )
+            ),
         )
         self.repeats.triggered.connect(lambda on: self.repeats_chosen.emit(USUAL_REPEATS if on else 0.0))
         self.menu_.addActions(others)
@@ -90,6 +88,13 @@ class QueueButton(ElidedButton):
         self.menu_.popup(self.mapToGlobal(QPoint(0, self.height())), None)
         if chosen is not None:
             self.menu_.setActiveAction(chosen)
+
+    def _add(self, name: str, key: str, meaning: str) -> QAction:
+        action = self.menu_.addAction(name)
+        action.setShortcut(QKeySequence(key))
+        action.setCheckable(True)
+        action.setToolTip(with_key(meaning, action))
+        return action
 
     def _choose(self, kind: str) -> None:
         if kind == queues.QUOTAS:

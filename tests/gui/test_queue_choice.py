@@ -73,7 +73,9 @@ def test_the_usual_queue_is_random_and_each_says_what_it_does(page: LabelPage) -
     assert button.isVisible() and button.text() == "Random ▾" and "(Ctrl+J)" in button.toolTip()
     assert set(button.kinds) == set(KINDS)
     tips = [action.toolTip() for action in button.kinds.values()]
-    assert len(set(tips)) == len(KINDS) and all(tip.endswith(".") for tip in tips)
+    assert len(set(tips)) == len(KINDS) and all(
+        f". (Alt+{number})" in tip for number, tip in enumerate(tips, 1)
+    )
 
 
 def test_a_queue_is_chosen_by_key_and_stands_with_the_label(
@@ -95,6 +97,20 @@ def test_a_queue_is_chosen_by_key_and_stands_with_the_label(
     qtbot.mouseClick(page.end.button, Qt.MouseButton.LeftButton)
     settled()
     assert page.stack.currentWidget() is page.desk and page.order_acts.button.text() == "Random ▾"
+
+
+def test_each_queue_has_a_key_of_its_own(page: LabelPage, qtbot: QtBot, settled: Settled) -> None:
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    qtbot.keyClick(page, Qt.Key.Key_5, Qt.KeyboardModifier.AltModifier)
+    settled()
+    assert page.order.choice.kind == KINDS[4]
+    qtbot.keyClick(page, Qt.Key.Key_9, Qt.KeyboardModifier.AltModifier)
+    settled()
+    assert page.order.choice.repeats > 0 and page.order_acts.button.repeats.isChecked()
+    qtbot.keyClick(page, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    settled()
+    assert page.order.choice.kind == queues.RANDOM
 
 
 def test_the_choice_is_kept_for_each_coder_and_study(qtbot: QtBot, study: Study, settled: Settled) -> None:
@@ -167,8 +183,7 @@ def test_a_search_result_becomes_the_queue(qtbot: QtBot, study: Study, settled: 
     settled()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
-    modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-    qtbot.keyClick(listed, Qt.Key.Key_L, modifiers)
+    qtbot.keyClick(listed, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
     settled()
     page = window.area.label_page
     assert window.area.current is page and page.order_acts.button.text() == "Search result ▾"
