@@ -208,18 +208,21 @@ def rows(session: Session, ids: Sequence[int]) -> list[Any]:
     return [found[i] for i in ids if i in found]
 
 
-def labels_of(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
-    """Return the current labels (coder's name, leaf) of each tweet that has any."""
-    found: dict[int, list[tuple[str, str]]] = {}
+def labels_of(session: Session, ids: Sequence[int]) -> dict[int, list[Any]]:
+    """Return the current labels (coder's name, leaf, note, marks) of each tweet that has any."""
+    found: dict[int, list[Any]] = {}
     for batch in batches(ids):
         statement = (
-            select(CurrentLabel.tweet_id, Coder.name, CurrentLabel.leaf)
+            select(
+                CurrentLabel.tweet_id, Coder.name.label("coder"), CurrentLabel.leaf, LabelEvent.note, LabelEvent.marks
+            )
             .join(Coder, Coder.id == CurrentLabel.coder_id)
+            .join(LabelEvent, LabelEvent.seq == CurrentLabel.seq)
             .where(CurrentLabel.tweet_id.in_(batch))
             .order_by(CurrentLabel.tweet_id, CurrentLabel.seq)
         )
-        for tweet, coder, leaf in session.execute(statement):
-            found.setdefault(tweet, []).append((coder, leaf))
+        for row in session.execute(statement):
+            found.setdefault(row.tweet_id, []).append(row)
     return found
 
 

@@ -123,7 +123,7 @@ class LabelDesk(QWidget):
 
     def remark(self) -> Remark:
         """Return the note and the flag as they are now."""
-        return Remark(self.note.text().strip(), self.flag.isChecked())
+        return Remark(self.note.text().strip(), ("uncertain",) if self.flag.isChecked() else ())
 
     def show_tweet(
         self, row: TweetRow, coder: str, history: Sequence[HistoryEntry], draft: Remark | None = None
@@ -133,7 +133,7 @@ class LabelDesk(QWidget):
         self.saved = Remark()
         for entry in history:
             if entry.coder == coder and entry.undoes is None and entry.leaf == label and not entry.decided:
-                self.saved = Remark(entry.note, entry.flag)
+                self.saved = Remark(entry.note, entry.marks)
         remark = self.saved if draft is None else draft
         about = [row.author, shown_date(row.created_at), language_name(row.lang) if row.lang else ""]
         self.about.setText(" · ".join(part for part in about if part) or row.tweet_id)
@@ -143,5 +143,5 @@ class LabelDesk(QWidget):
         if label in self.leaves.buttons:
             self._leaves_scroll.ensureWidgetVisible(self.leaves.buttons[label], 0, theme.TIGHT)
         self.note.setText(remark.note)
-        self.flag.setChecked(remark.flag)
+        self.flag.setChecked("uncertain" in remark.marks)
         self._scroll.verticalScrollBar().setValue(0)

@@ -1,13 +1,6 @@
 """Notes that were typed and marks that were set, and that no label has saved yet."""
 
-from typing import NamedTuple
-
-
-class Remark(NamedTuple):
-    """What a coder says beside a label: a note, and whether the label is uncertain."""
-
-    note: str = ""
-    flag: bool = False
+from app.study.marks import Remark
 
 
 class LabelDrafts:

@@ -24,12 +24,15 @@ from app.gui.notice import Notice, Tone
 from app.gui.page import Page
 from app.jobs.worker import run_in_worker
 from app.study import tweets
-from app.study.labelling import Labelling, Progress
+from app.study.labelling import Labelling
+from app.study.progress import Progress
 from app.study.study import Study
 from app.study.tweets import TweetRow
 
-# The rail and other pages need not count again at each key.
-_TELL_MILLISECONDS = 1000
+# The rail and other pages count again when the coder pauses, not while one key follows the other.
+_TELL_MILLISECONDS = 1500
+# The next tweet is read once this one is on the screen.
+_PREPARE_MILLISECONDS = 5
 
 
 class LabelPage(Page):
@@ -58,6 +61,10 @@ class LabelPage(Page):
         self._tell_later.setSingleShot(True)
         self._tell_later.setInterval(_TELL_MILLISECONDS)
         self._tell_later.timeout.connect(self._tell_labels)
+        self._prepare_later = QTimer(self)
+        self._prepare_later.setSingleShot(True)
+        self._prepare_later.setInterval(_PREPARE_MILLISECONDS)
+        self._prepare_later.timeout.connect(self._prepare)
         self.notice = Notice()
         self.desk = LabelDesk()
         self.desk.leaves.chosen.connect(self.label)
@@ -130,7 +137,7 @@ class LabelPage(Page):
         remark = self.desk.remark()
         seconds = round(time.monotonic() - self._shown_at, 3)
         with self._errors_told():
-            following = labelling.label(leaf, seconds=seconds, note=remark.note, flag=remark.flag)
+            following = labelling.label(leaf, seconds=seconds, note=remark.note, marks=remark.marks)
             self._let_go()
             self._say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self._named(leaf)))
             self._after(following, changed=True)
@@ -237,7 +244,7 @@ class LabelPage(Page):
         """Show what is current now, and tell of what changed."""
         assert self.labelling is not None and self.study is not None
         self.notice.clear()
-        self._progress = self.labelling.progress()
+        self._progress = self.labelling.progress_so_far
         kept = self.row is not None and row is not None and self.row.id == row.id and keep_note
         if not kept:
             self._let_go()
@@ -254,7 +261,8 @@ class LabelPage(Page):
         self.side.progress.show_progress(self._progress, leaves, coder)
         self._show_controls()
         self.act_done.emit()
-        if changed and not self._tell_later.isActive():
+        self._prepare_later.start()
+        if changed:
             self._tell_later.start()
 
     def _show_row(self, row: TweetRow) -> None:
@@ -350,12 +358,25 @@ class LabelPage(Page):
 
     def _tell_labels(self) -> None:
         self._tell_later.stop()
+        self._fold_log()
         self._telling = True
         try:
             self.study_touched.emit({"labels"})
         finally:
             self._telling = False
         self.state_changed.emit()
+
+    def _fold_log(self) -> None:
+        """Use the pause: what labels have written is folded into the file while nobody waits."""
+        study = self.study
+        if study is not None:
+            run_in_worker(study.fold_log, lambda _: None, self._tell, self)
+
+    def _prepare(self) -> None:
+        """Read the next tweet while the coder looks at this one."""
+        if self.labelling is not None and self.row is not None:
+            with self._errors_told():
+                self.labelling.prepare()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)

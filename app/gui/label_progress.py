@@ -8,7 +8,7 @@ from app.gui import figures, theme
 from app.gui.codebook_view import shape_of
 from app.gui.language_names import language_name
 from app.study.codebook import Leaf
-from app.study.labelling import Progress
+from app.study.progress import Progress
 
 _ROW = 26
 # Of the height at the side: what is left is the codebook's.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from app.study import tweets
-from app.study.labelling import Labelling, Progress
+from app.study.labelling import Labelling
+from app.study.progress import Progress
 from app.study.study import Study
 
 

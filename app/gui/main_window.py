@@ -1,5 +1,6 @@
 """The window: its menus, the welcome page or an open study, and the inspector."""
 
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -154,6 +155,9 @@ class MainWindow(QMainWindow):
         self.menus.show_pages(self.area.make_page_actions(self.area))
         self._show_what_works()
         self._page_shown(self.area.current)
+        # What stays is not looked through again and again: that would stop the window for a moment now and then.
+        gc.collect()
+        gc.freeze()
         return True
 
     def open_sample(self) -> None:

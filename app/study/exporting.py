@@ -13,8 +13,9 @@ from app.errors import UserError
 from app.study import review, tweets
 from app.study.codebook import Codebook
 from app.study.export_formats import FORMATS, FormatLimit, Values
+from app.study.marks import MARKS
 from app.study.study import Study
-from db import predictions
+from db import labels, predictions
 from db.tables import Model, Tweet
 
 Progress = Callable[[int, int], None]
@@ -61,8 +62,8 @@ def export(
     """Write all tweets, or those that pass a filter, to .csv .xlsx .parquet .jsonl .dta or .sav.
 
     Columns: id, text, lang, author, date; the file's own other columns; label, one label_<question> each,
-    coders, disagreement; where anything was adjudicated: gold_label, gold_by, gold_reason; and where a model
-    has predicted: predicted_label, one predicted_<question> each, confidence, one p_<leaf> each, model,
+    coders, disagreement; where coders remarked on anything: one mark_<mark> each (how many coders set it), notes;
+    where anything was adjudicated: gold_label, gold_by, gold_reason; and where a model has predicted: predicted_label, one predicted_<question> each, confidence, one p_<leaf> each, model,
     prediction_status. The file appears whole or not at all. Raises `UserError` where the format cannot hold
     the study or the disk refuses.
     """
@@ -147,6 +148,8 @@ def _columns(study: Study, model: tuple[str, tuple[str, ...]] | None) -> tuple[l
         Column("date", lambda row: row.created_at),
     ]
     after = _label_columns(study.codebook)
+    if _has_remarks(study):
+        after += _remark_columns()
     if review.counts(study).adjudicated:
         after += _gold_columns()
     if model:
@@ -180,6 +183,28 @@ def _label_columns(codebook: Codebook) -> list[Column]:
             lambda row: "; ".join(f"{coder}: {leaf}" for coder, leaf in row.labels) if row.disputed else None,
         ),
     ]
+
+
+def _has_remarks(study: Study) -> bool:
+    with study.reading() as session:
+        return labels.has_remarks(session)
+
+
+def _remark_columns() -> list[Column]:
+    return [
+        *(Column(f"mark_{mark}", _count_of(mark), number=True) for mark in MARKS),
+        Column(
+            "notes",
+            lambda row: "; ".join(f"{coder}: {said.note}" for coder, said in row.remarks if said.note) or None,
+        ),
+    ]
+
+
+def _count_of(mark: str) -> Callable[[tweets.TweetRow], float | None]:
+    def count(row: tweets.TweetRow) -> float | None:
+        return float(sum(mark in said.marks for _, said in row.remarks)) if row.labels else None
+
+    return count
 
 
 def _gold_columns() -> list[Column]:

@@ -1,37 +1,26 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
 from app.study.locks import refuse_locked
+from app.study.marks import in_order
+from app.study.pace import Pace
+from app.study.progress import Given, Progress, counted, moved
 from app.study.queues import Queue, RandomQueue, Turn
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
 from db import labels
-from db import tweets as queries
 
+# Labels from which the pace is told.
+_RECENT = 200
 # Tweets of earlier sessions that "back" leads to.
 REMEMBERED = 50
 # What brought a tweet that the coder, or another page, asked for.
 CHOSEN = "chosen"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far labelling is, in the languages asked for.
-
-    `labelled` and `per_language` count tweets with a label of any coder, `mine` those that this coder
-    labelled since the study exists, `per_leaf` tweets whose labels agree.
-    """
-
-    labelled: int
-    total: int
-    per_leaf: dict[str, int]
-    per_language: dict[str, tuple[int, int]]
-    mine: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +59,22 @@ class LabelHistory:
                 self.done.append(act)
 
 
+@dataclass(frozen=True)
+class Recount:
+    """A count of the progress, and up to which event and tweet it counts."""
+
+    progress: Progress
+    seen: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """The tweet after the current one, read while that is looked at, and how it stood then."""
+
+    row: TweetRow
+    state: labels.TweetState
+
+
 class Labelling:
     """A coder at work. Each label is committed before the next tweet is returned.
 
@@ -92,25 +97,52 @@ class Labelling:
         self._language = language or None
         self._history = LabelHistory()
         self._progress: Progress | None = None
+        self._is_stale = False
         self._seen = (0, 0)
         with study.reading() as session:
             self._catch_up(session)
+            self._pace = Pace(labels.recent_times(session, self.coder.id, _RECENT))
         earlier = dict.fromkeys(act.tweet for act in reversed(self._history.done[-4 * REMEMBERED :]))
         self._trail = [Turn(tweet, CHOSEN) for tweet in list(earlier)[:REMEMBERED][::-1]]
         # Position in the trail of the tweet that is shown; its length: the next of the queue.
         self._position = len(self._trail)
+        self._ahead: _Ahead | None = None
 
     def current(self) -> TweetRow | None:
         """Return the tweet to label now, None where there is none left."""
         turn = self.turn()
-        return None if turn is None else get(self.study, [turn.tweet])[0]
+        if turn is None:
+            return None
+        if self._ahead is not None and self._ahead.row.id == turn.tweet:
+            return self._ahead.row
+        return get(self.study, [turn.tweet])[0]
+
+    def prepare(self) -> None:
+        """Read the tweet after the current one, so that nobody waits for it after the next label.
+
+        Costs a few milliseconds, to be spent while the current tweet is looked at.
+        """
+        turn = self.turn()
+        if turn is None:
+            return
+        with self.study.reading() as session:
+            if self._position + 1 == len(self._trail):
+                found = self.queue.next(session)
+                if found is None or found.tweet == turn.tweet:
+                    return
+                self._trail.append(found)
+            tweet = self._trail[self._position + 1].tweet
+            if self._ahead is not None and self._ahead.row.id == tweet:
+                return
+            state = labels.state(session, tweet, self.coder.id)
+        self._ahead = _Ahead(get(self.study, [tweet])[0], state)
 
     def label(
         self,
         leaf: str,
         seconds: float | None = None,
         note: str = "",
-        flag: bool = False,
+        marks: Collection[str] = (),
         suggestion_shown: str = "",
     ) -> TweetRow | None:
         """Give the current tweet a label, commit it, and return the next tweet."""
@@ -119,20 +151,41 @@ class Labelling:
         turn = self.turn()
         if turn is None:
             raise UserError("There is no tweet left to label.", "Import more tweets.")
-        with self.study.writing() as session:
+        with self.study.writing_promptly() as session:
             self._catch_up(session)
-            given = self._add(
+            act, given = self._add(
                 session,
                 turn.tweet,
                 leaf,
                 seconds=seconds,
                 note=note,
-                flag=flag,
+                marks=marks,
                 suggestion_shown=suggestion_shown,
                 source=turn.source,
             )
-        self._committed(given)
+            self._look_ahead(session)
+        self._committed(act, given)
+        self._pace.add(turn.tweet)
         self._move_on()
+        return self.current()
+
+    def remark(self, note: str, marks: Collection[str]) -> TweetRow | None:
+        """Change the note and the marks beside this coder's label of the current tweet, and show it again.
+
+        The label stays as it was given: when it was judged, in how long, under which codebook. A tweet that the
+        coder has not labelled has nothing to remark on.
+        """
+        turn = self.turn()
+        if turn is None:
+            return None
+        with self.study.writing_promptly() as session:
+            self._catch_up(session)
+            own = labels.state(session, turn.tweet, self.coder.id).own
+            if own is None:
+                return self.current()
+            as_given = labels.circumstances(session, turn.tweet, self.coder.id)
+            act, given = self._add(session, turn.tweet, own, note=note, marks=marks, **as_given)
+        self._committed(act, given)
         return self.current()
 
     def clear(self) -> TweetRow | None:
@@ -140,17 +193,20 @@ class Labelling:
         turn = self.turn()
         if turn is None:
             return None
-        with self.study.writing() as session:
+        with self.study.writing_promptly() as session:
             self._catch_up(session)
-            if labels.touched(session, self.coder.id, [turn.tweet]).get(turn.tweet) is None:
+            if labels.state(session, turn.tweet, self.coder.id).own is None:
                 return self.current()
-            given = self._add(session, turn.tweet, None, source=turn.source)
-        self._committed(given)
+            act, given = self._add(session, turn.tweet, None, source=turn.source)
+        self._committed(act, given)
         return self.current()
 
     def skip(self) -> TweetRow | None:
         """Leave the current tweet as it is and return the next."""
         if self.turn() is not None:
+            if self._ahead is not None:
+                with self.study.reading() as session:
+                    self._look_ahead(session)
             self._move_on()
         return self.current()
 
@@ -166,31 +222,31 @@ class Labelling:
         return self.current()
 
     def undo(self) -> TweetRow | None:
-        """Take back this coder's last label and return its tweet, now the current one; None for nothing."""
-        with self.study.writing() as session:
+        """Take back what this coder did last and return its tweet, now the current one; None for nothing."""
+        with self.study.writing_promptly() as session:
             self._catch_up(session)
             if not self._history.done:
                 return None
-            act = self._history.done[-1]
-            before = labels.leaf_before(session, act.id)
-            given = self._add(session, act.tweet, before, undoes=act.id)
-        self._committed(given)
-        self._go_to(act.tweet)
+            last = self._history.done[-1]
+            before = labels.leaf_before(session, last.id)
+            act, given = self._add(session, last.tweet, before, undoes=last.id)
+        self._committed(act, given)
+        self._go_to(last.tweet)
         return self.current()
 
     def redo(self) -> TweetRow | None:
-        """Give again the label that was undone last and return its tweet; None for nothing.
+        """Do again what was undone last and return its tweet; None for nothing.
 
         The tweet after it is the current one.
         """
-        with self.study.writing() as session:
+        with self.study.writing_promptly() as session:
             self._catch_up(session)
             if not self._history.undone:
                 return None
             undone, undo = self._history.undone[-1]
             leaf = labels.leaf_before(session, undo.id)
-            given = self._add(session, undone.tweet, leaf, undoes=undo.id)
-        self._committed(given)
+            act, given = self._add(session, undone.tweet, leaf, undoes=undo.id)
+        self._committed(act, given)
         self._go_to(undone.tweet)
         row = self.current()
         self._move_on()
@@ -198,43 +254,81 @@ class Labelling:
 
     @property
     def can_undo(self) -> bool:
-        """Say whether there is a label to take back."""
+        """Say whether there is something to take back."""
         return bool(self._history.done)
 
     @property
     def can_redo(self) -> bool:
-        """Say whether there is an undone label to give again."""
+        """Say whether there is something to do again."""
         return bool(self._history.undone)
 
+    @property
+    def pace(self) -> Pace:
+        """How fast this coder labels."""
+        return self._pace
+
     def progress(self) -> Progress:
-        """Return how far labelling is; counted once, then kept up with each label."""
+        """Return how far labelling is, what others did included."""
         with self.study.reading() as session:
             self._catch_up(session)
-            if self._progress is None:
-                self._progress = self._count(session)
+            if self._progress is None or self._is_stale:
+                self.take(Recount(self._count(session), self._seen))
+        assert self._progress is not None
         return self._progress
 
+    @property
+    def progress_so_far(self) -> Progress:
+        """How far labelling is by the last count and what this coder did since: at once."""
+        return self._progress or self.progress()
+
+    @property
+    def is_stale(self) -> bool:
+        """Say whether `progress_so_far` lacks what others did."""
+        return self._is_stale
+
+    def recount(self) -> Recount:
+        """Count the progress anew; may be called on any thread, `take` takes the result."""
+        with self.study.reading() as session:
+            return Recount(self._count(session), labels.last_added(session))
+
+    def take(self, recount: Recount) -> None:
+        """Take a count over, unless something was done meanwhile."""
+        if recount.seen == self._seen:
+            self._progress, self._is_stale = recount.progress, False
+
+    def turn(self) -> Turn | None:
+        """Return what is to be labelled now and what brought it, None where nothing is left."""
+        if self._position < len(self._trail):
+            return self._trail[self._position]
+        with self.study.reading() as session:
+            found = self.queue.next(session)
+        if found is not None:
+            self._trail.append(found)
+        return found
+
     def _count(self, session: Session) -> Progress:
-        per_language = queries.languages(session)
-        if self._language is not None:
-            per_language = {k: v for k, v in per_language.items() if k == self._language}
-        found = queries.leaves(session, self._language)
-        return Progress(
-            labelled=sum(labelled for labelled, _ in per_language.values()),
-            total=sum(total for _, total in per_language.values()),
-            per_leaf={code: found.get(code, 0) for code in self.study.codebook.leaf_codes},
-            per_language=per_language,
-            mine=labels.count_of_coder(session, self.coder.id, self._language),
-        )
+        return counted(session, self.coder, self._language, self.study.codebook.leaf_codes)
 
     def _catch_up(self, session: Session) -> None:
         """Take in what this coder did elsewhere, in another window or process."""
-        seen = labels.marks(session)
+        seen = labels.last_added(session)
         if seen != self._seen:
             events = labels.own_events(session, self.coder.id, self._history.last_seq)
             self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes) for e in events)
-            self._progress = None
+            self._is_stale = True
             self._seen = seen
+
+    def _look_ahead(self, session: Session) -> None:
+        """Let go of the tweet that was read ahead, where it no longer stands as it did then."""
+        ahead = self._ahead
+        if ahead is None:
+            return
+        state = labels.state(session, ahead.row.id, self.coder.id)
+        if state != ahead.state:
+            self._ahead = None
+            done = state.own is not None or state.locked or (state.labelled and not ahead.state.labelled)
+            if done and self._position + 2 == len(self._trail) and self._trail[-1].tweet == ahead.row.id:
+                self._trail.pop()
 
     def _add(
         self,
@@ -244,20 +338,21 @@ class Labelling:
         *,
         seconds: float | None = None,
         note: str = "",
-        flag: bool = False,
+        marks: Collection[str] = (),
         suggestion_shown: str = "",
         source: str = "",
+        codebook_version_id: int | None = None,
         undoes: str | None = None,
-    ) -> "_Given":
-        refuse_locked(session, [tweet])
+    ) -> tuple[Act, Given]:
+        old = labels.state(session, tweet, self.coder.id)
+        if old.locked:
+            refuse_locked(session, [tweet])
         if leaf is not None and leaf not in self.study.codebook.leaf_codes:
             raise UserError(
                 f"The codebook no longer has the class “{leaf}”.", "Label the tweet with one that it has."
             )
         # A label that comes back with an undo was given under the codebook of its own time.
-        version = labels.version_before(session, undoes) if undoes is not None else None
-        had = labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
-        old_labelled, old_leaf, language = labels.state(session, tweet)
+        version = labels.version_before(session, undoes) if undoes is not None else codebook_version_id
         seq, key = labels.add_event(
             session,
             {
@@ -270,41 +365,29 @@ class Labelling:
                 "seconds": seconds,
                 "suggestion_shown": suggestion_shown,
                 "note": note,
-                "flag": flag,
+                "marks": list(in_order(marks)),
                 "source": source,
                 "undoes": undoes,
                 "import_id": None,
             },
         )
-        labelled, new_leaf, _ = labels.state(session, tweet)
         # An undo takes back what was done here; a label that came with a copy of the study stays.
-        has = leaf is not None or (
-            undoes is not None and labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
-        )
-        return _Given(
-            act=Act(seq, key, tweet, undoes),
-            language=language,
-            old_leaf=old_leaf,
-            new_leaf=new_leaf,
-            labelled=int(labelled) - int(old_labelled),
-            mine=int(has) - int(had),
+        new = labels.state(session, tweet, self.coder.id)
+        return Act(seq, key, tweet, undoes), Given(
+            language=old.language,
+            old_leaf=old.agreed_leaf,
+            new_leaf=new.agreed_leaf,
+            labelled=int(new.labelled) - int(old.labelled),
+            mine=int(new.own is not None) - int(old.own is not None),
         )
 
-    def _committed(self, given: "_Given") -> None:
-        self._history.follow([given.act])
-        self._seen = (given.act.seq, self._seen[1])
+    def _committed(self, act: Act, given: Given) -> None:
+        self._history.follow([act])
+        self._seen = (act.seq, self._seen[1])
         if self._progress is not None:
-            self._progress = _moved(self._progress, given)
-
-    def turn(self) -> Turn | None:
-        """Return what is to be labelled now and what brought it, None where nothing is left."""
-        if self._position < len(self._trail):
-            return self._trail[self._position]
-        with self.study.reading() as session:
-            found = self.queue.next(session)
-        if found is not None:
-            self._trail.append(found)
-        return found
+            self._progress = moved(self._progress, given)
+        if self._ahead is not None and self._ahead.row.id == act.tweet:
+            self._ahead = None
 
     def _move_on(self) -> None:
         self._position += 1
@@ -318,36 +401,6 @@ class Labelling:
             self._position = len(upto) - 1 - upto[::-1].index(tweet)
         else:
             self._trail.insert(self._position, Turn(tweet, CHOSEN))
-
-
-@dataclass(frozen=True)
-class _Given:
-    """What one event changed; the counts are differences."""
-
-    act: Act
-    language: str
-    old_leaf: str | None
-    new_leaf: str | None
-    labelled: int
-    mine: int
-
-
-def _moved(progress: Progress, given: _Given) -> Progress:
-    if progress.per_language.get(given.language) is None:
-        return progress
-    per_leaf = dict(progress.per_leaf)
-    if given.old_leaf in per_leaf:
-        per_leaf[given.old_leaf] -= 1
-    if given.new_leaf in per_leaf:
-        per_leaf[given.new_leaf] += 1
-    labelled, total = progress.per_language[given.language]
-    return Progress(
-        labelled=progress.labelled + given.labelled,
-        total=progress.total,
-        per_leaf=per_leaf,
-        per_language=progress.per_language | {given.language: (labelled + given.labelled, total)},
-        mine=progress.mine + given.mine,
-    )
 
 
 def current_labels(study: Study) -> dict[int, str]:

@@ -10,6 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
+from app.study.marks import Remark, in_order
 from app.study.study import Study
 from db import adjudications, labels, predictions
 from db import tweets as queries
@@ -50,7 +51,8 @@ class TweetRow:
     """A tweet with what is known about it.
 
     `label` is the gold label, else the leaf that all coders' labels agree on; where they differ it is None and
-    `disputed` is true. `labels` are all of them: (coder's name, leaf). `gold` is what was adjudicated, `gold_by`
+    `disputed` is true. `labels` are all of them: (coder's name, leaf), `remarks` what was said beside them, by
+    coder, where something was. `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
     "failed".
     """
@@ -69,6 +71,7 @@ class TweetRow:
     probabilities: dict[str, float] = field(default_factory=dict)
     disputed: bool = False
     labels: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, Remark], ...] = ()
     prediction_status: str = ""
     prediction_reason: str = ""
     gold: str | None = None
@@ -92,7 +95,7 @@ class HistoryEntry:
     seconds: float | None
     suggestion_shown: str
     note: str
-    flag: bool
+    marks: tuple[str, ...]
     undoes: str | None
     imported: bool
     decided: bool = False
@@ -156,7 +159,7 @@ def history(study: Study, tweet: int) -> list[HistoryEntry]:
                 seconds=row.seconds,
                 suggestion_shown=row.suggestion_shown,
                 note=row.note,
-                flag=row.flag,
+                marks=in_order(row.marks),
                 undoes=row.undoes,
                 imported=row.import_id is not None,
             )
@@ -172,7 +175,7 @@ def history(study: Study, tweet: int) -> list[HistoryEntry]:
                 seconds=None,
                 suggestion_shown="",
                 note=row.reason,
-                flag=False,
+                marks=(),
                 undoes=row.undoes,
                 imported=False,
                 decided=True,
@@ -256,7 +259,7 @@ def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> l
     return [
         _row(
             row,
-            tuple(given.get(row.id, ())),
+            given.get(row.id, ()),
             predicted.get(row.id),
             model,
             adjudications.decision(decided.get(row.id, ())),
@@ -267,7 +270,7 @@ def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> l
 
 def _row(
     row: Any,
-    given: tuple[tuple[str, str], ...],
+    given: Sequence[Any],
     prediction: Any,
     model: _ModelChoice | None,
     decision: Any,
@@ -284,12 +287,15 @@ def _row(
         created_at=row.created_at,
         extra=row.extra,
         label=row.agreed_leaf,
-        label_coder=", ".join(coder for coder, _ in given),
+        label_coder=", ".join(one.coder for one in given),
         predicted=prediction.leaf if prediction is not None else None,
         confidence=prediction.confidence if prediction is not None else None,
         probabilities=probabilities,
         disputed=bool(row.labelled) and row.agreed_leaf is None,
-        labels=given,
+        labels=tuple((one.coder, one.leaf) for one in given),
+        remarks=tuple(
+            (one.coder, Remark(one.note, in_order(one.marks))) for one in given if one.note or one.marks
+        ),
         prediction_status=prediction.status if prediction is not None else "",
         prediction_reason=prediction.reason if prediction is not None else "",
         gold=row.gold_leaf,

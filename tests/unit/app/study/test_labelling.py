@@ -170,11 +170,11 @@ def test_labels_carry_what_the_coder_saw_and_wrote(study: Study, tmp_path: Path)
     work = Labelling(study, "Ana")
     first = work.current()
     assert first is not None
-    work.label("pro", seconds=2.25, note="ironic?", flag=True, suggestion_shown="anti")
+    work.label("pro", seconds=2.25, note="ironic?", marks=["sarcasm", "uncertain"], suggestion_shown="anti")
     work.undo()
     entry, undo = tweets.history(study, first.id)
     assert (entry.coder, entry.leaf, entry.seconds, entry.note) == ("Ana", "pro", 2.25, "ironic?")
-    assert (entry.flag, entry.suggestion_shown, entry.imported) == (True, "anti", False)
+    assert (entry.marks, entry.suggestion_shown, entry.imported) == (("uncertain", "sarcasm"), "anti", False)
     assert (undo.leaf, undo.undoes) == (None, entry.id)
     assert entry.given < undo.given and entry.given.endswith("+00:00")
 
