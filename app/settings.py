@@ -25,6 +25,8 @@ class Settings:
     coder: str = ""
     geometry: str = ""
     inspector: bool = True
+    hide_author: bool = False
+    label_keys: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls) -> "Settings":
@@ -47,6 +49,8 @@ class Settings:
         settings = cls(**known)
         if settings.theme not in THEMES:
             settings.theme = "system"
+        keys = settings.label_keys.items()
+        settings.label_keys = {n: k for n, k in keys if isinstance(n, str) and isinstance(k, str) and k}
         settings.recent_studies = [s for s in settings.recent_studies if isinstance(s, str)][:MOST_RECENT]
         return settings
 

@@ -87,7 +87,9 @@ def main() -> int:
     while page.row is None:
         _spin(50)
     _spin(3000)
-    print(f"load {os.getloadavg()[0]:.2f}; one fsync of 32 KiB on this disk: {_fsync_ms(folder):.1f} ms (median)")
+    print(
+        f"load {os.getloadavg()[0]:.2f}; one fsync of 32 KiB on this disk: {_fsync_ms(folder):.1f} ms (median)"
+    )
     _measure(window, WARM_UP)
     alone = _measure(window, arguments.labels)
     _print("alone", alone)
@@ -174,7 +176,9 @@ def _print(name: str, values: Sequence[float]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tweets", type=int, default=1_000_000)
     parser.add_argument("--labels", type=int, default=1000)
     parser.add_argument("--model", default="smollm2-135m", help="what classifies meanwhile")

@@ -218,9 +218,7 @@ def own_events(session: Session, coder_id: str, after: int) -> list[Any]:
 
 
 _GIVEN = (
-    select(
-        _EVENTS.c.seconds, _EVENTS.c.suggestion_shown, _EVENTS.c.source, _EVENTS.c.codebook_version_id
-    )
+    select(_EVENTS.c.seconds, _EVENTS.c.suggestion_shown, _EVENTS.c.source, _EVENTS.c.codebook_version_id)
     .join(_CURRENT, _CURRENT.c.seq == _EVENTS.c.seq)
     .where(_CURRENT.c.tweet_id == bindparam("tweet"), _CURRENT.c.coder_id == bindparam("coder"))
 )
@@ -442,7 +440,11 @@ class TweetState(NamedTuple):
 
 _STATE = (
     select(
-        _TWEETS.c.labelled, _TWEETS.c.agreed_leaf, _TWEETS.c.lang, _TWEETS.c.locked, _CURRENT.c.leaf.label("own")
+        _TWEETS.c.labelled,
+        _TWEETS.c.agreed_leaf,
+        _TWEETS.c.lang,
+        _TWEETS.c.locked,
+        _CURRENT.c.leaf.label("own"),
     )
     .join(
         _CURRENT,

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QStacked
 
 from app.gui import figures, theme
 from app.gui.codebook_view import CodebookView, leaf_html, shape_of
-from app.gui.label_desk import shown_date
 from app.gui.language_names import language_name
 from app.gui.mark_names import marks_told
 from app.gui.tweet_view import TweetView
+from app.gui.when import shown_date
 from app.study.codebook import Codebook, Leaf
 from app.study.import_report import IMPORTED
 from app.study.tweets import HistoryEntry, TweetRow

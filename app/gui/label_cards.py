@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.gui import figures, theme
 from app.gui.codebook_view import leaf_html
-from app.gui.label_desk import shown_date
 from app.gui.mark_names import marks_told
+from app.gui.when import shown_date
 from app.study.codebook import Codebook
 from app.study.review import GivenLabel
 

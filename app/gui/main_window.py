@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import sample_study, theme
+from app.gui.change_keys_dialog import ChangeKeysDialog, keys_of
 from app.gui.codebook_dialog import CodebookDialog
 from app.gui.dropped_files import local_files
 from app.gui.error_report import report_text
@@ -327,6 +328,7 @@ class MainWindow(QMainWindow):
             inspector=self._toggle_inspector,
             choose_theme=self.choose_theme,
             keys=self.show_keys,
+            change_keys=self.change_keys,
             report=self._copy_report,
             about=self._about,
         )
@@ -440,6 +442,12 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog
+
+    def change_keys(self) -> ChangeKeysDialog | None:
+        """Show the dialog that changes the keys of the label page."""
+        if self.area is None:
+            return None
+        return self.area.label_page.change_keys(keys_of([*self.actions(), *self.menus.pages.actions()]))
 
     def _copy_report(self) -> None:
         QGuiApplication.clipboard().setText(report_text())

@@ -59,7 +59,8 @@ class StudyArea(QWidget):
         self.study = study
         self.jobs = jobs
         self.study_page = StudyPage()
-        self.label_page = LabelPage()
+        self.label_page = LabelPage(settings)
+        self.label_page.settings_changed.connect(settings.save)
         self.label_page.set_coder(settings.coder)
         self.review_page = ReviewPage()
         self.review_page.set_coder(settings.coder)

@@ -63,8 +63,9 @@ def export(
 
     Columns: id, text, lang, author, date; the file's own other columns; label, one label_<question> each,
     coders, disagreement; where coders remarked on anything: one mark_<mark> each (how many coders set it), notes;
-    where anything was adjudicated: gold_label, gold_by, gold_reason; and where a model has predicted: predicted_label, one predicted_<question> each, confidence, one p_<leaf> each, model,
-    prediction_status. The file appears whole or not at all. Raises `UserError` where the format cannot hold
+    where anything was adjudicated: gold_label, gold_by, gold_reason; and where a model has predicted:
+    predicted_label, one predicted_<question> each, confidence, one p_<leaf> each, model, prediction_status.
+    The file appears whole or not at all. Raises `UserError` where the format cannot hold
     the study or the disk refuses.
     """
     path = Path(out_path)
@@ -195,7 +196,9 @@ def _remark_columns() -> list[Column]:
         *(Column(f"mark_{mark}", _count_of(mark), number=True) for mark in MARKS),
         Column(
             "notes",
-            lambda row: "; ".join(f"{coder}: {said.note}" for coder, said in row.remarks if said.note) or None,
+            lambda row: (
+                "; ".join(f"{coder}: {said.note}" for coder, said in row.remarks if said.note) or None
+            ),
         ),
     ]
 

@@ -117,25 +117,26 @@ class Labelling:
             return self._ahead.row
         return get(self.study, [turn.tweet])[0]
 
-    def prepare(self) -> None:
-        """Read the tweet after the current one, so that nobody waits for it after the next label.
+    def prepare(self) -> TweetRow | None:
+        """Read the tweet after the current one, so that nobody waits for it after the next label, and return it.
 
-        Costs a few milliseconds, to be spent while the current tweet is looked at.
+        Costs a few milliseconds, to be spent while the current tweet is looked at. None where there is none yet.
         """
         turn = self.turn()
         if turn is None:
-            return
+            return None
         with self.study.reading() as session:
             if self._position + 1 == len(self._trail):
                 found = self.queue.next(session)
                 if found is None or found.tweet == turn.tweet:
-                    return
+                    return None
                 self._trail.append(found)
             tweet = self._trail[self._position + 1].tweet
             if self._ahead is not None and self._ahead.row.id == tweet:
-                return
+                return self._ahead.row
             state = labels.state(session, tweet, self.coder.id)
         self._ahead = _Ahead(get(self.study, [tweet])[0], state)
+        return self._ahead.row
 
     def label(
         self,

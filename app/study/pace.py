@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import pairwise
 
 # Before so many labels in a row a pace would be a guess.
 ENOUGH = 10
@@ -34,7 +35,7 @@ class Pace:
         times = sorted(self._times.values())[-_LAST - 1 :]
         if not times or ((when or datetime.now(UTC)) - times[-1]).total_seconds() > _SESSION:
             return None
-        gaps = [(later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)]
+        gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
         for place in range(len(gaps) - 1, -1, -1):
             if gaps[place] > _SESSION:
                 gaps = gaps[place + 1 :]

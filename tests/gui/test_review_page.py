@@ -30,7 +30,12 @@ def disputed(study: Study) -> Iterator[Study]:
         assert label is not None
         work.show(tweet)
         note = "<b>irony</b>" if tweet == 3 else ""
-        work.label(label if tweet == 20 else OTHERS[label], seconds=4.0, note=note, marks=["uncertain"] if tweet == 3 else [])
+        work.label(
+            label if tweet == 20 else OTHERS[label],
+            seconds=4.0,
+            note=note,
+            marks=["uncertain"] if tweet == 3 else [],
+        )
     yield study
 
 

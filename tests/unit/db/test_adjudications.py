@@ -199,7 +199,9 @@ def test_a_disputed_tweet_of_a_million_is_found_by_an_index(make_study: MakeStud
 def test_labels_side_by_side_and_at_a_time(make_study: MakeStudy) -> None:
     file = make_study(1)
     with file.writing() as session:
-        _, first = labels.add_event(session, event(1, "pro", given="2026-11-24T10", note="irony", marks=["uncertain"]))
+        _, first = labels.add_event(
+            session, event(1, "pro", given="2026-11-24T10", note="irony", marks=["uncertain"])
+        )
         labels.add_event(session, event(1, "anti", 2, given="2026-11-24T11", marks=["quoting"]))
         ana, ben = labels.side_by_side(session, 1)
         assert (ana.coder, ana.leaf, ana.note, ana.marks) == ("Ana", "pro", "irony", ["uncertain"])

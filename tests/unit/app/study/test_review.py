@@ -121,7 +121,10 @@ def disputed(study: Study, tmp_path: Path) -> Study:
         for tweet, leaf in given.items():
             work.show(tweet)
             work.label(
-                leaf, seconds=2.5, note="irony" if tweet == 1 and coder == "Ana" else "", marks=["uncertain"] if tweet == 2 else []
+                leaf,
+                seconds=2.5,
+                note="irony" if tweet == 1 and coder == "Ana" else "",
+                marks=["uncertain"] if tweet == 2 else [],
             )
     return study
 
