@@ -30,6 +30,7 @@ from app.gui.tweet_view import TweetView
 from app.jobs.job import Job
 from app.jobs.worker import wait_for_workers
 from app.settings import Settings
+from app.study.shelf import Shelf
 from benchmarks.large_study import make_large_study
 
 CODER = "Mia"
@@ -98,7 +99,7 @@ def main() -> int:
         job = Job.start(
             "classify",
             "Classifying",
-            ["classify", str(study), "--model", arguments.model],
+            ["classify", str(study), "--model", str(Shelf().base_file(arguments.model).path)],
             study=study,
         )
         while job.progress.done == 0 and job.outcome is None:

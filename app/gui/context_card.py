@@ -66,7 +66,7 @@ class _Part(QFrame):
 
 def _what(kind: str) -> str:
     words = {
-        REPLY: QCoreApplication.translate("context_card", "↪ In reply to"),
+        REPLY: QCoreApplication.translate("context_card", "↳ In reply to"),
         QUOTE: QCoreApplication.translate("context_card", "❝ Quotes"),
     }
     return words.get(kind, QCoreApplication.translate("context_card", "⋮ The thread began with"))

@@ -39,6 +39,7 @@ class Coding(Protocol):
     def toggle_history(self) -> None: ...
     def toggle_author(self) -> None: ...
     def find_in_codebook(self) -> None: ...
+    def scroll_tweet(self, pages: float) -> None: ...
     def leave(self) -> None: ...
 
 
@@ -75,6 +76,10 @@ class LabelActs:
             _tr("Find in the codebook"), ("Ctrl+F",), coding.find_in_codebook, spare="Ctrl+F", name="find"
         )
         self.leave = add(_tr("Leave the field"), ("Esc",), coding.leave)
+        self.scrolls = [
+            add(_tr("Scroll a long tweet down"), ("Down", "PgDown"), lambda: coding.scroll_tweet(0.5)),
+            add(_tr("Scroll a long tweet up"), ("Up", "PgUp"), lambda: coding.scroll_tweet(-0.5)),
+        ]
 
     def show_classes(self, leaves: Iterable[Leaf]) -> None:
         """Give each class its key."""
@@ -83,7 +88,16 @@ class LabelActs:
     def enable(self, at_work: bool, can_go_back: bool) -> None:
         """Let those acts work that make sense now."""
         self.keys.enable_leaves(at_work)
-        for action in (self.skip, self.note, self.clear, self.history, self.author, *self.marks.values()):
+        acts = (
+            self.skip,
+            self.note,
+            self.clear,
+            self.history,
+            self.author,
+            *self.marks.values(),
+            *self.scrolls,
+        )
+        for action in acts:
             action.setEnabled(at_work)
         self.back.setEnabled(can_go_back)
 

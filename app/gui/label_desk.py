@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
-    QBoxLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -34,9 +33,9 @@ from app.study.tweets import TweetRow
 _CARD_WIDTH = 800
 _POINTS = 20.0
 # Of the height, for the classes: with many of them in a low window the tweet still has its room.
-_LEAVES_SHARE = 0.42
-# Narrower, the note gets a line of its own under the marks.
-_NARROW = 720
+_LEAVES_SHARE = 0.45
+# The note keeps this much; the marks beside it show their signs alone where there is no room for their names.
+_NOTE_WIDTH = 140
 
 
 class LabelDesk(QWidget):
@@ -64,7 +63,7 @@ class LabelDesk(QWidget):
         self.note = QLineEdit()
         self.note.setAccessibleName(self.tr("Note"))
         self.note.setMaxLength(1000)
-        self.note.setMinimumHeight(HEIGHT)
+        self.note.setMinimumSize(_NOTE_WIDTH, HEIGHT)
         self.card = QFrame()
         self.card.setProperty("role", "card")
         self._lay_out()
@@ -102,24 +101,20 @@ class LabelDesk(QWidget):
         self._scroll = _scrolled(middle)
         self._leaves_scroll = _scrolled(self.leaves)
         self.leaves.arranged.connect(self._fit_leaves)
-        self._under = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        self._under.setSpacing(theme.SMALL)
-        self._under.addWidget(self.marks)
-        self._under.addWidget(self.note, 1)
+        under = QHBoxLayout()
+        under.setSpacing(theme.SMALL)
+        under.addWidget(self.marks)
+        under.addWidget(self.note, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self._scroll, 1)
         layout.addWidget(self._leaves_scroll)
-        layout.addLayout(self._under)
+        layout.addLayout(under)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_leaves()
-        narrow = event.size().width() < _NARROW
-        wanted = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
-        if self._under.direction() != wanted:
-            self._under.setDirection(wanted)
 
     def _fit_leaves(self) -> None:
         self._leaves_scroll.setFixedHeight(
@@ -174,6 +169,11 @@ class LabelDesk(QWidget):
         if self.note.text() != remark.note:
             self.note.setText(remark.note)
         self.marks.show_marks(remark.marks)
+
+    def scroll_tweet(self, pages: float) -> None:
+        """Move a tweet that is longer than the window, by a part of what is in sight."""
+        bar = self._scroll.verticalScrollBar()
+        bar.setValue(bar.value() + round(pages * self._scroll.viewport().height()))
 
     def show_about(self, context: Sequence[Context], with_author: bool) -> None:
         """Show who wrote the tweet in sight, when, and what surrounds it; or leave out who and when."""

@@ -267,6 +267,10 @@ class LabelPage(LabelView):
         self.side.codebook.filter.setFocus()
         self.side.codebook.filter.selectAll()
 
+    def scroll_tweet(self, pages: float) -> None:
+        """Move a tweet that is longer than the window."""
+        self.desk.scroll_tweet(pages)
+
     def toggle_history(self) -> None:
         """Show what the coder did to the tweet in sight, or hide it."""
         self.desk.history.setVisible(self.desk.history.isHidden())
@@ -315,6 +319,8 @@ class LabelPage(LabelView):
         if labelling is None:
             self.show_nothing()
             return
+        if not self.bar.last_act.text():
+            self.say(self.tr("One key labels and shows the next tweet · F1 lists all keys"))
         row = labelling.current()
         if self.row is not None and (row is None or row.id != self.row.id):
             row = labelling.show(self.row.id)

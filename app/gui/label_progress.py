@@ -2,10 +2,11 @@
 
 from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QProgressBar, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QProgressBar, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui import figures, theme
 from app.gui.codebook_view import shape_of
+from app.gui.elided import QuietLine
 from app.gui.language_names import language_name
 from app.study.codebook import Leaf
 from app.study.pace import ENOUGH, Pace
@@ -27,6 +28,8 @@ class _Rows(QWidget):
 
     def show_rows(self, rows: list[tuple[str, str, str, str, float | None]]) -> None:
         """Show rows of (sign, its colour, name, number, share in [0, 1] or None)."""
+        if rows == self.rows:
+            return
         if len(rows) != len(self.rows):
             self.setFixedHeight(max(1, len(rows)) * _ROW)
         self.rows = rows
@@ -73,17 +76,13 @@ class LabelProgress(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.text = QLabel()
-        self.text.setProperty("role", "heading")
-        self.mine = QLabel()
-        self.mine.setProperty("role", "muted")
-        self.mine.setWordWrap(True)
-        self.pace = QLabel()
-        self.pace.setProperty("role", "muted")
-        self.pace.setWordWrap(True)
-        self.pace.setToolTip(
-            self.tr("From the times of your last labels in this sitting; pauses are left out")
-        )
+        self.text = QuietLine(muted=False, scale=1.2)
+        self.mine = QuietLine()
+        self.pace, self.left = QuietLine(), QuietLine()
+        for line in (self.pace, self.left):
+            line.setToolTip(
+                self.tr("From the times of your last labels in this sitting; pauses are left out")
+            )
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(self.tr("Labelled tweets"))
@@ -101,6 +100,8 @@ class LabelProgress(QWidget):
         layout.addWidget(self.bar)
         layout.addWidget(self.mine)
         layout.addWidget(self.pace)
+        layout.addWidget(self.left)
+        self.left.hide()
         for _, scroll, _ in self._lists:
             layout.addWidget(scroll)
 
@@ -153,12 +154,14 @@ class LabelProgress(QWidget):
         per_hour = pace.per_hour() if pace is not None else None
         if pace is None or per_hour is None:
             self.pace.setText(self.tr("Your pace is told after {count} labels").format(count=ENOUGH))
+            self.left.hide()
             return
         told = self.tr("About {count} labels an hour").format(count=figures.count(round_count(per_hour)))
+        self.pace.setText(told)
         hours = pace.hours_left(left)
         if hours is not None:
-            told += " · " + self.tr("{time} left at your pace").format(time=about_time(hours))
-        self.pace.setText(told)
+            self.left.setText(self.tr("{time} left at your pace").format(time=about_time(hours)))
+        self.left.setVisible(hours is not None)
 
     def fit(self, room: int) -> None:
         """Show as many rows of each list as their shares of the room at the side hold; the rest is scrolled."""
@@ -177,14 +180,14 @@ def about_time(hours: float) -> str:
     """Return a time that is left, as roughly as it is known."""
     minutes = hours * 60
     if minutes < 1.5:
-        return QCoreApplication.translate("label_progress", "about a minute")
+        return QCoreApplication.translate("label_progress", "About a minute")
     if minutes < 10:
-        return QCoreApplication.translate("label_progress", "about {n} minutes").format(n=round(minutes))
+        return QCoreApplication.translate("label_progress", "About {n} minutes").format(n=round(minutes))
     if minutes < 90:
-        return QCoreApplication.translate("label_progress", "about {n} minutes").format(
+        return QCoreApplication.translate("label_progress", "About {n} minutes").format(
             n=round(minutes / 5) * 5
         )
-    return QCoreApplication.translate("label_progress", "about {n} hours").format(n=round(hours))
+    return QCoreApplication.translate("label_progress", "About {n} hours").format(n=round(hours))
 
 
 def _scrolled(rows: _Rows) -> QScrollArea:
