@@ -316,7 +316,8 @@ class Labelling:
         if seen != self._seen:
             events = labels.own_events(session, self.coder.id, self._history.last_seq)
             self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes) for e in events)
-            self._is_stale = True
+            # Before the first count there is nothing to be out of date.
+            self._is_stale = self._progress is not None
             self._seen = seen
 
     def _look_ahead(self, session: Session) -> None:
