@@ -112,7 +112,7 @@ class LabelPage(LabelView):
             for leaf in own.leaves
         ]
         lines += [KeyLine(*line) for line in self.acts.keys.changeable()]
-        dialog = ChangeKeysDialog(lines, taken, self)
+        dialog = ChangeKeysDialog(lines, taken, self.window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._use_keys({line.name for line in lines}, dialog.chosen))
         dialog.open()

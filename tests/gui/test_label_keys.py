@@ -133,5 +133,7 @@ def test_the_dialog_is_reached_by_key(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.keyClick(_page(window), Qt.Key.Key_K, modifier=both)
     dialog = window.findChild(ChangeKeysDialog)
     assert dialog is not None and dialog.focusWidget() is dialog.table
-    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    qtbot.keyClick(dialog.table, Qt.Key.Key_Escape)
     assert not dialog.isVisible()

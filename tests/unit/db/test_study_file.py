@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from db import errors, labels
 from db.engine import APPLICATION_ID, SCHEMA_VERSION, StudyFile, create_study, log_files, open_study
@@ -204,3 +205,27 @@ def test_two_processes_write_without_losing_a_label(make_study: MakeStudy) -> No
     with file.reading() as session:
         assert labels.last_seq(session) == 2 * count
         assert labels.disputed(session) == list(range(1, count + 1))
+
+
+def test_a_prompt_write_leaves_the_log_for_a_pause(make_study: MakeStudy) -> None:
+    file = make_study(200)
+    file.fold_log()
+    before = file.path.read_bytes()
+
+    def change(session: Session) -> None:
+        session.execute(text("UPDATE tweets SET author = author || 'x'"))
+
+    with file.writing_promptly() as session:
+        change(session)
+        assert session.scalar(text("PRAGMA wal_autocheckpoint")) == 0
+    assert file.path.read_bytes() == before, "nobody waited for the log to be folded in"
+    with file.reading() as session:
+        assert session.scalar(text("PRAGMA wal_autocheckpoint")) == 1000, "the connection is as it was"
+        assert session.scalar(text("SELECT count(*) FROM tweets WHERE author LIKE '%x'")) == 200
+    file.fold_log()
+    assert file.path.read_bytes() != before
+    with pytest.raises(KeyError), file.writing_promptly() as session:
+        change(session)
+        raise KeyError
+    with file.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM tweets WHERE author LIKE '%xx'")) == 0
