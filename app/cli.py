@@ -93,7 +93,26 @@ def parser() -> argparse.ArgumentParser:
         help=f"which column is what: {', '.join(COLUMNS)}",
     )
     imports.add_argument("--coder", default=IMPORTED, help="whose labels the file holds (default: imported)")
-    imports.add_argument("--test", action="store_true", help="these are test rows: never trained on")
+    imports.add_argument("--test", action="store_true", help="put these tweets into the sealed test set")
+
+    seal = _add(subcommands, "seal", commands.seal, "draw a sealed test set before anybody labels")
+    seal.add_argument("study", type=Path, metavar="STUDY")
+    seal.add_argument(
+        "--per-language",
+        type=int,
+        default=None,
+        metavar="N",
+        help="draw until each language has so many test tweets (default: 100, or a third of a small study)",
+    )
+    seal.add_argument(
+        "--languages", type=_words, default=[], metavar="en,es", help="in these only (default: all)"
+    )
+    seal.add_argument("--seed", type=int, help="draw as another drawing with this seed (default: a new one)")
+    seal.add_argument(
+        "--take-back",
+        action="store_true",
+        help="take the seal off the last drawing, while nothing is labelled",
+    )
 
     merge = _add(subcommands, "merge", commands.merge_copies, "take in copies of a study that come back")
     merge.add_argument("study", type=Path, metavar="STUDY")

@@ -80,6 +80,32 @@ def import_tables(arguments: argparse.Namespace) -> int:
     return 1 if useless else 0
 
 
+def seal(arguments: argparse.Namespace) -> None:
+    """Draw a sealed test set, or take the last drawing back."""
+    from app.study import sealing
+    from app.study.sealing_text import drawing_told
+    from app.study.study import Study
+    from app.study.tweets import NO_LANGUAGE
+    from app.terminal import print_json, sealed_set_table
+
+    asked = (arguments.per_language, arguments.seed)
+    if arguments.take_back and (asked != (None, None) or arguments.languages):
+        raise WrongUsage("--take-back goes with no other option")
+    languages = ["" if code == NO_LANGUAGE else code for code in arguments.languages]
+    with Study.open(arguments.study) as study:
+        if arguments.take_back:
+            report = {"taken_back": sealing.take_back(study)}
+            told = f"{report['taken_back']:,} tweets are no longer sealed."
+        else:
+            drawing = sealing.draw(study, arguments.per_language, languages, arguments.seed)
+            report, told = drawing.as_dict(), drawing_told(drawing)
+        sealed = sealing.sealed_set(study)
+    if arguments.json:
+        print_json(report | {"sealed": sealed.as_dict()})
+    else:
+        print(f"{told}\n\n{sealed_set_table(sealed)}")
+
+
 def merge_copies(arguments: argparse.Namespace) -> None:
     """Take in copies of a study."""
     from app.study import merging

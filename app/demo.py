@@ -41,7 +41,7 @@ def run_demo(
             "stage",
             stage="split",
             message=f"{counts['tweets']} tweets with labels; {counts['test']} of them, drawn at random by "
-            "language and class, are test rows that the model never sees.",
+            "language and class, are sealed as the test set, which the model never sees.",
         )
         trained = training_runs.train(study, base, [], "sample", settings, events.append, stop)
         if trained is None:
@@ -94,7 +94,7 @@ def _free_study(out: Path) -> Path:
 def _import_sample(study: Any) -> dict[str, int]:
     """Import the sample tweets with their labels and draw the test rows; return how many there are."""
     import resources
-    from app.study import importing, splits
+    from app.study import importing, sealing
     from app.study.sampling import labelled_rows, split
 
     with resources.sample_study_file() as file:
@@ -102,7 +102,7 @@ def _import_sample(study: Any) -> dict[str, int]:
     keyed = labelled_rows(study)
     keys = {row.id: key for key, row in keyed}
     _, test = split([row for _, row in keyed], TEST_SHARE, SEED)
-    splits.mark_test(study, [keys[row.id] for row in test])
+    sealing.seal_given(study, [keys[row.id] for row in test])
     return {"tweets": len(keyed), "test": len(test)}
 
 

@@ -11,6 +11,7 @@ from training.contract.events import EventLog, make_event
 if TYPE_CHECKING:
     from app.study.agreement import AgreementReport, Estimates
     from app.study.agreement_measures import Estimate
+    from app.study.sealing import SealedSet
 
 _QUIET_SECONDS = 10.0
 
@@ -151,7 +152,22 @@ def evaluation_table(report: dict[str, Any], questions: Sequence[str]) -> str:
     lines = [f"Model “{report['model']}”. {report['note']}", "", table(header, rows)]
     if few:
         lines.append("* few rows: this language's scores are anecdotes; compare the pooled ones.")
+    if report["look"] is not None:
+        lines += ["", report["look"]["told"], f"For a paper: {report['look']['sentence']}"]
     return "\n".join(lines)
+
+
+def sealed_set_table(sealed: "SealedSet") -> str:
+    """Return the sealed test set as text: each language's test tweets and how many are labelled, then the looks."""
+    from app.study.sealing_text import looks_told
+
+    if not sealed.tweets:
+        return "No tweet is sealed."
+    rows = [
+        [code or "no language", number, labelled] for code, (labelled, number) in sealed.languages.items()
+    ]
+    rows.append(["all languages", sealed.tweets, sealed.labelled])
+    return f"{table(['', 'test tweets', 'labelled'], rows)}\n\n{looks_told(sealed.looks)}"
 
 
 def agreement_tables(report: "AgreementReport") -> str:

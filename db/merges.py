@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Table, delete, func, select, text
 from sqlalchemy.orm import Session
 
-from db import adjudications, labels, splits, tweets
+from db import adjudications, labels, sealing, tweets
 from db.coder_names import names_of
 from db.locks import derive_all_locked
 from db.tables import (
@@ -25,6 +25,7 @@ from db.tables import (
     Lock,
     Merge,
     ScoreLook,
+    Split,
     Tweet,
 )
 
@@ -49,7 +50,8 @@ class Taken:
     whose labels contradict each other now and did not before, `decided_apart` those whose gold label was decided
     in both copies, differently; the decision given last stands. `other_text`: the copy has another text under
     the same id; the text here is kept. `renamed`: {name now: name before, here or in the copy}. `in_locked`
-    counts new labels in finished batches. `others` counts whatever else is new: imports, coders, codebook
+    counts new labels in finished batches, `labelled_unaware` tweets of the sealed test set that were labelled in
+    a copy that did not know of the seal. `others` counts whatever else is new: imports, coders, codebook
     versions, assignments, locks, looks at scores.
     """
 
@@ -69,6 +71,7 @@ class Taken:
     other_text_count: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
     in_locked: int = 0
+    labelled_unaware: int = 0
 
     @property
     def is_new(self) -> bool:
@@ -94,7 +97,7 @@ def take_in(session: Session, file_name: str, when: str, step: Step = lambda row
     taken.same_decisions = _count(session, "copy.adjudications") - taken.decisions
     _count_labels(session, labels_before, taken)
     _take_work(session, taken)
-    _take_test_rows(session, when, taken)
+    _take_test_rows(session, labels_before, taken)
     _derive(session, labels_before, decisions_before, taken)
     session.execute(text("DROP TABLE temp.codebook_here"))
     session.execute(text("DROP TABLE temp.import_here"))
@@ -325,24 +328,39 @@ def _take_work(session: Session, taken: Taken) -> None:
         derive_all_locked(session)
 
 
-def _take_test_rows(session: Session, when: str, taken: Taken) -> None:
-    """Make test rows of what are test rows in the copy; sealed is what is sealed in either."""
-    of_test = "SELECT tweet_id FROM {0}.split_tweets WHERE split_id IN (SELECT id FROM {0}.splits WHERE name = :name)"
-    new = session.scalars(
+def _take_test_rows(session: Session, labels_before: int, taken: Taken) -> None:
+    """Take in the drawings of test rows; sealed is what is sealed in either, and its near-duplicates here."""
+    taken.labelled_unaware = session.scalar(
         text(
-            "SELECT m.id FROM copy.tweets t JOIN main.tweets m ON m.tweet_id = t.tweet_id "
-            f"WHERE t.id IN ({of_test.format('copy')}) AND m.id NOT IN ({of_test.format('main')}) ORDER BY m.id"
+            "SELECT count(DISTINCT e.tweet_id) FROM main.label_events e JOIN main.tweets m ON m.id = e.tweet_id "
+            "JOIN copy.tweets c ON c.tweet_id = m.tweet_id "
+            "WHERE m.sealed <> c.sealed AND (e.seq > :before) = m.sealed"
         ),
-        {"name": splits.TEST_SPLIT},
-    ).all()
-    if new:
-        splits.add_test_rows(session, new, when)
-    taken.test_rows = len(new)
+        {"before": labels_before},
+    )
+    before = set(session.scalars(sealing.test_rows()))
+    columns = _names(column.name for column in Split.__table__.columns)
     taken.others += _changed(
         session,
-        "UPDATE main.tweets SET sealed = 1 WHERE sealed = 0 AND tweet_id IN "
-        "(SELECT t.tweet_id FROM copy.tweets t WHERE t.sealed = 1)",
+        f"INSERT INTO main.splits ({columns}) SELECT {columns} FROM copy.splits WHERE name = :name "
+        "AND id NOT IN (SELECT id FROM main.splits)",
+        name=sealing.TEST_SPLIT,
     )
+    _changed(
+        session,
+        "INSERT INTO main.split_tweets (split_id, tweet_id, part) SELECT c.split_id, m.id, 'test' "
+        "FROM copy.split_tweets c JOIN copy.splits s ON s.id = c.split_id AND s.name = :name "
+        "JOIN copy.tweets t ON t.id = c.tweet_id JOIN main.tweets m ON m.tweet_id = t.tweet_id "
+        "WHERE c.part = 'test' ON CONFLICT DO NOTHING",
+        name=sealing.TEST_SPLIT,
+    )
+    taken.test_rows = len(set(session.scalars(sealing.test_rows())) - before)
+    taken.others += _changed(
+        session,
+        "UPDATE main.tweets SET sealed = 1 WHERE NOT +sealed AND tweet_id IN "
+        "(SELECT t.tweet_id FROM copy.tweets t WHERE t.sealed IS 1)",
+    )
+    sealing.seal(session)
 
 
 def _derive(session: Session, labels_before: int, decisions_before: int, taken: Taken) -> None:

@@ -89,10 +89,10 @@ class Tweet(Base):
     `labelled`, `agreed_leaf` and `gold_leaf` are derived from `current_labels` and `adjudications` by the
     transaction that writes those. `gold_leaf` is what was adjudicated. `agreed_leaf` is the label that stands:
     the gold label, else the leaf that all coders agree on; NULL where there is none or they differ.
-    `locked` is derived from `locks`, `sealed` from the sealed test set. All stand here and not in a view
-    because pages of a million tweets are filtered by them, in file order, from an index. `shuffle` is a hash
-    of the tweet id: the random but stable order of labelling. `group_id` is the first tweet of a group of
-    near-duplicates, NULL for a tweet that stands alone.
+    `locked` is derived from `locks`, `sealed` from the test rows and `group_id` (`db.sealing.seal`). All stand
+    here and not in a view because pages of a million tweets are filtered by them, in file order, from an index.
+    `shuffle` is a hash of the tweet id: the random but stable order of labelling. `group_id` is the first tweet
+    of a group of near-duplicates, NULL for a tweet that stands alone.
     """
 
     __tablename__ = "tweets"
@@ -304,7 +304,11 @@ class LockedTweet(Base):
 
 
 class ScoreLook(Base):
-    """A look at a model's score on the sealed test set: each one makes the next less of a surprise."""
+    """A look at a model's score on the sealed test set: each one makes the next less of a surprise.
+
+    `scores` has the scores over all languages and, as `compared`, a hash of the rows, labels and predictions that
+    they come from: an equal one is the same score.
+    """
 
     __tablename__ = "score_looks"
 
@@ -317,7 +321,10 @@ class ScoreLook(Base):
 
 
 class Split(Base):
-    """A division of labelled tweets into train, validation and test rows."""
+    """A division of labelled tweets into train and validation rows, or test rows that were drawn or came with files.
+
+    `spec` of a drawing: per_language, languages drawn from with their numbers, copies, labelled_before.
+    """
 
     __tablename__ = "splits"
 

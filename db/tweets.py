@@ -1,28 +1,32 @@
 """Queries on tweets: pages, counts, what an import needs to know."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, false, func, insert, or_, select, true, type_coerce
 from sqlalchemy.orm import Session, aliased
 
+from db import sealing
 from db.tables import CodebookVersion, Coder, CurrentLabel, LabelEvent, Prediction, Tweet
 
 # SQLite takes 32,766 values in one statement; small batches keep each statement's plan in its cache.
 BATCH = 500
 ORDERS = ("file", "-file", "uncertain", "certain")
+# What tells something about labels of others or predictions.
+_TELLING = ("disputed", "adjudicated", "predicted", "failed")
 
 
 @dataclass(frozen=True)
 class TweetQuery:
     """Which tweets. Empty fields ask for nothing.
 
-    `status`: labelled, unlabelled, disputed, adjudicated, second_look, predicted, unpredicted, failed. `leaf`
+    `status`: labelled, unlabelled, disputed, adjudicated, second_look, sealed, predicted, unpredicted, failed. `leaf`
     is compared with the prediction where the status is "predicted", with the agreed label otherwise. Tweets
     have a label of each of the `coders` (names), and each of the leaves `between` as a label of someone.
     "second_look" are those with a label, of any of the coders or of anyone, that was given before a codebook
-    version touched its leaf.
+    version touched its leaf; "sealed" are the test tweets. What asks about labels of others or about predictions
+    finds no sealed tweet of which the `viewer` must know nothing yet (`sealing.hidden_from`).
     """
 
     search: str = ""
@@ -32,6 +36,8 @@ class TweetQuery:
     model_id: int | None = None
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    # Not what is asked, but who asks.
+    viewer: str | None = field(default=None, compare=False)
 
 
 def count(session: Session, query: TweetQuery, order: str = "file") -> int:
@@ -119,6 +125,9 @@ def _matching(query: TweetQuery, with_prediction: bool = False) -> Select[int]:
             conditions.append(~found.exists())
     if on_tweets:
         conditions += _on_tweets(query)
+    if query.leaf or query.between or with_prediction or query.status in _TELLING:
+        key: Any = Prediction.tweet_id if with_prediction or query.status == "predicted" else Tweet.id
+        conditions.append(key.not_in(sealing.hidden_from(query.viewer)))
     return statement.where(*conditions)
 
 
@@ -127,6 +136,8 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield Tweet.lang == query.language
     if query.status in ("labelled", "disputed"):
         yield Tweet.labelled.is_(True)
+    if query.status == "sealed":
+        yield Tweet.id.in_(sealing.test_rows())
     if query.status == "adjudicated":
         yield Tweet.gold_leaf.is_not(None)
     if query.status == "second_look":
@@ -199,7 +210,7 @@ def rows(session: Session, ids: Sequence[int]) -> list[Any]:
     wanted = (
         columns.id, columns.tweet_id, columns.text, columns.lang, columns.author, columns.created_at,
         columns.extra, columns.agreed_leaf, columns.labelled, columns.source_row, columns.import_id,
-        columns.gold_leaf, columns.locked,
+        columns.gold_leaf, columns.locked, columns.sealed,
     )  # fmt: skip
     found = {}
     for batch in batches(ids):

@@ -32,6 +32,11 @@ def sample_study_bytes() -> bytes:
     return _file("sample_study", "tweets.csv").read_bytes()
 
 
+def second_coder_bytes() -> bytes:
+    """Return what a second, invented coder says of some of the sample tweets: a UTF-8 CSV of id and label."""
+    return _file("sample_study", "second_coder.csv").read_bytes()
+
+
 def sample_study_file() -> AbstractContextManager[Path]:
     """Return a context whose value is the path of the sample study's CSV, for those who read files.
 

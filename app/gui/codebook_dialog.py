@@ -41,12 +41,12 @@ class CodebookDialog(QDialog):
         self.setWindowTitle(self.tr("Change the codebook"))
         self.notice = Notice()
         self.save = self._button(
-            self.tr("&Save the codebook as a file…"),
+            self.tr("&Save the codebook as a file …"),
             self.tr("Write the codebook of this study to a file, to be edited"),
             self._save,
         )
         self.choose = self._button(
-            self.tr("&Choose the changed file…"), self.tr("Read the codebook in a file"), self._choose
+            self.tr("&Choose the changed file …"), self.tr("Read the codebook in a file"), self._choose
         )
         self.change = self._button(
             self.tr("Change the &codebook"), self.tr("Use this codebook from now on"), self._change

@@ -4,21 +4,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import (
-    QDialog,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
-from app.errors import UserError
-from app.gui import figures, theme
-from app.gui.notice import Notice, Tone
-from app.jobs.worker import Work, run_in_worker
+from app.gui import figures
+from app.gui.work_dialog import WorkDialog
 from app.study import exporting
 from app.study.study import Study
 
@@ -48,83 +37,38 @@ def ask_for_file(study: Study, parent: QWidget) -> Path | None:
     return path
 
 
-class ExportDialog(QDialog):
+class ExportDialog(WorkDialog):
     """An export under way, then where it is."""
 
     def __init__(self, study: Study, target: Path, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(
+            self.tr("Export"),
+            self.tr("Writing {name} …").format(name=target.name),
+            self.tr("Stop the export, or close when it is done (Esc)"),
+            parent,
+        )
         self.target = target
         self.report: exporting.ExportReport | None = None
-        self.setWindowTitle(self.tr("Export"))
-        self.setMinimumWidth(520)
-        self.notice = Notice(closable=False)
-        self.doing = QLabel(self.tr("Writing {name} …").format(name=target.name))
-        self.doing.setWordWrap(True)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setRange(0, 0)
         self.folder_button = QPushButton(self.tr("Open &folder"))
         self.folder_button.setToolTip(self.tr("Show the file's folder (Alt+F)"))
         self.folder_button.clicked.connect(
             lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(target.parent)))
         )
+        self.buttons.insertWidget(1, self.folder_button)
         self.folder_button.hide()
-        self.close_button = QPushButton(self.tr("&Stop"))
-        self.close_button.setToolTip(self.tr("Stop the export, or close when it is done (Esc)"))
-        self.close_button.clicked.connect(self.reject)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.folder_button)
-        buttons.addWidget(self.close_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.LARGE)
-        layout.setSpacing(theme.MEDIUM)
-        layout.addWidget(self.doing)
-        layout.addWidget(self.bar)
-        layout.addWidget(self.notice)
-        layout.addLayout(buttons)
-        self._work: Work | None = run_in_worker(
-            lambda progress, stop: exporting.export(study, target, progress, stop),
-            self._finish,
-            self._fail,
-            self,
-            on_progress=self._show_progress,
-        )
+        self.begin(lambda progress, stop: exporting.export(study, target, progress, stop))
 
-    def reject(self) -> None:
-        """Stop an export under way; close one that has ended."""
-        if self._work is not None:
-            self._work.stop()
-            return
-        super().reject()
-
-    def _show_progress(self, done: int, total: int) -> None:
-        self.bar.setRange(0, max(total, 1))
-        self.bar.setValue(done)
-
-    def _finish(self, report: exporting.ExportReport) -> None:
-        self._work = None
+    def finish(self, report: exporting.ExportReport) -> None:
+        """Tell how many tweets were written, and where."""
         self.report = report
-        self.bar.hide()
         if report.stopped:
             self.doing.setText(self.tr("Stopped. Nothing was written."))
-        else:
-            self.doing.setText(
-                self.tr("Wrote {n} tweets to {path}").format(n=figures.count(report.rows), path=report.path)
-            )
-            self.folder_button.show()
-        self._end()
+            return
+        self.doing.setText(
+            self.tr("Wrote {n} tweets to {path}").format(n=figures.count(report.rows), path=report.path)
+        )
+        self.folder_button.show()
 
-    def _fail(self, error: Exception) -> None:
-        self._work = None
-        self.bar.hide()
-        self.doing.setText(self.tr("Nothing was written."))
-        self._end()
-        if not isinstance(error, UserError):
-            raise error
-        self.notice.tell(Tone.ERROR, error.message, error.next_step)
-
-    def _end(self) -> None:
-        self.close_button.setText(self.tr("&Close"))
-        self.close_button.setDefault(True)
-        self.close_button.setFocus()
+    def nothing_done(self) -> str:
+        """Return what is so after a failure."""
+        return self.tr("Nothing was written.")

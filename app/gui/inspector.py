@@ -107,6 +107,8 @@ class Inspector(QWidget):
         labels = [(coder, leaf_html(leaves, code)) for coder, code in row.labels]
         if row.gold:
             labels.append((self.tr("Gold label"), f"<b>{leaf_html(leaves, row.gold)}</b>"))
+        if row.sealed:
+            labels.append(("", html.escape(self._sealed(row))))
         if row.locked:
             labels.append(("", html.escape(self.tr("In a locked batch: its labels stay as they are"))))
         if row.disputed:
@@ -119,6 +121,15 @@ class Inspector(QWidget):
         self.stack.setCurrentWidget(self.details)
         if another:
             self.details.verticalScrollBar().setValue(0)
+
+    def _sealed(self, row: TweetRow) -> str:
+        if row.hidden:
+            return self.tr("Sealed: what others and models say of this tweet is shown once you labelled it")
+        if row.sealed == "test":
+            return self.tr("In the sealed test set: no model learns from it")
+        return self.tr(
+            "A near-duplicate of a sealed test tweet: no model learns from it, and it is not scored"
+        )
 
     def _show(self, name: str, shown: bool, *widgets: QWidget) -> None:
         self._headings[name].setVisible(shown)

@@ -374,7 +374,8 @@ class MainWindow(QMainWindow):
             if self._inspected == row.id and self.study is study:
                 self.inspector.show_tweet(row, history, study.codebook)
 
-        run_in_worker(lambda: tweets.history(study, row.id), show, self._tell_error, self)
+        coder = self.settings.coder
+        run_in_worker(lambda: tweets.history(study, row.id, coder), show, self._tell_error, self)
 
     def undo(self) -> None:
         """Take back the last act of the page in sight, else what was done last: Ctrl+Z always undoes.

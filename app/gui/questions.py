@@ -1,5 +1,7 @@
 """The window's few message boxes."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
@@ -29,6 +31,43 @@ def ask_about_jobs(jobs: JobList, parent: QWidget) -> bool:
         jobs.release_all()
         return True
     return False
+
+
+def ask_before_first_look(parent: QWidget, look: Callable[[], object]) -> QMessageBox:
+    """Ask before a score on the sealed test set is looked at for the first time; return the open box."""
+    return _ask(
+        parent,
+        _tr("This will be the first look at a score on the sealed test set."),
+        _tr(
+            "From then on each look is counted, and it cannot be undone: the test set has lost its surprise."
+        ),
+        _tr("&Look at the score"),
+        look,
+    )
+
+
+def ask_to_take_back(parent: QWidget, take_back: Callable[[], object]) -> QMessageBox:
+    """Ask before the seal is taken off the tweets that were drawn last; return the open box."""
+    return _ask(
+        parent,
+        _tr("Take the seal off the tweets that were drawn last?"),
+        _tr("Nobody has labelled one of them, and no score was looked at: you can draw anew."),
+        _tr("&Take the seal off"),
+        take_back,
+    )
+
+
+def _ask(parent: QWidget, text: str, more: str, yes: str, act: Callable[[], object]) -> QMessageBox:
+    box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setText(text)
+    box.setInformativeText(more)
+    accept = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+    accept.clicked.connect(lambda _=False: act())
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    box.open()
+    return box
 
 
 def show_about(parent: QWidget) -> QMessageBox:

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import figures, theme
@@ -18,15 +19,18 @@ from app.gui.model_choice import ModelChoice
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.page_stack import PageStack
+from app.gui.questions import ask_before_first_look
 from app.gui.score_columns import question_names, score_cells, score_columns
 from app.gui.share_bars import ShareBars
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
-from app.study import evaluations, models, predictions
+from app.study import evaluations, models, predictions, sealing
 from app.study.evaluation import FEW_ROWS
 from app.study.evaluations import KeptEvaluation
+from app.study.sealing import SealedSet
+from app.study.sealing_text import looks_told, paper_sentence
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study, now
 
@@ -57,6 +61,18 @@ class ResultsPage(QWidget):
         self.export.clicked.connect(self.ask_export)
         self.panel = JobPanel()
         self.note = Notice()
+        self._sealed: SealedSet | None = None
+        self._report: KeptEvaluation | None = None
+        self.looks = QLabel()
+        self.looks.setWordWrap(True)
+        self.looks.setProperty("role", "muted")
+        self.looks.setAccessibleName(self.tr("Looks at the sealed test set"))
+        self.copy_sentence = QPushButton(self.tr("&Copy sentence for a paper"))
+        copy = make_action(
+            self, self.tr("Copy what a paper says of the test set"), "Ctrl+Shift+M", self.copy_for_paper
+        )
+        self.copy_sentence.setToolTip(copy.toolTip())
+        self.copy_sentence.clicked.connect(self.copy_for_paper)
         self.overall_heading = _heading(self.tr("Scores"))
         self.overall = FigureTable(self.tr("Scores over all languages"))
         self.languages_heading = _heading(self.tr("Scores per language"))
@@ -97,6 +113,12 @@ class ResultsPage(QWidget):
         head.addWidget(self.evaluate)
         head.addStretch(1)
         head.addWidget(self.export)
+        self.looked = looked = QWidget()
+        row = QHBoxLayout(looked)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.MEDIUM)
+        row.addWidget(self.looks, 1)
+        row.addWidget(self.copy_sentence, 0, Qt.AlignmentFlag.AlignTop)
         work = QWidget()
         layout = QVBoxLayout(work)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -106,6 +128,7 @@ class ResultsPage(QWidget):
             self.panel,
             self.overall_heading,
             self.note,
+            looked,
             self.overall,
             self.languages_heading,
             self.languages,
@@ -127,6 +150,7 @@ class ResultsPage(QWidget):
         outer.addWidget(self.notice)
         outer.addWidget(self.stack, 1)
         self.panel.hide()
+        self.looked.hide()
         self._show_shares({})
         self._show_report(None)
 
@@ -163,12 +187,18 @@ class ResultsPage(QWidget):
         self._asked += 1
         asked, name, study = self._asked, self.model.name(), self._study
 
-        def take(found: KeptEvaluation | None) -> None:
+        def take(found: KeptEvaluation | None, sealed: SealedSet) -> None:
             # An answer to an earlier question is not shown, nor one that a new evaluation overtook.
             if asked == self._asked:
                 self._show_report(found)
+                self._show_looks(sealed)
 
-        run_in_worker(lambda: evaluations.of_model(study, name), take, self._tell_error, self)
+        run_in_worker(
+            lambda: (evaluations.of_model(study, name), sealing.sealed_set(study)),
+            lambda found: take(*found),
+            self._tell_error,
+            self,
+        )
 
     def _ask_shares(self) -> None:
         name, study = self.model.name(), self._study
@@ -206,11 +236,17 @@ class ResultsPage(QWidget):
 
     # The evaluation
 
-    def start_evaluation(self) -> None:
-        """Score the chosen model on the labelled tweets, as a job."""
+    def start_evaluation(self) -> QMessageBox | None:
+        """Score the chosen model on the labelled tweets; ask before the first look at the sealed test set."""
+        if not self.model.name() or self._jobs.running_of(KIND, self._path()) is not None:
+            return None
+        if self._sealed is not None and self._sealed.labelled and not self._sealed.looks:
+            return ask_before_first_look(self, self._evaluate)
+        self._evaluate()
+        return None
+
+    def _evaluate(self) -> None:
         name = self.model.name()
-        if not name or self._jobs.running_of(KIND, self._path()) is not None:
-            return
         words = ["evaluate", str(self._path()), f"--model={name}"]
         try:
             self._jobs.start(KIND, self.tr("Evaluating {model}").format(model=name), words, self._path())
@@ -237,11 +273,43 @@ class ResultsPage(QWidget):
         tell_ending(self.notice, job.title, outcome, self.tr("Start again; what was classified is kept."))
         if outcome.is_finished:
             self.model.choose(str(outcome.results["model"]))
-            self._asked += 1
             self._show_report(KeptEvaluation(outcome.results, now(), is_stale=False))
+            self._ask_report()
         self.study_written.emit({"predictions"})
 
+    def _show_looks(self, sealed: SealedSet) -> None:
+        """Say how often a score on the sealed test set was looked at."""
+        self._sealed = sealed
+        self.looked.setVisible(sealed.tweets > 0)
+        told = [looks_told(sealed.looks)]
+        if sealed.looks:
+            last = sealed.looks[-1]
+            told.append(
+                self.tr("The last look was at “{model}”, {when}.").format(
+                    model=last.model, when=figures.moment(last.looked)
+                )
+            )
+        if sealed.labelled < sealed.tweets:
+            told.append(
+                self.tr("{labelled} of its {tweets} tweets are labelled so far.").format(
+                    labelled=figures.count(sealed.labelled), tweets=figures.count(sealed.tweets)
+                )
+            )
+        self.looks.setText(" ".join(told))
+        self.copy_sentence.setVisible(bool(self._sentence()))
+
+    def _sentence(self) -> str:
+        look = (self._report.report.get("look") or {}) if self._report is not None else {}
+        return paper_sentence(self._sealed, str(look.get("id", ""))) if self._sealed is not None else ""
+
+    def copy_for_paper(self) -> None:
+        """Copy how the test set was drawn, and how often it was scored before the scores in sight."""
+        if sentence := self._sentence():
+            QGuiApplication.clipboard().setText(sentence)
+            self.notice.tell(Tone.GOOD, self.tr("Copied: {text}").format(text=sentence))
+
     def _show_report(self, kept: KeptEvaluation | None) -> None:
+        self._report = kept
         for widget in (self.overall, self.languages_heading, self.languages, self.few):
             widget.setVisible(kept is not None)
         if kept is None:

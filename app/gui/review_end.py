@@ -44,7 +44,7 @@ class ReviewEnd(QWidget):
             )
         elif len(counts.coders) < 2:
             so_far = (
-                self.tr("So far only {coder} has labelled.").format(coder=counts.coders[0])
+                self.tr("So far only “{coder}” has labelled.").format(coder=counts.coders[0])
                 if counts.coders
                 else self.tr("Nobody has labelled yet.")
             )

@@ -49,7 +49,7 @@ class SecondLookTab(ReviewTab):
             self, self.tr("Label again, beginning with the one marked"), "Return", self.label_again
         )
         again.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self.end = EmptyState("", self.tr("Change the codebook…"))
+        self.end = EmptyState("", self.tr("Change the codebook …"))
         self.end.clicked.connect(self.codebook_wanted)
         self.content = QWidget()
         head = QHBoxLayout()

@@ -23,6 +23,7 @@ from app.gui.job_strip import JobStrip
 from app.gui.label_page import LabelPage
 from app.gui.locks_dialog import LocksDialog
 from app.gui.models_page import ModelsPage
+from app.gui.notice import Tone
 from app.gui.page import Page, make_action
 from app.gui.results_page import ResultsPage
 from app.gui.review_page import ReviewPage
@@ -34,12 +35,15 @@ from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
 from app.settings import Settings
+from app.study import sealing
 from app.study.study import Study, StudyCounts
 from app.study.tweets import TweetFilter
 
 RAIL_WIDTH = 176
 # What a job of a kind writes to the study or the shelf.
 _WRITTEN = {"train": {"models", "runs"}, "classify": {"predictions", "models"}, "evaluate": {"predictions"}}
+# Test tweets that are brought to a coder in one go.
+_AT_ONCE = 200
 _CHECK = "✓"
 _RUNNING = "●"
 
@@ -67,7 +71,9 @@ class StudyArea(QWidget):
         self.review_page.label_wanted.connect(self._label_again)
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
         self.acted_last: Page = self.label_page
-        tweets_page = TweetsPage()
+        self.tweets_page = tweets_page = TweetsPage()
+        tweets_page.set_coder(settings.coder)
+        self.study_page.label_wanted.connect(self._label_sealed)
         tweets_page.label_wanted.connect(self.label_page.show_tweet)
         # The inspector follows the table of tweets and nothing else: it must never show another tweet.
         tweets_page.tweet_selected.connect(self.tweet_selected)
@@ -158,6 +164,7 @@ class StudyArea(QWidget):
         """Work as this coder on every page."""
         self.label_page.set_coder(name)
         self.review_page.set_coder(name)
+        self.tweets_page.set_coder(name)
 
     def show_locks(self, filter: TweetFilter) -> LocksDialog:
         """Show the locked batches, and offer to lock the tweets that pass a filter."""
@@ -170,6 +177,28 @@ class StudyArea(QWidget):
     def _label_again(self, tweets: list[int]) -> None:
         self.show_page("label")
         self.label_page.show_tweet(*tweets)
+
+    def _label_sealed(self) -> None:
+        """Bring the coder the test tweets that he or she has not labelled."""
+        study, coder = self.study, self.label_page.coder
+        if not coder:
+            # There the name is asked for.
+            self.show_page("label")
+            return
+        run_in_worker(
+            lambda: sealing.tweets_to_label(study, coder, _AT_ONCE),
+            self._take_sealed,
+            self.study_page.tell,
+            self,
+        )
+
+    def _take_sealed(self, found: list[int]) -> None:
+        if found:
+            self._label_again(found)
+        else:
+            self.study_page.notice.tell(
+                Tone.GOOD, self.tr("You have labelled all tweets of the sealed test set.")
+            )
 
     def _page_touched(self, page: Page, what: set[str]) -> None:
         if "labels" in what:

@@ -17,9 +17,12 @@ from app.gui.elided_label import ElidedLabel
 from app.gui.language_bars import LanguageBars
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
+from app.gui.seal_dialog import SealDialog
+from app.gui.sealed_card import SealedCard
 from app.gui.share_bars import ShareBars
 from app.jobs.worker import run_in_worker
-from app.study import training_runs
+from app.study import sealing, training_runs
+from app.study.sealing import SealedSet
 from app.study.study import Study, StudyCounts
 
 # Before so many labels a first model is not worth its training.
@@ -27,12 +30,16 @@ _FIRST_LABELS = 100
 
 
 class StudyPage(Page):
-    """Counts, progress by language, and the next step as a button."""
+    """Counts, progress by language, the sealed test set, and the next step as a button.
+
+    `label_wanted` asks for the test tweets that the coder has not labelled.
+    """
 
     key = "study"
     icon = "study"
 
     export_wanted = Signal()
+    label_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,11 +80,17 @@ class StudyPage(Page):
         bars = QHBoxLayout(self.bars)
         bars.setContentsMargins(0, 0, 0, 0)
         bars.setSpacing(theme.MEDIUM)
-        for heading, one in (
-            (self.tr("Labels by class"), self.classes),
-            (self.tr("Labelled by language"), self.languages),
-        ):
-            bars.addWidget(self._card(heading, one), 1, Qt.AlignmentFlag.AlignTop)
+        self.sealed = SealedCard()
+        left, right = QVBoxLayout(), QVBoxLayout()
+        left.setSpacing(theme.MEDIUM)
+        left.addWidget(self._card(self.tr("Labels by class"), self.classes))
+        left.addWidget(self.sealed)
+        right.addWidget(self._card(self.tr("Labelled by language"), self.languages))
+        for column in (left, right):
+            column.addStretch(1)
+            bars.addLayout(column, 1)
+        self.sealed.draw_wanted.connect(self.ask_draw)
+        self.sealed.label_wanted.connect(self.label_wanted)
         self.import_button = QPushButton(self.tr("&Import tweets …"))
         self.export_button = QPushButton(self.tr("E&xport …"))
         self.import_button.setToolTip(self.tr("Import tweets from a table (Ctrl+I)"))
@@ -110,6 +123,8 @@ class StudyPage(Page):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
         make_action(self, self.tr("Do the next step"), "Ctrl+Return", self._do_next)
+        make_action(self, self.tr("Draw a sealed test set …"), "Ctrl+D", self.sealed.draw.click)
+        make_action(self, self.tr("Label the sealed tweets"), "Ctrl+L", self.sealed.label.click)
 
     @property
     def title(self) -> str:
@@ -140,15 +155,35 @@ class StudyPage(Page):
         if study is None:
             return
 
-        def ask() -> tuple[StudyCounts, str]:
+        def ask() -> tuple[StudyCounts, str, SealedSet]:
             counts = study.counts()
             ready = training_runs.readiness(study) if _may_train(counts) else None
-            return counts, ready.missing[0] if ready is not None and ready.missing else ""
+            missing = ready.missing[0] if ready is not None and ready.missing else ""
+            return counts, missing, sealing.sealed_set(study)
 
-        run_in_worker(ask, lambda found: self._show(*found), self._tell, self)
+        def show(counts: StudyCounts, missing: str, sealed: SealedSet) -> None:
+            self._show(counts, missing)
+            self.sealed.show_set(sealed)
 
-    def _tell(self, error: Exception) -> None:
+        run_in_worker(ask, lambda found: show(*found), self.tell, self)
+
+    def tell(self, error: Exception) -> None:
+        """Say what went wrong."""
         self.notice.tell(Tone.ERROR, str(error))
+
+    def ask_draw(self) -> SealDialog | None:
+        """Show the dialog that draws a sealed test set."""
+        if self.study is None or not self._counts or not self._counts.tweets:
+            return None
+        dialog = SealDialog(self.study, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self._sealed_changed)
+        dialog.open()
+        return dialog
+
+    def _sealed_changed(self, told: str) -> None:
+        self.notice.tell(Tone.GOOD, told)
+        self.study_touched.emit({"tweets"})
 
     def _show(self, counts: StudyCounts, missing: str = "") -> None:
         if self.study is None:

@@ -31,8 +31,8 @@ class TrainingResult(QWidget):
         self.scores_note = QLabel(
             self.tr(
                 "These tweets also chose the epoch, the calibration and the served form: expect less on new "
-                "tweets. Results scores the model on tweets that it never saw, once more tweets are labelled or "
-                "test rows imported."
+                "tweets. Results scores the model on tweets that it never saw, once there is a "
+                "labelled test set, or more tweets are labelled."
             )
         )
         self.scores_note.setWordWrap(True)

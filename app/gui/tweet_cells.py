@@ -41,6 +41,12 @@ class TweetCells(QStyledItemDelegate):
         box: QRect = shown.rect.adjusted(theme.SMALL, 0, -theme.TIGHT, 0)
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         colour = shown.palette.color(QPalette.ColorRole.Text)
+        row = index.data(ROW_ROLE)
+        if row is not None and row.hidden:
+            painter.setPen(QColor(theme.tokens().muted))
+            painter.drawText(box, middle, metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width()))
+            painter.restore()
+            return
         if leaf is None:
             sign, sign_colour = "⚠", QColor(theme.tokens().warning)
         else:

@@ -210,6 +210,8 @@ class TweetModel(QAbstractTableModel):
             return row.author
         if column == DATE:
             return row.created_at[:10]
+        if row.hidden and column in (LABEL, PREDICTION):
+            return self.tr("sealed")
         if column == LABEL:
             return self.tr("disputed") if row.disputed else self._name(row.label)
         if column == PREDICTION:
@@ -217,6 +219,10 @@ class TweetModel(QAbstractTableModel):
         return "" if row.confidence is None else figures.share(row.confidence, 1)
 
     def _tip(self, row: TweetRow, column: int) -> str | None:
+        if row.hidden and column in (LABEL, PREDICTION):
+            return self.tr(
+                "A sealed test tweet: what others and models say of it is shown once you labelled it"
+            )
         if column == LABEL and row.labels:
             return "\n".join(f"{coder}: {self._name(leaf)}" for coder, leaf in row.labels)
         if column == PREDICTION and row.prediction_reason:

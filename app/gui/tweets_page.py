@@ -56,6 +56,7 @@ class TweetsPage(Page):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.coder = ""
         self._total = 0
         self._predicted = False
         self.model = TweetModel(self)
@@ -71,7 +72,7 @@ class TweetsPage(Page):
         self.order = self._choice(self.tr("Order"))
         self.count = QLabel()
         self.count.setProperty("role", "muted")
-        self.locks = QPushButton(self.tr("Locked batches…"))
+        self.locks = QPushButton(self.tr("Locked batches …"))
         self.locks.setToolTip(self.tr("Lock the tweets shown, or release a locked batch (Ctrl+K)"))
         self.table = self._make_table()
         self._pause = QTimer(self)
@@ -133,6 +134,12 @@ class TweetsPage(Page):
             run_in_worker(study.counts, self._show_counts, self._tell, self)
             self._ask()
 
+    def set_coder(self, name: str) -> None:
+        """Show this coder of the sealed tweets what he or she may see; "" is nobody."""
+        self.coder = name
+        if self.study is not None:
+            self._ask()
+
     def asked(self) -> TweetFilter:
         """Return what the search box and the filters ask for."""
         return TweetFilter(
@@ -140,6 +147,7 @@ class TweetsPage(Page):
             language=self.language.currentData() or "",
             leaf=self.label.currentData() or "",
             status=self.status.currentData() or "",
+            viewer=self.coder,
         )
 
     def clear_filters(self) -> None:
@@ -289,6 +297,7 @@ class TweetsPage(Page):
                     (self.tr("Not labelled"), "unlabelled"),
                     (self.tr("Coders disagree"), "disputed"),
                     (self.tr("Adjudicated"), "adjudicated"),
+                    (self.tr("Sealed test set"), "sealed"),
                     (self.tr("Predicted"), "predicted"),
                     (self.tr("Not predicted"), "unpredicted"),
                     (self.tr("Prediction failed"), "failed"),

@@ -6,10 +6,11 @@ from typing import Any
 
 from app.errors import UserError
 from app.inference.model_file import ModelFile
-from app.study import evaluations, predictions, seen_texts, splits, tweets
+from app.study import evaluations, predictions, score_looks, sealing, seen_texts, splits, tweets
 from app.study.classification import classify_study, register
 from app.study.evaluation import FEW_ROWS, score
 from app.study.sampling import labelled_rows
+from app.study.sealing_text import looks_told, paper_sentence
 from app.study.seen_texts import SeenTexts
 from app.study.shelf import Shelf
 from app.study.study import Study
@@ -17,8 +18,8 @@ from app.study.study import Study
 Events = Callable[[dict[str, Any]], None]
 
 _NOTES = {
-    "test": "Scored on test rows, on which no model is trained.",
-    "unseen": "Scored on labelled rows that had no part in this training; there are no test rows among them.",
+    "test": "Scored on the sealed test set, on which no model is trained.",
+    "unseen": "Scored on labelled rows that had no part in this training; there are no labelled test tweets.",
     "validation": "Scored on validation rows, which also chose the epoch and the calibration: "
     "expect less on new tweets.",
     "trained": "Scored on rows that the model was trained on: this says nothing about new tweets.",
@@ -40,20 +41,26 @@ def evaluate(
     """Score a model on the best rows that there are: test, else unseen, else validation, else trained.
 
     A tweet whose normalised text was trained on counts as trained, whatever its id and though it be marked as
-    a test row. Rows without a prediction are classified first. The report is kept in the study. Returns None
-    where it was stopped; otherwise
-    {model, rows, note, warning, overall, seen, unseen, languages: {lang: scores + seen, few}, confusion}.
+    a test row; near-duplicates of test rows are not scored. Rows without a prediction are classified first. A
+    score on test rows is counted as a look (`score_looks`) before it is returned. The report is kept in the
+    study. Returns None where it was stopped; otherwise
+    {model, rows, note, warning, overall, seen, unseen, languages: {lang: scores + seen, few}, confusion, look},
+    where `look` is None or {id, new, number, before, models_before, total, models, told, sentence}.
     """
     shelf = shelf or Shelf()
     file = shelf.model(model)
-    model_id = register(study, model, file, shelf).id
+    known = register(study, model, file, shelf)
+    model_id = known.id
     last_labels = evaluations.last_labels(study)
-    test = splits.test_tweets(study)
+    test = sealing.test_tweets(study)
+    copies = sealing.copies(study)
     seen = _seen_by(study, model_id, file)
     labelled = labelled_rows(study)
     by_role: dict[str, list[int]] = defaultdict(list)
     lost = 0
     for key, row in labelled:
+        if key in copies:
+            continue
         role = seen.role(row.text) if seen is not None else ""
         by_role[role or ("test" if key in test else "unseen")].append(key)
         lost += bool(role) and key in test
@@ -76,7 +83,10 @@ def evaluate(
     told = "unknown" if seen is None else "trained" if kind == "train" else kind
     report = _report(study, model, told, rows, predicted, seen_languages)
     if lost:
-        report["note"] += f" Left out were {lost:,} test rows whose texts had a part in the training."
+        report["note"] += f" Left out were {lost:,} test tweets whose texts had a part in the training."
+    report["look"] = (
+        _count_look(study, model, known.sha256, rows, predicted, report) if kind == "test" else None
+    )
     evaluations.save(study, model_id, report, last_labels)
     return report
 
@@ -91,6 +101,27 @@ def _seen_by(study: Study, model_id: int, file: ModelFile) -> SeenTexts | None:
     for row in tweets.get(study, list(parts)):
         texts.setdefault(parts[row.id], []).append(row.text)
     return SeenTexts.of(texts["train"], texts["validation"]) if parts else None
+
+
+def _count_look(
+    study: Study,
+    model: str,
+    sha256: str,
+    rows: list[Any],
+    predicted: dict[int, str | None],
+    report: dict[str, Any],
+) -> dict[str, Any]:
+    scored = [(row.id, row.label, predicted.get(key) or "") for key, row in rows]
+    scores = report["overall"] | {"languages": len(report["languages"])}
+    look, new = score_looks.record(study, model, sha256, scored, scores)
+    sealed = sealing.sealed_set(study)
+    place = score_looks.up_to(sealed.looks, look)
+    assert place is not None
+    return place.as_dict() | {
+        "new": new,
+        "told": looks_told(sealed.looks),
+        "sentence": paper_sentence(sealed, look),
+    }
 
 
 def _report(

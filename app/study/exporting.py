@@ -65,7 +65,8 @@ def export(
     coders, disagreement; where coders remarked on anything: one mark_<mark> each (how many coders set it), notes;
     where anything was adjudicated: gold_label, gold_by, gold_reason; and where a model has predicted:
     predicted_label, one predicted_<question> each, confidence, one p_<leaf> each, model, prediction_status.
-    The file appears whole or not at all. Raises `UserError` where the format cannot hold
+    Predictions on sealed tweets that nobody has labelled are left out: who codes them must not have read them in
+    a file. The file appears whole or not at all. Raises `UserError` where the format cannot hold
     the study or the disk refuses.
     """
     path = Path(out_path)
@@ -245,6 +246,8 @@ def _probability(leaf: str) -> Callable[[tweets.TweetRow], float | None]:
 
 
 def _status(row: tweets.TweetRow) -> str | None:
+    if row.hidden:
+        return "sealed: told once the tweet is labelled"
     if row.prediction_status == "failed":
         return f"failed: {row.prediction_reason}"
     return row.prediction_status or None

@@ -17,7 +17,7 @@ from app.study.import_report import IMPORTED, ImportReport
 from app.study.source_table import SourceTable, first_rows, open_table
 from app.study.study import Coder, Study, now
 from app.study.text_table import sha256_of
-from db import labels, locks, splits
+from db import labels, locks, sealing
 from db import tweets as queries
 from db.tables import Import
 
@@ -104,10 +104,10 @@ def import_file(
 
     `columns`: {role: column} for the roles text, id, lang, label, author, date; roles that are not named are
     guessed, a role with "" is not used. Without an id column the id is made from the text. Labels become
-    those of `coder`; `classes` has {value: leaf} for values that the codebook does not know. `test` marks the
-    file's tweets as test rows. `progress` is told (read, in all), of a text in bytes, else in rows. An import
-    that was stopped or killed is completed by importing the file again. Raises `UserError` where the file is
-    no table.
+    those of `coder`; `classes` has {value: leaf} for values that the codebook does not know. `test` puts the
+    file's tweets into the sealed test set. `progress` is told (read, in all), of a text in bytes, else in rows.
+    An import that was stopped or killed is completed by importing the file again. Raises `UserError` where the
+    file is no table.
     """
     path = Path(path)
     table = open_table(path, encoding, delimiter, has_header)
@@ -331,7 +331,7 @@ class _Run:
         if self._coder is not None:
             self._add_labels(session, wanted, chunk)
         if self._test:
-            splits.add_test_rows(session, keys, now())
+            sealing.add_test_rows(session, keys, now())
         return chunk
 
     def _add_labels(self, session: Session, wanted: dict[int, str], chunk: "_Chunk") -> None:

@@ -115,7 +115,7 @@ class Labelling:
             return None
         if self._ahead is not None and self._ahead.row.id == turn.tweet:
             return self._ahead.row
-        return get(self.study, [turn.tweet])[0]
+        return self._read(turn.tweet)
 
     def prepare(self) -> TweetRow | None:
         """Read the tweet after the current one, so that nobody waits for it after the next label, and return it.
@@ -135,7 +135,7 @@ class Labelling:
             if self._ahead is not None and self._ahead.row.id == tweet:
                 return self._ahead.row
             state = labels.state(session, tweet, self.coder.id)
-        self._ahead = _Ahead(get(self.study, [tweet])[0], state)
+        self._ahead = _Ahead(self._read(tweet), state)
         return self._ahead.row
 
     def label(
@@ -306,6 +306,9 @@ class Labelling:
         if found is not None:
             self._trail.append(found)
         return found
+
+    def _read(self, tweet: int) -> TweetRow:
+        return get(self.study, [tweet], viewer=self.coder.name)[0]
 
     def _count(self, session: Session) -> Progress:
         return counted(session, self.coder, self._language, self.study.codebook.leaf_codes)

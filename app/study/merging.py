@@ -56,6 +56,11 @@ class MergeReport(Taken):
             )
         if self.in_locked:
             told.append(f"{_number(self.in_locked, 'label')} came for finished batches.")
+        if self.labelled_unaware:
+            told.append(
+                f"{_number(self.labelled_unaware, 'tweet')} of the sealed test set had been labelled in a copy "
+                "that did not know of the seal: the labels stay, and no model learns from them any more."
+            )
         for name, before in self.renamed.items():
             told.append(f"Another coder is called “{before}”, too: this one is now “{name}”.")
         for leaf, number in self.outside_codebook.items():
@@ -77,7 +82,7 @@ class MergeReport(Taken):
         if self.decisions:
             came.append(_number(self.decisions, "new decision"))
         if self.test_rows:
-            came.append(_number(self.test_rows, "new test row"))
+            came.append(_number(self.test_rows, "new test tweet"))
         if not came:
             came.append("No new tweets or labels")
         known = f"; {same} here already" if self.same_labels else ""

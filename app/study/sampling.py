@@ -1,12 +1,11 @@
-"""Drawing rows: training against validation, and test rows, by language and class."""
+"""The labelled rows, and drawing some of them by language and class: validation against training."""
 
 import random
 from collections import defaultdict
 from collections.abc import Sequence
 
-from app.study import splits
 from app.study.study import Study
-from db import labels
+from db import labels, sealing
 from db import tweets as queries
 from training.contract.prompt import normalise
 from training.contract.spec import Row
@@ -67,17 +66,18 @@ def labelled_rows(study: Study) -> list[tuple[int, Row]]:
 def trainable_rows(study: Study, languages: Sequence[str] = ()) -> list[tuple[int, Row]]:
     """Return (key, row) of the labelled tweets that a model may learn from, in these languages (none: all).
 
-    Left out are test rows, tweets whose normalised text equals a test row's, and tweets without text.
+    Left out are the sealed tweets, their near-duplicates, tweets whose normalised text equals that of a sealed
+    one, and tweets without text.
     """
-    test = splits.test_tweets(study)
     with study.reading() as session:
-        tested = {normalise(row.text) for row in queries.rows(session, list(test))}
+        kept_apart = sealing.kept_apart(session)
+        sealed_texts = {normalise(row.text) for row in queries.rows(session, sorted(kept_apart))}
     wanted = set(languages)
     return [
         (key, row)
         for key, row in labelled_rows(study)
-        if key not in test
+        if key not in kept_apart
         and (not wanted or row.lang in wanted)
         and (text := normalise(row.text))
-        and text not in tested
+        and text not in sealed_texts
     ]

@@ -1,14 +1,11 @@
-"""Which tweets are for training, validation and test."""
+"""Which tweets a run trained on and which it validated with."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import insert, select
 
 from app.study.study import Study, now
-from db import splits as queries
 from db.tables import Model, Split, SplitTweet, TrainingRun
-
-PARTS = ("train", "validation", "test")
 
 
 def save(study: Study, name: str, parts: Mapping[str, Iterable[int]], seed: int) -> str:
@@ -33,16 +30,3 @@ def seen_by(study: Study, model: int) -> dict[int, str]:
             .where(Model.id == model)
         )
         return {row.tweet_id: row.part for row in session.execute(statement)}
-
-
-def mark_test(study: Study, tweets: Sequence[int]) -> None:
-    """Mark tweets as test rows, on which no model is ever trained."""
-    with study.writing() as session:
-        queries.add_test_rows(session, tweets, now())
-
-
-def test_tweets(study: Study) -> set[int]:
-    """Return the tweets that are test rows."""
-    with study.reading() as session:
-        statement = select(SplitTweet.tweet_id).join(Split, Split.id == SplitTweet.split_id)
-        return set(session.scalars(statement.where(Split.name == queries.TEST_SPLIT)))

@@ -3,7 +3,7 @@
 import heapq
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from app.errors import UserError
 from app.study.marks import Remark, in_order
 from app.study.study import Study
-from db import adjudications, labels, predictions
+from db import adjudications, labels, predictions, sealing
 from db import tweets as queries
 from db.tables import Model
 
 STATUSES = (
-    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look",
+    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "sealed",
     "predicted", "unpredicted", "failed",
 )  # fmt: skip
 ORDERS = queries.ORDERS
@@ -32,6 +32,10 @@ class TweetFilter:
     without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
     tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
     `between` are leaves that are each the label of some coder.
+
+    `viewer` is the name of the coder who looks, "" for one without a name: of a sealed tweet nothing is told of
+    what others and models say, nor is it found by that, before this coder has labelled it. With None, where no
+    coder looks, the predictions on a sealed tweet are left out until anybody has labelled it.
     """
 
     search: str = ""
@@ -41,6 +45,7 @@ class TweetFilter:
     model: str | int = ""
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    viewer: str | None = field(default=None, compare=False)
 
 
 NO_LANGUAGE = "none"
@@ -54,7 +59,8 @@ class TweetRow:
     `disputed` is true. `labels` are all of them: (coder's name, leaf), `remarks` what was said beside them, by
     coder, where something was. `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
-    "failed".
+    "failed". `sealed` is "test" for a test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has
+    been left without what others and models say of it, because it is sealed and not labelled yet.
     """
 
     id: int
@@ -78,6 +84,8 @@ class TweetRow:
     gold_by: str = ""
     gold_reason: str = ""
     locked: bool = False
+    sealed: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,14 +126,14 @@ def page(
         query, model = _query(session, filter)
         if query is None or (model is None and order in ("uncertain", "certain")):
             return []
-        return _rows(session, queries.page_ids(session, query, offset, limit, order), model)
+        return _rows(session, queries.page_ids(session, query, offset, limit, order), model, query.viewer)
 
 
-def get(study: Study, ids: Sequence[int], model: str | int = "") -> list[TweetRow]:
-    """Return tweets by primary key, in the order asked for."""
+def get(study: Study, ids: Sequence[int], model: str | int = "", viewer: str | None = None) -> list[TweetRow]:
+    """Return tweets by primary key, in the order asked for. `viewer` as in `TweetFilter`."""
     with study.reading() as session:
         _, found = _query(session, TweetFilter(model=model))
-        return _rows(session, ids, found)
+        return _rows(session, ids, found, viewer)
 
 
 def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) -> Iterator[list[TweetRow]]:
@@ -139,15 +147,18 @@ def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) 
         with study.reading() as session:
             query, model = _query(session, filter)
             ids = [] if query is None else queries.ids_after(session, query, after, chunk)
-            found = _rows(session, ids, model)
+            found = _rows(session, ids, model, filter.viewer if filter else None)
         if not found:
             return
         yield found
         after = ids[-1]
 
 
-def history(study: Study, tweet: int) -> list[HistoryEntry]:
-    """Return everything that was done to a tweet's labels and gold label, oldest first."""
+def history(study: Study, tweet: int, viewer: str | None = None) -> list[HistoryEntry]:
+    """Return everything that was done to a tweet's labels and gold label, oldest first.
+
+    Of a sealed tweet that the coder `viewer` has not labelled, only what this coder did.
+    """
     with study.reading() as session:
         given = [
             HistoryEntry(
@@ -182,8 +193,10 @@ def history(study: Study, tweet: int) -> list[HistoryEntry]:
             )
             for row in adjudications.history(session, tweet)
         ]
+        hidden = viewer is not None and sealing.is_hidden(session, tweet, viewer)
     # Labels stay in the order in which they came into the file; decisions go where their time puts them.
-    return list(heapq.merge(given, decided, key=lambda entry: entry.given))
+    entries = heapq.merge(given, decided, key=lambda entry: entry.given)
+    return [entry for entry in entries if not hidden or entry.coder == viewer]
 
 
 def languages(study: Study) -> dict[str, tuple[int, int]]:
@@ -232,6 +245,7 @@ def _query(
             model_id=model.id if model else None,
             coders=filter.coders,
             between=filter.between,
+            viewer=filter.viewer,
         ),
         model,
     )
@@ -251,21 +265,43 @@ def _model(session: Session, wanted: str | int) -> _ModelChoice | None:
     return _ModelChoice(row.id, tuple(row.leaves))
 
 
-def _rows(session: Session, ids: Sequence[int], model: _ModelChoice | None) -> list[TweetRow]:
+def _rows(
+    session: Session, ids: Sequence[int], model: _ModelChoice | None, viewer: str | None
+) -> list[TweetRow]:
     given = queries.labels_of(session, ids)
     predicted = predictions.of(session, model.id, ids) if model else {}
     found = queries.rows(session, ids)
     decided = adjudications.of(session, [row.id for row in found if row.gold_leaf is not None])
+    test = sealing.among_test_rows(session, [row.id for row in found if row.sealed])
     return [
-        _row(
-            row,
-            given.get(row.id, ()),
-            predicted.get(row.id),
-            model,
-            adjudications.decision(decided.get(row.id, ())),
+        _blinded(
+            _row(
+                row,
+                given.get(row.id, ()),
+                predicted.get(row.id),
+                model,
+                adjudications.decision(decided.get(row.id, ())),
+                row.id in test,
+            ),
+            viewer,
         )
         for row in found
     ]
+
+
+def _blinded(row: TweetRow, viewer: str | None) -> TweetRow:
+    """Leave out what the viewer must not know yet of a sealed tweet."""
+    if not row.sealed:
+        return row
+    if viewer is None:
+        if row.labels or row.gold:
+            return row
+    elif any(coder == viewer for coder, _ in row.labels):
+        return row
+    return replace(
+        row, label=None, label_coder="", labels=(), remarks=(), disputed=False, gold=None, gold_by="", gold_reason="",
+        predicted=None, confidence=None, probabilities={}, prediction_status="", prediction_reason="", hidden=True,
+    )  # fmt: skip
 
 
 def _row(
@@ -274,6 +310,7 @@ def _row(
     prediction: Any,
     model: _ModelChoice | None,
     decision: Any,
+    test: bool,
 ) -> TweetRow:
     probabilities: dict[str, float] = {}
     if prediction is not None and prediction.probabilities is not None and model is not None:
@@ -302,6 +339,7 @@ def _row(
         gold_by=decision.coder if decision is not None else "",
         gold_reason=decision.reason if decision is not None else "",
         locked=row.locked,
+        sealed="" if not row.sealed else "test" if test else "copy",
     )
 
 

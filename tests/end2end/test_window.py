@@ -2,10 +2,6 @@
 
 import csv
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +19,6 @@ from app.gui.train_page import TrainPage
 from app.jobs.worker import wait_for_workers
 from app.settings import Settings
 from app.study import labelling
-from app.study.study import Study
 
 LEAVES = ("pro", "anti", "neutral", "unrelated")
 WAIT = 60_000
@@ -137,130 +132,6 @@ def test_from_welcome_to_exported_csv(
             window.grab().save(str(Path(shots) / f"{key}.png"))
     assert window.close_study()
     assert wait_for_workers()
-
-
-def test_a_killed_window_has_lost_no_label(tmp_path: Path, sample_rows: Callable[[Path, int], Path]) -> None:
-    """A window is killed between two keys; every label whose tweet was answered is in the study."""
-    study = tmp_path / "study.stancedesk"
-    told = tmp_path / "told.txt"
-    with Study.create(study) as made:
-        from app.study import importing
-
-        importing.import_file(
-            made,
-            sample_rows(tmp_path / "t.csv", 24),
-            {"text": "text", "id": "id", "lang": "lang", "label": ""},
-        )
-    driver = f"""
-import sys
-from pathlib import Path
-from PySide6.QtCore import QTimer
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
-from app.gui import theme
-from app.gui.main_window import MainWindow
-from app.settings import Settings
-application = QApplication(sys.argv)
-theme.apply("light")
-window = MainWindow(Settings(coder="Coder One"))
-window.show()
-assert window.open_study(Path({str(study)!r}))
-window.area.show_page("label")
-page = window.area.page("label")
-told = open({str(told)!r}, "a")
-keys = 0
-def press():
-    global keys
-    before = page.row
-    if before is None:
-        return
-    QTest.keyClick(page, "1234"[keys % 4])
-    keys += 1
-    if page.row is not before:
-        # The next tweet is shown: the label counts as given.
-        told.write(f"{{before.id}} {{keys}}\\n"); told.flush()
-timer = QTimer(); timer.timeout.connect(press); timer.start(5)
-application.exec()
-"""
-    child = subprocess.Popen(
-        [sys.executable, "-c", driver],
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        stderr=subprocess.PIPE,
-    )
-    deadline = time.monotonic() + 120
-    while not told.exists() or len(told.read_text().splitlines()) < 12:
-        assert child.poll() is None, child.stderr.read().decode() if child.stderr else ""
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
-    acknowledged = {int(line.split()[0]) for line in told.read_text().splitlines()}
-    with Study.open(study) as opened:
-        assert acknowledged <= set(labelling.current_labels(opened))
-
-
-def test_a_killed_window_has_lost_no_decision(
-    tmp_path: Path, sample_rows: Callable[[Path, int], Path]
-) -> None:
-    """A window is killed between two keys on the review page; every decision that was answered is in the study."""
-    study = tmp_path / "study.stancedesk"
-    told = tmp_path / "told.txt"
-    with Study.create(study) as made:
-        from app.study import importing, tweets
-
-        importing.import_file(made, sample_rows(tmp_path / "t.csv", 24), coder="Coder One")
-        work = labelling.Labelling(made, "Coder Two")
-        for row in tweets.page(made, limit=72):
-            work.show(row.id)
-            work.label(LEAVES[(LEAVES.index(row.label or "pro") + 1) % 4])
-    driver = f"""
-import sys
-from pathlib import Path
-from PySide6.QtCore import QTimer
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
-from app.gui import theme
-from app.gui.main_window import MainWindow
-from app.settings import Settings
-application = QApplication(sys.argv)
-theme.apply("light")
-window = MainWindow(Settings(coder="Coder Three"))
-window.show()
-assert window.open_study(Path({str(study)!r}))
-window.area.show_page("review")
-tab = window.area.page("review").disagreements
-told = open({str(told)!r}, "a")
-keys = 0
-def press():
-    global keys
-    before = tab.case
-    if before is None or tab.review is None:
-        return
-    leaf = ("pro", "anti", "neutral", "unrelated")[keys % 4]
-    QTest.keyClick(tab, "1234"[keys % 4])
-    keys += 1
-    if tab.case is not before:
-        # The next tweet is shown: the decision counts as made.
-        told.write(f"{{before.row.id}} {{leaf}}\\n"); told.flush()
-timer = QTimer(); timer.timeout.connect(press); timer.start(5)
-application.exec()
-"""
-    child = subprocess.Popen(
-        [sys.executable, "-c", driver],
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        stderr=subprocess.PIPE,
-    )
-    deadline = time.monotonic() + 120
-    while not told.exists() or len(told.read_text().splitlines()) < 12:
-        assert child.poll() is None, child.stderr.read().decode() if child.stderr else ""
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
-    acknowledged = {int(t): leaf for t, leaf in (line.split() for line in told.read_text().splitlines())}
-    with Study.open(study) as opened:
-        gold = {row.id: row.gold for row in tweets.get(opened, list(acknowledged))}
-        assert gold == acknowledged
 
 
 @pytest.fixture(autouse=True)

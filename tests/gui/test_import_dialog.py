@@ -209,9 +209,9 @@ def test_a_stopped_import_keeps_whole_chunks_and_says_so(
 
 
 def test_test_rows_are_marked(shown: Shown, qtbot: QtBot, tmp_path: Path, empty_study: Study) -> None:
-    from app.study import splits
+    from app.study import sealing
 
     dialog = shown(tmp_path / "t.csv", b"id,text\n1,one\n2,two\n")
     dialog.preview.test.setChecked(True)
     _import(dialog, qtbot)
-    assert len(splits.test_tweets(empty_study)) == 2
+    assert len(sealing.test_tweets(empty_study)) == 2

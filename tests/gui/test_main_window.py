@@ -237,6 +237,23 @@ def test_the_inspector_shows_the_selected_tweet_and_no_other(at_work: MainWindow
     assert inspector.stack.currentWidget() is inspector.codebook, "it was read too late"
 
 
+def test_from_the_sample_study_to_the_first_table_of_agreement(
+    window: MainWindow, qtbot: QtBot, settled: Settled
+) -> None:
+    qtbot.mouseClick(window.welcome.sample, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.study is not None, timeout=120_000)
+    settled()
+    assert window.area is not None
+    qtbot.mouseClick(window.area.buttons["review"], Qt.MouseButton.LeftButton)
+    settled()
+    page = window.area.review_page
+    assert page.disagreements.case is not None, "there is something to decide"
+    where = page.bar.tabRect(page.tabs.index(page.agreement)).center()
+    qtbot.mouseClick(page.bar, Qt.MouseButton.LeftButton, pos=where)
+    qtbot.waitUntil(lambda: page.agreement.view.report is not None, timeout=60_000)
+    assert page.agreement.view.isVisible() and page.agreement.view.measures.rowCount() == 4
+
+
 def test_light_and_dark_are_remembered(at_work: MainWindow) -> None:
     light = at_work.grab().toImage().pixelColor(4, 300).lightnessF()
     at_work.menus.themes["dark"].trigger()

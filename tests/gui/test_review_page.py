@@ -233,7 +233,7 @@ def test_it_tells_of_decisions_and_not_at_each_key(page: ReviewPage, qtbot: QtBo
 
 
 @pytest.mark.parametrize(
-    ("coders", "words"), [((), "Nobody has labelled"), (("Ana",), "only Ana"), (("Ana", "Ben"), "agree")]
+    ("coders", "words"), [((), "Nobody has labelled"), (("Ana",), "only “Ana”"), (("Ana", "Ben"), "agree")]
 )
 def test_empty_states_say_what_to_do_next(
     opened: Callable[..., ReviewPage], empty_study: Study, tmp_path: Path, qtbot: QtBot, coders: tuple[str, ...],

@@ -62,8 +62,8 @@ def upgrade() -> None:
     )
     _change_events()
     op.execute(
-        "UPDATE tweets SET sealed = 1 WHERE id IN (SELECT tweet_id FROM split_tweets WHERE split_id IN "
-        "(SELECT id FROM splits WHERE name = 'test rows'))"
+        "UPDATE tweets SET sealed = 1 WHERE id IN (SELECT tweet_id FROM split_tweets WHERE part = 'test' "
+        "AND split_id IN (SELECT id FROM splits WHERE name = 'test rows'))"
     )
     _create_tables()
     _refuse_changes("adjudications")

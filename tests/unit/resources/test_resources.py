@@ -139,6 +139,16 @@ def test_the_sample_holds_what_real_tweets_hold(tweets: list[dict[str, str]]) ->
     assert any(len(text) < 40 for text in texts)
 
 
+def test_the_second_coder_agrees_mostly_and_labels_each_language(tweets: list[dict[str, str]]) -> None:
+    second = list(csv.DictReader(io.StringIO(resources.second_coder_bytes().decode("utf-8"))))
+    first = {tweet["id"]: tweet for tweet in tweets}
+    assert len({row["id"] for row in second}) == len(second)
+    assert {row["label"] for row in second} == set(LEAVES)
+    assert set(Counter(first[row["id"]]["lang"] for row in second).values()) == {8}
+    differ = sum(row["label"] != first[row["id"]]["label"] for row in second)
+    assert 0.05 < differ / len(second) < 0.2
+
+
 def test_the_sample_is_a_file_for_those_who_read_files() -> None:
     with resources.sample_study_file() as path:
         assert path.suffix == ".csv"

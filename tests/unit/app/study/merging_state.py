@@ -8,15 +8,13 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.study.study import Study
-from db import adjudications, labels, splits
+from db import adjudications, labels, sealing
 from db.tables import (
     Adjudication,
     CodebookVersion,
     Coder,
     CurrentLabel,
     LabelEvent,
-    Split,
-    SplitTweet,
     Tweet,
 )
 
@@ -33,6 +31,7 @@ class State:
     codebooks: set[str] = field(default_factory=set)
     codebook: str = ""
     test_rows: set[str] = field(default_factory=set)
+    drawings: set[tuple[str, int | None]] = field(default_factory=set)
 
 
 def state_of(study: Study) -> State:
@@ -55,8 +54,8 @@ def state_of(study: Study) -> State:
             found.decisions[a.id] = (a.coder_id, tweets[a.tweet_id].tweet_id, a.leaf, a.given)
         found.coders = {c.id: c.name for c in session.scalars(select(Coder))}
         found.codebooks = set(session.scalars(select(CodebookVersion.sha256)))
-        test = select(SplitTweet.tweet_id).join(Split).where(Split.name == splits.TEST_SPLIT)
-        found.test_rows = {tweets[t].tweet_id for t in session.scalars(test)}
+        found.test_rows = {tweets[t].tweet_id for t in session.scalars(sealing.test_rows())}
+        found.drawings = {(split.id, split.seed) for split in sealing.drawings(session)}
     study.read_codebook()
     found.codebook = study.codebook.to_toml()
     return found

@@ -2,12 +2,24 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from app.inference.model_file import ModelCard, read_card, write_card
-from app.study import evaluations, models, predictions, runs, seen_texts, splits
+from app.study import (
+    evaluations,
+    labelling,
+    models,
+    predictions,
+    runs,
+    score_looks,
+    sealing,
+    seen_texts,
+    splits,
+)
 from app.study.classification import register
 from app.study.evaluation_report import evaluate
 from app.study.importing import import_file
@@ -15,6 +27,8 @@ from app.study.sampling import labelled_rows
 from app.study.seen_texts import SeenTexts, digest
 from app.study.shelf import Shelf
 from app.study.study import Study
+from app.terminal import evaluation_table
+from db.tables import Tweet
 from tests.unit.app.inference.conftest import write_tiny
 
 LEAVES = ["pro", "anti", "neutral", "unrelated"]
@@ -104,7 +118,7 @@ def test_a_test_row_with_a_trained_text_is_not_scored(folder: Path, tmp_path: Pa
         assert evaluations.of_model(study, "never evaluated") is None
     assert report is not None
     assert (report["rows"], report["overall"]["n"]) == ("test", 3)
-    assert "Left out were 1 test rows" in report["note"]
+    assert "Left out were 1 test tweets" in report["note"]
 
 
 def test_without_the_list_the_studys_own_run_tells(folder: Path, tmp_path: Path) -> None:
@@ -134,6 +148,84 @@ def test_where_nothing_is_known_the_report_says_so(folder: Path, tmp_path: Path,
     assert (report["rows"], report["warning"]) == ("unknown", True)
     assert report["overall"]["n"] == (test or 12)
     assert "cannot be known" in report["note"]
+
+
+def _evaluated(study: Study, shelf: Shelf) -> dict[str, Any]:
+    report = evaluate(study, "tiny", shelf=shelf)
+    assert report is not None and report["rows"] == "test"
+    look: dict[str, Any] = report["look"]
+    return look
+
+
+def test_a_look_is_a_score_that_was_not_known(folder: Path, tmp_path: Path) -> None:
+    _see(folder, [text for _, text, _ in ROWS[:8]], [])
+    shelf = Shelf(tmp_path / "shelf")
+    shelf.place(folder, "tiny")
+    with _study(tmp_path / "s.stancedesk", ROWS, test=4) as study:
+        model = _predict_all(study, shelf)
+        first = _evaluated(study, shelf)
+        assert (first["new"], first["number"], first["before"], first["total"]) == (True, 1, 0, 1)
+        assert "looked at once, with one model" in first["told"]
+        assert "4 tweets in 1 language was set apart" in first["sentence"]
+        assert "had not been scored before" in first["sentence"]
+        # The same number again tells nothing new; a label outside the test set changes no score.
+        work = labelling.Labelling(study, "imported")
+        work.show(1)
+        work.label("neutral")
+        again = _evaluated(study, shelf)
+        assert (again["new"], again["id"], again["total"]) == (False, first["id"], 1)
+        work.show(12)
+        work.label("pro")
+        second = _evaluated(study, shelf)
+        assert (second["new"], second["number"], second["models"]) == (True, 2, 1)
+        assert "had been scored once, with one model, before the scores" in second["sentence"]
+        work.undo()
+        assert _evaluated(study, shelf)["id"] == first["id"]
+        other = [[0.1, 0.7, 0.1, 0.1]]
+        predictions.save(study, model, LEAVES, [11], np.array(other, np.float32), "")
+        assert _evaluated(study, shelf)["number"] == 3
+        looks = score_looks.list_looks(study)
+        assert [(one.model, one.rows, one.scores["languages"]) for one in looks] == [("tiny", 4, 1)] * 3
+        kept = evaluations.of_model(study, "tiny")
+        assert kept is not None and kept.report["look"]["id"] == looks[-1].id
+        # Reading what is kept is no look.
+        assert len(score_looks.list_looks(study)) == 3
+
+
+def test_two_models_are_two_looks_and_other_rows_none(folder: Path, tmp_path: Path) -> None:
+    _see(folder, [text for _, text, _ in ROWS[:8]], [])
+    shelf = Shelf(tmp_path / "shelf")
+    shelf.place(folder, "tiny")
+    with _study(tmp_path / "s.stancedesk", ROWS) as study:
+        _predict_all(study, shelf)
+        report = evaluate(study, "tiny", shelf=shelf)
+        assert report is not None and (report["rows"], report["look"]) == ("unseen", None)
+        assert score_looks.list_looks(study) == []
+        sealing.seal_given(study, [9, 10, 11, 12])
+        scored = [("9", "pro", "pro")]
+        score_looks.record(study, "a", "1" * 64, scored, {"macro_f1": 0.5})
+        score_looks.record(study, "b", "2" * 64, scored, {"macro_f1": 0.6})
+        look = _evaluated(study, shelf)
+        assert (look["number"], look["models_before"], look["models"]) == (3, 2, 3)
+        assert "scored twice, with 2 models, before" in look["sentence"]
+        assert "looked at 3 times, with 3 models" in look["told"]
+        kept = evaluations.of_model(study, "tiny")
+        assert kept is not None
+        told = evaluation_table(kept.report, ["topic", "stance"])
+        assert look["told"] in told and look["sentence"] in told
+
+
+def test_a_labelled_copy_of_a_test_tweet_is_not_scored(folder: Path, tmp_path: Path) -> None:
+    _see(folder, [], [])
+    shelf = Shelf(tmp_path / "shelf")
+    shelf.place(folder, "tiny")
+    with _study(tmp_path / "s.stancedesk", ROWS) as study:
+        _predict_all(study, shelf)
+        with study.writing() as session:
+            session.execute(update(Tweet).where(Tweet.id <= 3).values(group_id=1))
+        sealing.seal_given(study, [1])
+        report = evaluate(study, "tiny", shelf=shelf)
+        assert report is not None and (report["rows"], report["overall"]["n"]) == ("test", 1)
 
 
 def test_the_list_goes_with_the_model_and_with_no_other(folder: Path, tmp_path: Path) -> None:

@@ -419,11 +419,11 @@ def test_a_killed_import_is_completed_by_importing_again(study: Study, write: Wr
 
 
 def test_rows_for_testing_are_marked(study: Study, write: Write) -> None:
-    from app.study import splits
+    from app.study import sealing
 
     importing.import_file(study, write("id,text\n1,one\n2,two\n"))
     importing.import_file(study, write("id,text\n2,two\n3,three\n", "test.csv"), test=True)
-    assert splits.test_tweets(study) == {2, 3}
+    assert sealing.test_tweets(study) == {2, 3}
 
 
 def test_real_tweets_arrive_with_every_label(study: Study, shared_data: Path) -> None:

@@ -304,7 +304,7 @@ def test_a_tweet_that_was_read_ahead_is_shown_without_reading_again(
     work = Labelling(study, "Ana")
     ahead = work.prepare()
 
-    def never(*_: object) -> None:
+    def never(*_: object, **__: object) -> None:
         raise AssertionError("the tweet was read while the coder waited")
 
     monkeypatch.setattr(labelling, "get", never)

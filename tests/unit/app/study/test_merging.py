@@ -1,5 +1,6 @@
 """Copies of a study come together without loss and in any order: random histories, kills, what is told."""
 
+import contextlib
 import multiprocessing
 import random
 import shutil
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.study import importing, labelling, merging
+from app.errors import UserError
+from app.study import importing, labelling, merging, sealing
 from app.study.codebook import Codebook
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -37,6 +39,7 @@ _ACTS = st.one_of(
     st.tuples(st.just("redo"), _PLACE, _CODER, _TIME),
     st.tuples(st.just("decide"), _PLACE, _CODER, _TIME, _TWEET, st.sampled_from([*LEAVES[:2], None])),
     st.tuples(st.just("import"), _PLACE, _CODER, _TIME, st.integers(TWEETS, TWEETS + 3), st.booleans()),
+    st.tuples(st.just("seal"), _PLACE, _CODER, _TIME, st.integers(1, 3)),
     st.tuples(st.just("codebook"), _PLACE, _CODER, _TIME, st.sampled_from("abc")),
 )
 # A generation: some acts, then one copy takes another in, or is thrown away for a new copy of it.
@@ -112,6 +115,10 @@ class Team:
 
     def _decide(self, study: Study, coder: str, second: int, tweet: int, leaf: str | None) -> None:
         decide(study, tweet, leaf, coder, _time(second))
+
+    def _seal(self, study: Study, coder: str, second: int, seed: int) -> None:
+        with contextlib.suppress(UserError):
+            sealing.draw(study, 2, seed=seed)
 
     def _import(self, study: Study, coder: str, second: int, upto: int, test: bool) -> None:
         file = self.folder / "more.csv"

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app import cli
 from app.errors import UserError
-from app.study import importing, labelling, merging, splits, training_runs, tweets
+from app.study import importing, labelling, merging, sealing, training_runs, tweets
 from app.study.codebook import Codebook
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -243,15 +243,42 @@ def test_labels_of_a_class_that_the_codebook_no_longer_has(mine: Study, copy_of:
 
 def test_test_rows_and_sealed_tweets_are_those_of_both(mine: Study, copy_of: CopyOf) -> None:
     theirs = copy_of(mine)
-    splits.mark_test(mine, [1])
-    splits.mark_test(theirs, [2])
+    sealing.seal_given(mine, [1])
+    sealing.seal_given(theirs, [2])
     with theirs.writing() as session:
         session.execute(update(Tweet).where(Tweet.id == 3).values(sealed=True))
     assert merging.merge(mine, theirs.path).test_rows == 1
-    assert splits.test_tweets(mine) == {1, 2}
+    assert sealing.test_tweets(mine) == {1, 2}
     with mine.reading() as session:
-        assert session.scalars(select(Tweet.id).where(Tweet.sealed)).all() == [3]
-        assert len(session.scalars(select(Split)).all()) == 1
+        assert session.scalars(select(Tweet.id).where(Tweet.sealed)).all() == [1, 2, 3]
+        assert len(session.scalars(select(Split)).all()) == 2
+    assert not merging.merge(mine, theirs.path).is_new
+
+
+@pytest.mark.parametrize("sealed_first", [True, False])
+def test_a_label_given_without_knowing_of_the_seal_stays_and_is_told(
+    mine: Study, copy_of: CopyOf, sealed_first: bool
+) -> None:
+    theirs = copy_of(mine)
+    sealing.draw(mine, per_language=100, languages=["de"], seed=1)
+    chosen = min(sealing.test_tweets(mine))
+    _label(theirs, chosen, "pro")
+    into, out = (mine, theirs) if sealed_first else (theirs, mine)
+    report = merging.merge(into, out.path)
+    assert report.labelled_unaware == 1 and "did not know of the seal" in report.summary()
+    assert sealing.test_tweets(into) == sealing.test_tweets(mine)
+    assert tweets.get(into, [chosen])[0].label == "pro"
+    assert training_runs.readiness(into).rows == 1
+    assert [one.seed for one in sealing.sealed_set(into).drawings] == [1]
+    again = merging.merge(into, out.path)
+    assert not again.is_new and again.labelled_unaware == 0
+
+
+def test_a_label_of_a_test_tweet_is_nothing_to_tell(mine: Study, copy_of: CopyOf) -> None:
+    sealing.draw(mine, per_language=100, seed=1)
+    theirs = copy_of(mine)
+    _label(theirs, 2, "pro")
+    assert merging.merge(mine, theirs.path).labelled_unaware == 0
 
 
 def _rows(study: Study) -> dict[str, list[Any]]:
