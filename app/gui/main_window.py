@@ -157,6 +157,7 @@ class MainWindow(QMainWindow):
         self._show_what_works()
         self._page_shown(self.area.current)
         # What stays is not looked through again and again: that would stop the window for a moment now and then.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
         return True
@@ -223,6 +224,7 @@ class MainWindow(QMainWindow):
         self.welcome.show_recent(self.settings.recent_studies)
         self.menus.show_pages([])
         self._show_what_works()
+        gc.unfreeze()
         return True
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
