@@ -33,7 +33,8 @@ SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 15.0
 # SQLite's own default: a writer folds the log in when it is as long as this.
 _LOG_PAGES = 1000
-_MAGIC = b"SQLite format 3\0"
+# Of SQLite's file format; a shorter file is no database.
+_HEAD_BYTES = 100
 _WRITES = "stancedesk_writes"
 
 
@@ -289,9 +290,15 @@ def check_is_database(path: Path) -> None:
         raise StudyMissing(f"There is no file “{path.name}”.")
     if path.is_dir():
         raise NotAStudy(f"“{path.name}” is a folder, not a study.")
-    with study_errors(path), open(path, "rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
+    with study_errors(path):
+        if path.stat().st_size < _HEAD_BYTES:
             raise NotAStudy(f"“{path.name}” is not a StanceDesk study.")
+        # Not through Python's `open`: closing a file lets go of all locks that this process has on it, and another
+        # one would then delete the log under the hands of whoever has the study open here
+        # (https://www.sqlite.org/howtocorrupt.html, 2.2). SQLite takes care of that for the files that it opens.
+        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:

@@ -45,7 +45,7 @@ class LabelPage(LabelView):
         self._telling = False
         self._clicked_at = 0.0
         acts = LabelActs(self, self, self.settings.label_keys)
-        self.make(acts, LabelPauses(self.show_later, self._tell_labels, self))
+        self.make(acts, LabelPauses(self.show_later, self.expect, self._tell_labels, self))
         self.desk.leaves.chosen.connect(self._click)
         self.desk.marks.changed.connect(self.save_remark)
         self.desk.note.editingFinished.connect(self.save_remark)

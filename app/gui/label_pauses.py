@@ -21,12 +21,20 @@ _REST_MILLISECONDS = 1500
 class LabelPauses(QObject):
     """Two clocks: a moment after each tweet, and a rest after the last change.
 
-    `read` is called a moment after each tweet, `rested` when the coder pauses.
+    `read` is called a moment after each tweet, `expect` with the tweet that comes next, `rested` when the coder
+    pauses.
     """
 
-    def __init__(self, read: Callable[[], None], rested: Callable[[], None], parent: QObject) -> None:
+    def __init__(
+        self,
+        read: Callable[[], None],
+        expect: Callable[[TweetRow], None],
+        rested: Callable[[], None],
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
         self._read = read
+        self._expect = expect
         self._contexts: dict[int, tuple[Context, ...]] = {}
         self._labelling: Labelling | None = None
         self._moment = QTimer(self)
@@ -72,6 +80,7 @@ class LabelPauses(QObject):
             row = labelling.prepare()
             if row is not None:
                 self._contexts = {row.id: context(labelling.study, row)}
+                self._expect(row)
 
 
 def fold_log(study: Study, parent: QObject) -> None:

@@ -123,6 +123,10 @@ class LabelView(Page):
         self.side.progress.show_progress(self.progress, leaves, coder, self.labelling.pace)
         self.act_done.emit()
 
+    def expect(self, row: TweetRow) -> None:
+        """Get ready for the tweet that comes next."""
+        self.desk.tweet.warm_up(row.text)
+
     def let_go(self) -> None:
         """Keep what was typed beside the tweet in sight, which is about to go."""
         if self.row is not None and self.coder:

@@ -6,7 +6,15 @@ import unicodedata
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
-from PySide6.QtGui import QResizeEvent, QTextBlockFormat, QTextCursor, QTextOption
+from PySide6.QtGui import (
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+    QTextBlockFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextOption,
+)
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
 from app.gui import theme
@@ -134,6 +142,20 @@ class TweetView(QTextEdit):
             self._is_long = not self._is_long
             self._style()
         self._render()
+
+    def warm_up(self, text: str) -> None:
+        """Draw a text where nobody sees it: a script's letters take their time only when they are first drawn."""
+        if not text or self.viewport().width() <= 0:
+            return
+        document = QTextDocument()
+        document.setDefaultFont(self.font())
+        document.setDocumentMargin(0)
+        document.setTextWidth(self.viewport().width())
+        document.setHtml(tweet_html(text[:_LONG]))
+        unseen = QPixmap(self.viewport().width(), 400)
+        painter = QPainter(unseen)
+        document.drawContents(painter)
+        painter.end()
 
     def _style(self) -> None:
         # The style sheet's padding and border of text fields are for fields that one types in.
