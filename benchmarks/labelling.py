@@ -10,9 +10,11 @@ keeps what it acknowledged can be faster than one fsync.
 """
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -125,6 +127,8 @@ def main() -> int:
     window.close()
     wait_for_workers()
     application.processEvents()
+    with contextlib.closing(sqlite3.connect(study)) as connection:
+        assert connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",), "the study was damaged"
     held = _part(alone, 99) <= ALONE_MS and (not beside or _part(beside, 99) <= BESIDE_MS)
     print("both limits hold" if held else f"limits: {ALONE_MS} ms alone, {BESIDE_MS} ms while classifying")
     return 0 if held else 1

@@ -83,7 +83,9 @@ class LabelView(Page):
         own = self.own_label(row)
         # What was said beside an earlier label that is hidden would tell it.
         saved = dict(row.remarks).get(self.labelling.coder.name, Remark()) if own else Remark()
-        draft = self.drafts.of(self.labelling.coder.name, row.id, own is not None)
+        draft = None
+        if not self._is_hidden_repeat(row):
+            draft = self.drafts.of(self.labelling.coder.name, row.id, own is not None)
         context = self.pauses.context_of(self.study, row)
         self.desk.show_tweet(row, own, saved, draft, context, not self.settings.hide_author)
         if self.desk.history.isVisible():
