@@ -62,6 +62,7 @@ run: setup
 
 bench: setup
 	$(RUN) -m benchmarks.classify
+	$(RUN) -m benchmarks.near_duplicates
 
 bench-labelling: setup
 	$(RUN) -m benchmarks.labelling

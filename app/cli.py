@@ -118,6 +118,38 @@ def parser() -> argparse.ArgumentParser:
     merge.add_argument("study", type=Path, metavar="STUDY")
     merge.add_argument("copies", type=Path, nargs="+", metavar="COPY")
 
+    assign = _add(subcommands, "assign", commands.assign, "divide tweets among coders, with a seed")
+    assign.add_argument("study", type=Path, metavar="STUDY")
+    assign.add_argument("--coders", type=_words, required=True, metavar="Ana,Ben", help="who codes")
+    assign.add_argument("--tweets", type=int, help="how many tweets (default: all that nobody has labelled)")
+    assign.add_argument(
+        "--double", type=float, default=0.0, help="the share coded by several, 0 to 1 (default: 0)"
+    )
+    assign.add_argument(
+        "--per-tweet", type=int, default=2, help="how many code each of that share (default: 2)"
+    )
+    assign.add_argument("--seed", type=int, help="the same seed draws the same (default: a new one)")
+    assign.add_argument(
+        "--languages", type=_words, default=[], metavar="en,es", help="tweets in these only (default: all)"
+    )
+    assign.add_argument(
+        "--sealed", type=_coders_per_tweet, default=0, metavar="all|K",
+        help="the whole sealed test set, too: each tweet by all who read it, or by K",
+    )  # fmt: skip
+    assign.add_argument("--name", default="", help="name of the assignment")
+
+    coders = _add(subcommands, "coders", commands.coders, "the coders of a study, and how far they are")
+    coders.add_argument("study", type=Path, metavar="STUDY")
+
+    duplicates = _add(
+        subcommands,
+        "duplicates",
+        commands.find_duplicates,
+        "group near-duplicates: retweets, copies with another link or handle",
+        long=True,
+    )
+    duplicates.add_argument("study", type=Path, metavar="STUDY")
+
     train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
     train.add_argument("--base", default="smollm2-135m", help="base model by name, or a GGUF file")
@@ -215,6 +247,16 @@ def _columns(text: str) -> dict[str, str]:
             raise argparse.ArgumentTypeError(f"“{part}” is not one of {', '.join(f'{c}=…' for c in COLUMNS)}")
         found[role.strip()] = column.strip()
     return found
+
+
+def _coders_per_tweet(text: str) -> int:
+    from app.study.drawing import EVERYONE
+
+    if text == "all":
+        return EVERYONE
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"“{text}” is neither “all” nor a number of coders")
+    return int(text)
 
 
 def _words(text: str) -> list[str]:

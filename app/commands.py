@@ -53,7 +53,7 @@ def new_study(arguments: argparse.Namespace) -> None:
 
 def import_tables(arguments: argparse.Namespace) -> int:
     """Import tables of tweets; a file of which nothing could be taken in is a failure."""
-    from app.study import importing
+    from app.study import groups, importing
     from app.study.study import Study
     from app.terminal import print_json
 
@@ -73,8 +73,11 @@ def import_tables(arguments: argparse.Namespace) -> int:
                     print(f"  row {row}: {reason}")
                 if len(report.rejected) > 20:
                     print(f"  … and {len(report.rejected) - 20} more (--json lists all)")
+        similar = groups.keep_up(study)
+        if similar is not None and not arguments.json:
+            print(similar.summary())
     if arguments.json:
-        print_json({"files": reports})
+        print_json({"files": reports, "near_duplicates": similar.as_dict() if similar else None})
     if useless:
         tell_failure(f"Nothing could be taken in of {', '.join(useless)}.", False, "user")
     return 1 if useless else 0
@@ -108,7 +111,7 @@ def seal(arguments: argparse.Namespace) -> None:
 
 def merge_copies(arguments: argparse.Namespace) -> None:
     """Take in copies of a study."""
-    from app.study import merging
+    from app.study import groups, merging
     from app.study.study import Study
     from app.terminal import print_json
 
@@ -128,8 +131,89 @@ def merge_copies(arguments: argparse.Namespace) -> None:
                         print(f"  {what}: {tweet_id}")
                     if len(ids) > 20:
                         print(f"  … and more {what} (--json lists up to {merging.MAX_TOLD:,})")
+        groups.keep_up(study)
     if arguments.json:
         print_json({"files": reports})
+
+
+def assign(arguments: argparse.Namespace) -> None:
+    """Draw who codes what."""
+    from app.study import assigning
+    from app.study.study import Study
+    from app.terminal import assignment_table, print_json
+
+    with Study.open(arguments.study) as study:
+        known = {coder.name: coder for coder in study.coders()}
+        seed = assigning.new_seed() if arguments.seed is None else arguments.seed
+        spec = assigning.Spec(
+            coders=tuple(assigning.named(name, known) for name in arguments.coders),
+            seed=seed,
+            tweets=arguments.tweets,
+            double=arguments.double,
+            per_tweet=arguments.per_tweet,
+            languages=tuple(arguments.languages),
+            sealed=arguments.sealed,
+        )
+        drawn = assigning.preview(study, spec)
+        made = assigning.assign(study, spec, drawn, arguments.name)
+    if arguments.json:
+        counts = {
+            "tweets": drawn.tweets,
+            "several": drawn.several,
+            "sealed": drawn.sealed,
+            "coders": drawn.counts,
+        }
+        left = {"unread": drawn.unread, "single": drawn.single}
+        print_json({"assignment": made.id, "name": made.name, "seed": seed} | counts | left)
+    else:
+        print(f"“{made.name}”, seed {seed}: {drawn.summary()}\n")
+        print(assignment_table(drawn.counts))
+
+
+def coders(arguments: argparse.Namespace) -> None:
+    """List the coders of a study, and how far they are."""
+    from dataclasses import asdict
+
+    from app.study.coders import people
+    from app.study.study import Study
+    from app.terminal import print_json, table
+
+    with Study.open(arguments.study) as study:
+        found = people(study)
+    if arguments.json:
+        print_json({"coders": [asdict(coder) | {"languages": list(coder.languages)} for coder in found]})
+    elif not found:
+        print("Nobody has coded in this study yet.")
+    else:
+        rows = [
+            [c.name, ", ".join(c.languages) or "all", f"{c.labels:,}", f"{c.done:,} of {c.assigned:,}"]
+            for c in found
+        ]
+        print(table(["coder", "reads", "labels", "assigned done"], rows))
+
+
+def find_duplicates(arguments: argparse.Namespace) -> int:
+    """Group near-duplicates."""
+    from app.study import groups
+    from app.study.study import Study
+    from app.terminal import JobEvents
+
+    events = JobEvents(arguments.json)
+    with Study.open(arguments.study) as study:
+        report = groups.find(
+            study,
+            progress=lambda done, total: events.write(
+                "progress", stage="duplicates", done=done, total=total, unit="tweets"
+            ),
+            stop=_stopper(arguments),
+        )
+    if report.stopped:
+        tell_failure(report.summary(), arguments.json, "cancelled")
+        return 1
+    events.write("finished", **report.as_dict())
+    if not arguments.json:
+        print(report.summary())
+    return 0
 
 
 def train(arguments: argparse.Namespace) -> int:

@@ -94,14 +94,15 @@ def _free_study(out: Path) -> Path:
 def _import_sample(study: Any) -> dict[str, int]:
     """Import the sample tweets with their labels and draw the test rows; return how many there are."""
     import resources
-    from app.study import importing, sealing
-    from app.study.sampling import labelled_rows, split
+    from app.study import groups, importing, sealing
+    from app.study.sampling import groups_of, labelled_rows, split
 
     with resources.sample_study_file() as file:
         importing.import_file(study, file, coder="sample coder")
+    groups.find(study)
     keyed = labelled_rows(study)
     keys = {row.id: key for key, row in keyed}
-    _, test = split([row for _, row in keyed], TEST_SHARE, SEED)
+    _, test = split([row for _, row in keyed], TEST_SHARE, SEED, groups_of(study, keyed))
     sealing.seal_given(study, [keys[row.id] for row in test])
     return {"tweets": len(keyed), "test": len(test)}
 

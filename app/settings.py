@@ -23,6 +23,7 @@ class Settings:
     recent_studies: list[str] = field(default_factory=list)
     theme: str = "system"
     coder: str = ""
+    blind: bool = True
     geometry: str = ""
     inspector: bool = True
     hide_author: bool = False

@@ -190,6 +190,16 @@ def agreement_tables(report: "AgreementReport") -> str:
     return "\n".join(lines)
 
 
+def assignment_table(counts: dict[str, dict[str, int]]) -> str:
+    """Return how many tweets of each language each coder gets, from {coder: {language: tweets}}, as a table."""
+    languages = sorted({lang for each in counts.values() for lang in each})
+    rows = [
+        [name, *(each.get(lang, 0) for lang in languages), sum(each.values())]
+        for name, each in counts.items()
+    ]
+    return table(["coder", *(lang or "no language" for lang in languages), "all"], rows)
+
+
 def _units(found: "Estimates") -> int:
     return next(iter(found.values())).n
 

@@ -1,10 +1,24 @@
 """Label events and what is derived from them. All writes need the write lock (`StudyFile.writing`)."""
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, Select, and_, bindparam, delete, func, insert, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+)
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -20,37 +34,53 @@ _TWEETS: Any = Tweet.__table__
 
 
 def add_event(session: Session, values: dict[str, Any]) -> tuple[int, str]:
-    """Append one event and bring what is derived from it up to date; return (seq, uuid).
+    """Append one event and bring what is derived from it up to date; return (seq, uuid), as `add_events`."""
+    return add_events(session, [values])[0]
 
-    It follows all heads that the coder has on the tweet, so that it settles what contradicted each other. An
-    undo or redo follows what the coder did here alone: what came with a copy is not taken back. `flag` follows
-    from `marks`.
+
+def add_events(
+    session: Session, events: Sequence[dict[str, Any]], step: Callable[[int], None] = lambda done: None
+) -> list[tuple[int, str]]:
+    """Append events of one coder, each on another tweet, bring what is derived up to date; return (seq, uuid) of each.
+
+    All are undos or redos (`undoes`), or none is; all are repeats, or none is. An event follows all heads that the
+    coder has on the tweet, so that it settles what contradicted each other. An undo or redo follows what the
+    coder did here alone: what came with a copy is not taken back. `flag` follows from `marks`. `step` is told how
+    many are done, and may raise, to stop.
     """
-    tweet, coder = values["tweet_id"], values["coder_id"]
-    undoes = values.get("undoes")
-    if values.get("repeat", False):
-        heads = []
-    elif undoes is None:
-        heads = [head.id for head in _heads(_of_pair(session, tweet, coder))]
-    else:
-        own = [head.id for head in _heads(_of_pair(session, tweet, coder)) if head.merge_id is None]
-        heads = own or [undoes]
-    values = {"id": new_uuid(), "parents": heads} | values | {"flag": UNCERTAIN in values.get("marks", ())}
-    seq = session.connection().execute(_insert_event(tuple(values)), values).scalar_one()
-    if values.get("repeat", False):
-        return seq, str(values["id"])
-    if undoes is not None:
-        derive(session, [(tweet, coder)])
-        return seq, str(values["id"])
-    current = {"tweet_id": tweet, "coder_id": coder, "leaf": values["leaf"], "seq": seq, "contested": False}
-    _put_current(session, [current])
-    refresh(session, [tweet])
-    return seq, str(values["id"])
+    seq = session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'label_events'")) or 0
+    given: list[tuple[int, str]] = []
+    for batch in batches(events):
+        tweets, coder = [event["tweet_id"] for event in batch], batch[0]["coder_id"]
+        repeat, undoes = batch[0].get("repeat", False), batch[0].get("undoes") is not None
+        known = {} if repeat else _of_tweets(session, tweets, coder)
+        rows = []
+        for event in batch:
+            seq += 1
+            parents = [] if repeat else _parents(known.get(event["tweet_id"], []), event.get("undoes"))
+            flag = {"flag": UNCERTAIN in event.get("marks", ())}
+            rows.append({"seq": seq, "id": new_uuid(), "parents": parents} | event | flag)
+        session.connection().execute(_INSERT, rows)
+        given += [(row["seq"], row["id"]) for row in rows]
+        if undoes:
+            for row in rows:
+                known.setdefault(row["tweet_id"], []).append(
+                    _Event(**{c: row.get(c) for c in _Event._fields})
+                )
+            _put_standing(session, {(tweet, coder): events for tweet, events in known.items()})
+        elif not repeat:
+            columns = ("tweet_id", "coder_id", "leaf", "seq")
+            _put_current(session, [{c: row[c] for c in columns} | {"contested": False} for row in rows])
+            refresh(session, tweets)
+        step(len(given))
+    return given
 
 
-@lru_cache
-def _insert_event(columns: tuple[str, ...]) -> Insert:
-    return insert(_EVENTS).values({name: bindparam(name) for name in columns}).returning(_EVENTS.c.seq)
+def _parents(events: Sequence[Any], undoes: str | None) -> list[str]:
+    heads = _heads(events)
+    if undoes is None:
+        return [head.id for head in heads]
+    return [head.id for head in heads if head.merge_id is None] or [undoes]
 
 
 def derive(session: Session, pairs: Iterable[tuple[int, str]]) -> None:
@@ -65,21 +95,26 @@ def derive(session: Session, pairs: Iterable[tuple[int, str]]) -> None:
         events: dict[tuple[int, str], list[Any]] = {}
         for event in session.execute(_select_events().where(_EVENTS.c.tweet_id.in_(batch))):
             events.setdefault((event.tweet_id, event.coder_id), []).append(event)
-        found = []
-        for pair in sorted(wanted & events.keys()):
-            last = standing(events[pair])
-            labelled = [event for event in last if event.leaf is not None]
-            found.append(
-                {
-                    "tweet_id": pair[0],
-                    "coder_id": pair[1],
-                    "leaf": labelled[-1].leaf if labelled else None,
-                    "seq": labelled[-1].seq if labelled else 0,
-                    "contested": len({event.leaf for event in last}) > 1,
-                }
-            )
-        _put_current(session, found)
-        refresh(session, batch)
+        _put_standing(session, {pair: events[pair] for pair in sorted(wanted & events.keys())})
+
+
+def _put_standing(session: Session, events: Mapping[tuple[int, str], Sequence[Any]]) -> None:
+    """Write what stands of the events of (tweet, coder) pairs as the current labels."""
+    found = []
+    for pair in sorted(events):
+        last = standing(events[pair])
+        labelled = [event for event in last if event.leaf is not None]
+        found.append(
+            {
+                "tweet_id": pair[0],
+                "coder_id": pair[1],
+                "leaf": labelled[-1].leaf if labelled else None,
+                "seq": labelled[-1].seq if labelled else 0,
+                "contested": len({event.leaf for event in last}) > 1,
+            }
+        )
+    _put_current(session, found)
+    refresh(session, sorted({tweet for tweet, _ in events}))
 
 
 def standing(events: Sequence[Any]) -> list[Any]:
@@ -109,18 +144,48 @@ def standing(events: Sequence[Any]) -> list[Any]:
     return sorted((known[id] for id in stands), key=lambda e: (e.given, e.id))
 
 
+class _Event(NamedTuple):
+    """What of an event decides on what stands: a row of `_select_events`."""
+
+    seq: int
+    id: str
+    tweet_id: int
+    coder_id: str
+    leaf: str | None
+    given: str
+    parents: list[str]
+    undoes: str | None
+    merge_id: int | None
+
+
 def _select_events() -> Select[Any]:
-    columns = ("seq", "id", "tweet_id", "coder_id", "leaf", "given", "parents", "undoes", "merge_id")
-    return select(*(_EVENTS.c[name] for name in columns)).where(_EVENTS.c.repeat.is_(False))
+    # UUIDs become text in SQLite: a hundred thousand of them in Python would take seconds.
+    columns = [
+        _dashed(name) if name in ("id", "coder_id", "undoes") else _EVENTS.c[name] for name in _Event._fields
+    ]
+    return select(*columns).where(_EVENTS.c.repeat.is_(False))
 
 
-_PAIR = _select_events().where(
-    _EVENTS.c.tweet_id == bindparam("tweet"), _EVENTS.c.coder_id == bindparam("coder")
+def _dashed(column: str) -> ColumnElement[str]:
+    digits = type_coerce(_EVENTS.c[column], Text)
+    places = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+    parts = [func.substr(digits, start, length, type_=Text) for start, length in places]
+    joined: ColumnElement[str] = reduce(lambda one, other: one.concat("-").concat(other), parts)
+    return joined.label(column)
+
+
+_INSERT = insert(_EVENTS)
+_OF_TWEETS = _select_events().where(
+    _EVENTS.c.tweet_id.in_(bindparam("tweets", expanding=True)), _EVENTS.c.coder_id == bindparam("coder")
 )
 
 
-def _of_pair(session: Session, tweet: int, coder: str) -> list[Any]:
-    return list(session.connection().execute(_PAIR, {"tweet": tweet, "coder": coder}))
+def _of_tweets(session: Session, tweets: Sequence[int], coder: str) -> dict[int, list[Any]]:
+    """Return {tweet: the coder's events on it}."""
+    found: dict[int, list[Any]] = {}
+    for event in session.connection().execute(_OF_TWEETS, {"tweets": list(tweets), "coder": coder}):
+        found.setdefault(event.tweet_id, []).append(event)
+    return found
 
 
 def _heads(events: Sequence[Any]) -> list[Any]:
@@ -203,18 +268,54 @@ def touched(session: Session, coder_id: str, tweets: Sequence[int]) -> dict[int,
 
 
 def own_events(session: Session, coder_id: str, after: int) -> list[Any]:
-    """Return (seq, id, tweet_id, undoes, act) of what a coder did here by hand after event `after`, in order."""
-    statement = (
-        select(_EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes, _EVENTS.c.act)
+    """Return what a coder did here by hand after event `after`, in order; the events of one act are one row.
+
+    (seq of the last event; seq, id, tweet_id, undoes and act of the first; how many `events`)
+    """
+    one = func.coalesce(_EVENTS.c.act, _EVENTS.c.seq)
+    steps = (
+        select(
+            func.min(_EVENTS.c.seq).label("first_seq"),
+            func.max(_EVENTS.c.seq).label("seq"),
+            func.count().label("events"),
+        )
         .where(
             _EVENTS.c.coder_id == coder_id,
             _EVENTS.c.import_id.is_(None),
             _EVENTS.c.merge_id.is_(None),
             _EVENTS.c.seq > after,
         )
-        .order_by(_EVENTS.c.seq)
+        .group_by(one)
+        .subquery()
     )
+    statement = (
+        select(
+            steps.c.seq, steps.c.first_seq, steps.c.events,
+            _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes, _EVENTS.c.act,
+        )
+        .join(_EVENTS, _EVENTS.c.seq == steps.c.first_seq)
+        .order_by(steps.c.first_seq)
+    )  # fmt: skip
     return list(session.execute(statement))
+
+
+def events_of_act(session: Session, coder_id: str, act: str, first: int, last: int) -> list[Any]:
+    """Return (id, tweet_id, parents) of a coder's events of one act, in order; all lie between two numbers."""
+    statement = select(_dashed("id"), _EVENTS.c.tweet_id, _EVENTS.c.parents).where(
+        _EVENTS.c.seq.between(first, last), _EVENTS.c.coder_id == coder_id, _EVENTS.c.act == act
+    )
+    return list(session.execute(statement.order_by(_EVENTS.c.seq)))
+
+
+def labelled_before(session: Session, parents: Sequence[str]) -> dict[str, Any]:
+    """Return {event: (leaf, given, codebook_version_id)} of those of the events that are labels."""
+    found: dict[str, Any] = {}
+    for batch in batches(parents):
+        statement = select(
+            _dashed("id"), _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.codebook_version_id
+        ).where(_EVENTS.c.id.in_(batch), _EVENTS.c.leaf.is_not(None))
+        found.update((row.id, row) for row in session.execute(statement))
+    return found
 
 
 _GIVEN = (
@@ -337,7 +438,7 @@ def history(session: Session, tweet_id: int) -> list[Any]:
         select(
             _EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.kind, _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.seconds,
             _EVENTS.c.suggestion_shown, _EVENTS.c.note, _EVENTS.c.marks, _EVENTS.c.undoes, _EVENTS.c.import_id,
-            _EVENTS.c.repeat, Coder.name.label("coder"), CodebookVersion.id.label("codebook_version"),
+            Coder.name.label("coder"), CodebookVersion.id.label("codebook_version"),
         )
         .join(Coder, Coder.id == _EVENTS.c.coder_id)
         .join(CodebookVersion, CodebookVersion.id == _EVENTS.c.codebook_version_id)
@@ -348,27 +449,29 @@ def history(session: Session, tweet_id: int) -> list[Any]:
 
 
 def next_unlabelled(
-    session: Session, after: tuple[int, int], language: str | None, without_coder: str | None
+    session: Session, after: tuple[int, int], languages: Sequence[str] | None, without_coder: str | None
 ) -> tuple[int, int] | None:
     """Return (shuffle, id) of the next tweet in shuffled order; after the last comes the first again.
 
-    Tweets that nobody labelled; with `without_coder`, those that this coder has not labelled. Never locked ones.
+    Tweets that nobody labelled; with `without_coder`, those that this coder has not labelled. Never locked
+    ones. `languages`: in these only, None for all. Each is looked up by itself, as an index has its tweets in order.
     """
-    values = {"shuffle": after[0], "id": after[1], "language": language, "coder": without_coder}
+    values = {"shuffle": after[0], "id": after[1], "coder": without_coder}
     for wrapped in (False, True):
         found = []
-        for labelled in (False,) if without_coder is None else (False, True):
-            statement = _next_statement(wrapped, labelled, language is not None)
-            row = session.connection().execute(statement, values).first()
-            if row is not None:
-                found.append((row.shuffle, row.id))
+        for language in (None,) if languages is None else languages:
+            for labelled in (False,) if without_coder is None else (False, True):
+                statement = _first_of(wrapped, labelled, language is not None)
+                row = session.connection().execute(statement, values | {"language": language}).first()
+                if row is not None:
+                    found.append((row.shuffle, row.id))
         if found:
             return min(found)
     return None
 
 
 @lru_cache
-def _next_statement(wrapped: bool, labelled: bool, in_language: bool) -> Select[Any]:
+def _first_of(wrapped: bool, labelled: bool, in_language: bool) -> Select[int, int]:
     statement = select(_TWEETS.c.shuffle, _TWEETS.c.id).where(
         _TWEETS.c.labelled.is_(labelled), _TWEETS.c.locked.is_(False)
     )
@@ -418,12 +521,12 @@ def used_leaves(session: Session) -> list[str]:
     return list(session.scalars(select(_CURRENT.c.leaf).distinct()))
 
 
-def count_of_coder(session: Session, coder_id: str, language: str | None = None) -> int:
-    """Return how many tweets a coder has labelled."""
+def count_of_coder(session: Session, coder_id: str, languages: Sequence[str] | None = None) -> int:
+    """Return how many tweets a coder has labelled, in all languages where none are asked for."""
     statement = select(func.count()).select_from(_CURRENT).where(_CURRENT.c.coder_id == coder_id)
-    if language is not None:
+    if languages is not None:
         statement = statement.join(_TWEETS, _TWEETS.c.id == _CURRENT.c.tweet_id).where(
-            _TWEETS.c.lang == language
+            _TWEETS.c.lang.in_(languages)
         )
     return session.scalar(statement) or 0
 

@@ -14,7 +14,7 @@ from sqlalchemy import Table, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from db import adjudications, labels, sealing, tweets
-from db.coder_names import names_of
+from db.coder_names import names_of, without_suffix
 from db.locks import derive_all_locked
 from db.tables import (
     Adjudication,
@@ -49,10 +49,11 @@ class Taken:
     `labels`: {coder's name: number of new label events}; the `same_…` were here already. `disputed` are tweets
     whose labels contradict each other now and did not before, `decided_apart` those whose gold label was decided
     in both copies, differently; the decision given last stands. `other_text`: the copy has another text under
-    the same id; the text here is kept. `renamed`: {name now: name before, here or in the copy}. `in_locked`
-    counts new labels in finished batches, `labelled_unaware` tweets of the sealed test set that were labelled in
-    a copy that did not know of the seal. `others` counts whatever else is new: imports, coders, codebook
-    versions, assignments, locks, looks at scores.
+    the same id; the text here is kept. `renamed`: {name now: name before, here or in the copy}, where two coders
+    had one name; `corrected` the same where somebody corrected a name. `in_locked` counts new labels in finished
+    batches, `labelled_unaware` tweets of the sealed test set that were labelled in a copy that did not know of the
+    seal. `others` counts whatever else is new: imports, coders, codebook versions, assignments, locks, looks at
+    scores.
     """
 
     tweets: int = 0
@@ -70,6 +71,7 @@ class Taken:
     other_text: list[str] = field(default_factory=list)
     other_text_count: int = 0
     renamed: dict[str, str] = field(default_factory=dict)
+    corrected: dict[str, str] = field(default_factory=dict)
     in_locked: int = 0
     labelled_unaware: int = 0
 
@@ -77,7 +79,7 @@ class Taken:
     def is_new(self) -> bool:
         """Whether the copy had anything that was not here."""
         came = self.tweets or self.labels or self.decisions or self.test_rows or self.others
-        return bool(came or self.renamed)
+        return bool(came or self.renamed or self.corrected)
 
 
 def take_in(session: Session, file_name: str, when: str, step: Step = lambda rows: None) -> tuple[Taken, int]:
@@ -182,38 +184,46 @@ def _map_imports(session: Session, taken: Taken) -> None:
 def _take_coders(session: Session, taken: Taken) -> None:
     """Add the coders that are not here, and give each the name that follows from all coders there are.
 
-    What languages a coder reads is kept as it is here; where nothing is said here, it comes from the copy.
+    Of two names of one coder, and of what languages the coder reads, what was said last counts.
     """
-    ours = dict(_pairs(session, "SELECT id, name FROM main.coders"))
-    theirs = dict(_pairs(session, "SELECT id, name FROM copy.coders"))
-    names = names_of([*ours.items(), *theirs.items()])
+    here = _rows(session, "SELECT id, name, named FROM main.coders")
+    there = _rows(session, "SELECT id, name, named FROM copy.coders")
+    ours, theirs = ({row.id: row.name for row in rows} for rows in (here, there))
+    names = names_of([*here, *there])
     # A name is free for its new bearer only when the old one has let go of it.
     for id, name in ours.items():
         if names[id] != name:
             session.execute(text("UPDATE main.coders SET name = id WHERE id = :id"), {"id": id})
-            taken.renamed[names[id]] = name
+            corrected = without_suffix(id, names[id]) != without_suffix(id, name)
+            (taken.corrected if corrected else taken.renamed)[names[id]] = name
     for id, name in names.items():
         session.execute(text("UPDATE main.coders SET name = :name WHERE id = :id"), {"id": id, "name": name})
         if id not in ours:
             session.execute(
                 text(
-                    "INSERT INTO main.coders (id, name, created, languages) "
-                    "SELECT id, :name, created, languages FROM copy.coders WHERE id = :id"
+                    "INSERT INTO main.coders (id, name, created, languages, named, languages_said) "
+                    "SELECT id, :name, created, languages, named, languages_said FROM copy.coders WHERE id = :id"
                 ),
                 {"id": id, "name": name},
             )
             taken.others += 1
+    session.execute(
+        text(
+            "UPDATE main.coders AS m SET named = c.named FROM copy.coders AS c WHERE c.id = m.id AND c.named > m.named"
+        )
+    )
     taken.others += _changed(
         session,
-        "UPDATE main.coders AS m SET languages = c.languages FROM copy.coders AS c "
-        "WHERE c.id = m.id AND m.languages = '[]' AND c.languages <> '[]'",
+        "UPDATE main.coders AS m SET languages = c.languages, languages_said = c.languages_said "
+        "FROM copy.coders AS c WHERE c.id = m.id "
+        "AND (c.languages_said, c.languages) > (m.languages_said, m.languages)",
     )
     for id, name in theirs.items():
         if id not in ours and names[id] != name:
             taken.renamed[names[id]] = name
 
 
-def _pairs(session: Session, statement: str) -> Sequence[Any]:
+def _rows(session: Session, statement: str) -> Sequence[Any]:
     return session.execute(text(statement)).all()
 
 
@@ -298,7 +308,10 @@ def _count_labels(session: Session, before: int, taken: Taken) -> None:
 
 
 def _take_work(session: Session, taken: Taken) -> None:
-    """Add the assignments, locks and looks at scores that are not here; a lock released anywhere is released."""
+    """Add the assignments, locks and looks at scores that are not here.
+
+    A lock released anywhere is released, an assignment removed anywhere is removed.
+    """
     for table in (Assignment.__table__, Lock.__table__, ScoreLook.__table__):
         columns = [column.name for column in table.columns]
         taken.others += _changed(
@@ -322,6 +335,11 @@ def _take_work(session: Session, taken: Taken) -> None:
         session,
         "UPDATE main.locks AS m SET released = c.released FROM copy.locks AS c WHERE c.id = m.id "
         "AND c.released IS NOT NULL AND (m.released IS NULL OR c.released < m.released)",
+    )
+    taken.others += _changed(
+        session,
+        "UPDATE main.assignments AS m SET removed = c.removed FROM copy.assignments AS c WHERE c.id = m.id "
+        "AND c.removed IS NOT NULL AND (m.removed IS NULL OR c.removed < m.removed)",
     )
     taken.others += locked + released
     if locked or released:

@@ -38,7 +38,10 @@ class Base(DeclarativeBase):
 
 
 class StudyInfo(Base):
-    """The one row that says what the file is."""
+    """The one row that says what the file is.
+
+    `grouped_up_to`: the last tweet when near-duplicates were looked for, 0 where that is not complete.
+    """
 
     __tablename__ = "study"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -48,6 +51,7 @@ class StudyInfo(Base):
     name: Mapped[str]
     created: Mapped[str]
     program_version: Mapped[str]
+    grouped_up_to: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class CodebookVersion(Base):
@@ -133,7 +137,11 @@ class Tweet(Base):
 
 
 class Coder(Base):
-    """Who gives labels: a person, or the column of a file. `languages`: what the coder reads, none: all."""
+    """Who gives labels: a person, or the column of a file. `languages`: what the coder reads, none: all.
+
+    `named` and `languages_said` are when the name was corrected and the languages were said, "" for never: where
+    copies of a study come together, what was said last counts.
+    """
 
     __tablename__ = "coders"
 
@@ -141,6 +149,8 @@ class Coder(Base):
     name: Mapped[str] = mapped_column(unique=True)
     created: Mapped[str]
     languages: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    named: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    languages_said: Mapped[str] = mapped_column(default="", server_default=text("''"))
 
 
 class Merge(Base):
@@ -249,7 +259,10 @@ class Adjudication(Base):
 
 
 class Assignment(Base):
-    """Who codes what, drawn with a seed. `spec`: languages, coders, how many, the share coded twice."""
+    """Who codes what, drawn with a seed. `spec`: languages, coders, how many, the share coded twice.
+
+    `removed` tells when it was taken back: kept, so that it does not come again with a copy of the study.
+    """
 
     __tablename__ = "assignments"
 
@@ -258,6 +271,7 @@ class Assignment(Base):
     created: Mapped[str]
     seed: Mapped[int]
     spec: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    removed: Mapped[str | None]
 
 
 class AssignedTweet(Base):

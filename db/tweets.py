@@ -21,12 +21,13 @@ _TELLING = ("disputed", "adjudicated", "predicted", "failed")
 class TweetQuery:
     """Which tweets. Empty fields ask for nothing.
 
-    `status`: labelled, unlabelled, disputed, adjudicated, second_look, sealed, predicted, unpredicted, failed. `leaf`
-    is compared with the prediction where the status is "predicted", with the agreed label otherwise. Tweets
-    have a label of each of the `coders` (names), and each of the leaves `between` as a label of someone.
-    "second_look" are those with a label, of any of the coders or of anyone, that was given before a codebook
-    version touched its leaf; "sealed" are the test tweets. What asks about labels of others or about predictions
-    finds no sealed tweet of which the `viewer` must know nothing yet (`sealing.hidden_from`).
+    `status`: labelled, unlabelled, disputed, adjudicated, second_look, sealed, grouped, predicted, unpredicted,
+    failed. `group` is that of near-duplicates. `leaf` is compared with the prediction where the status is
+    "predicted", with the agreed label otherwise. Tweets have a label of each of the `coders` (names), and each of
+    the leaves `between` as a label of someone. "second_look" are those with a label, of any of the coders or of
+    anyone, that was given before a codebook version touched its leaf; "sealed" are the test tweets. `labelled_by`
+    is one more coder whose label all of them have, whatever else is asked. What asks about labels of others or
+    about predictions finds no sealed tweet of which the `viewer` must know nothing yet (`sealing.hidden_from`).
     """
 
     search: str = ""
@@ -36,6 +37,8 @@ class TweetQuery:
     model_id: int | None = None
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    labelled_by: str = ""
+    group: int = 0
     # Not what is asked, but who asks.
     viewer: str | None = field(default=None, compare=False)
 
@@ -105,7 +108,9 @@ def _matching(query: TweetQuery, with_prediction: bool = False) -> Select[int]:
     if query.status == "predicted" or with_prediction:
         statement = select(Prediction.tweet_id)
         conditions += [Prediction.model_id == query.model_id, Prediction.status == "predicted"]
-        on_tweets = bool(query.search or query.language is not None or query.status != "predicted")
+        on_tweets = bool(
+            query.search or query.group or query.language is not None or query.status != "predicted"
+        )
         if query.leaf and query.status == "predicted":
             conditions.append(Prediction.leaf == query.leaf)
         if on_tweets:
@@ -136,6 +141,10 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield Tweet.lang == query.language
     if query.status in ("labelled", "disputed"):
         yield Tweet.labelled.is_(True)
+    if query.group:
+        yield Tweet.group_id == query.group
+    if query.status == "grouped":
+        yield Tweet.group_id.is_not(None)
     if query.status == "sealed":
         yield Tweet.id.in_(sealing.test_rows())
     if query.status == "adjudicated":
@@ -144,9 +153,9 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield _touched_since(query.coders)
     else:
         for coder in query.coders:
-            yield _has_label(
-                CurrentLabel.coder_id == select(Coder.id).where(Coder.name == coder).scalar_subquery()
-            )
+            yield _has_label(_of_coder(coder))
+    if query.labelled_by:
+        yield _has_label(_of_coder(query.labelled_by))
     for leaf in query.between:
         yield _has_label(CurrentLabel.leaf == leaf)
     if query.status == "unlabelled":
@@ -165,6 +174,10 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
 
 def _has_label(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return select(CurrentLabel.tweet_id).where(CurrentLabel.tweet_id == Tweet.id, condition).exists()
+
+
+def _of_coder(name: str) -> ColumnElement[bool]:
+    return CurrentLabel.coder_id == select(Coder.id).where(Coder.name == name).scalar_subquery()
 
 
 def outdated_labels() -> Select[int, str]:
@@ -210,7 +223,7 @@ def rows(session: Session, ids: Sequence[int]) -> list[Any]:
     wanted = (
         columns.id, columns.tweet_id, columns.text, columns.lang, columns.author, columns.created_at,
         columns.extra, columns.agreed_leaf, columns.labelled, columns.source_row, columns.import_id,
-        columns.gold_leaf, columns.locked, columns.sealed,
+        columns.gold_leaf, columns.locked, columns.sealed, columns.group_id,
     )  # fmt: skip
     found = {}
     for batch in batches(ids):
@@ -283,15 +296,15 @@ def languages(session: Session) -> dict[str, tuple[int, int]]:
     return {lang: (labelled, total) for lang, labelled, total in sorted(found, key=lambda r: (-r[2], r[0]))}
 
 
-def leaves(session: Session, language: str | None = None) -> dict[str, int]:
-    """Return {leaf: number of tweets whose labels agree on it}."""
+def leaves(session: Session, languages: Sequence[str] | None = None) -> dict[str, int]:
+    """Return {leaf: number of tweets whose labels agree on it}, in all languages where none are asked for."""
     statement = (
         select(Tweet.agreed_leaf, func.count())
         .where(Tweet.agreed_leaf.is_not(None))
         .group_by(Tweet.agreed_leaf)
     )
-    if language is not None:
-        statement = statement.where(Tweet.lang == language)
+    if languages is not None:
+        statement = statement.where(Tweet.lang.in_(languages))
     return {leaf: number for leaf, number in session.execute(statement) if leaf is not None}
 
 

@@ -12,7 +12,7 @@ from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.case_list import CaseList
 from app.gui.codebook_view import shape_of
-from app.gui.coder_panel import CoderPanel
+from app.gui.empty_state import EmptyState
 from app.gui.label_keys import LabelKeys
 from app.gui.notice import Notice, Tone
 from app.gui.review_bar import ReviewBar
@@ -41,9 +41,9 @@ class _Read:
 
 
 class DisagreementsTab(ReviewTab):
-    """Left the list, in the middle the tweet. `coder_chosen` gives the name that was typed."""
+    """Left the list, in the middle the tweet. `coder_wanted` asks who decides."""
 
-    coder_chosen = Signal(str)
+    coder_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -69,15 +69,13 @@ class DisagreementsTab(ReviewTab):
         self.count.setProperty("role", "muted")
         self.desk = ReviewDesk()
         self.desk.leaves.chosen.connect(self.decide)
-        self.coder_panel = CoderPanel(question=self.tr("Who decides?"), begin=self.tr("Start deciding"))
-        self.coder_panel.chosen.connect(self.coder_chosen)
         self.end = ReviewEnd()
         self.end.page_wanted.connect(self.page_wanted)
         self.end.all_wanted.connect(lambda: self.filters.clear(self.filters.decided()))
         self.end.decided_wanted.connect(lambda: self.filters.clear(decided=True))
         self._make_acts()
         self.bar = ReviewBar((self.back_action, self.next_action))
-        self.bar.coder_clicked.connect(self._ask_coder)
+        self.bar.coder_clicked.connect(self.coder_wanted)
         self._say = self.bar.last_act.setText
         self._lay_out()
         self._show_state()
@@ -115,7 +113,7 @@ class DisagreementsTab(ReviewTab):
             self._begin()
 
     def set_coder(self, name: str) -> None:
-        """Decide as this person; "" asks for the name."""
+        """Decide as this person; "" for nobody yet."""
         if name != self.coder or self.review is None:
             super().set_coder(name)
             self._begin()
@@ -262,7 +260,7 @@ class DisagreementsTab(ReviewTab):
             self.desk.reason.setText(reason)
         self.list.go_to(tweet)
         self._show_state()
-        if self.isVisible() and self.focusWidget() in (None, self.desk.reason, self.coder_panel.name):
+        if self.isVisible() and self.focusWidget() in (None, self.desk.reason, self.nobody.button):
             self.setFocus()
 
     def _decided(self) -> None:
@@ -290,10 +288,8 @@ class DisagreementsTab(ReviewTab):
         counts, case = self.counts, self.case
         at_work = case is not None and self.review is not None
         self._keys.enable_leaves(at_work)
-        for action in (self.reason_action, self.off_action):
+        for action in (self.reason_action, self.off_action, self.back_action, self.next_action):
             action.setEnabled(at_work)
-        for action in (self.back_action, self.next_action):
-            action.setEnabled(case is not None)
         something = counts is not None and bool(counts.disputed or counts.adjudicated)
         self.side.setVisible(something)
         self.bar.setVisible(something or case is not None)
@@ -301,9 +297,10 @@ class DisagreementsTab(ReviewTab):
         if self.study is None or counts is None:
             self.stack.setCurrentWidget(self.blank)
         elif case is not None and self.review is None:
-            self.stack.setCurrentWidget(self.coder_panel)
-            if self.isVisible():
-                self.coder_panel.ask("")
+            asked = self.stack.currentWidget() is self.nobody
+            self.stack.setCurrentWidget(self.nobody)
+            if self.isVisible() and not asked:
+                self.coder_wanted.emit()
         elif case is not None:
             self.stack.setCurrentWidget(self.desk)
         else:
@@ -318,12 +315,8 @@ class DisagreementsTab(ReviewTab):
         self.desk.show_codebook(self.study.codebook)
         self._keys.show_leaves(leaves, self.tr("Decide “{name}”"), self.decide)
 
-    def _ask_coder(self) -> None:
-        self.stack.setCurrentWidget(self.coder_panel)
-        self.coder_panel.ask(self.coder)
-
     def _leave(self) -> None:
-        """Go back from the reason, or from the question who decides, to the tweet."""
+        """Go back from the reason to the tweet."""
         self._show_state()
         self.setFocus()
 
@@ -349,8 +342,8 @@ class DisagreementsTab(ReviewTab):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if self.stack.currentWidget() is self.coder_panel:
-            self.coder_panel.setFocus()
+        if self.stack.currentWidget() is self.nobody:
+            self.nobody.button.setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -379,8 +372,14 @@ class DisagreementsTab(ReviewTab):
 
     def _lay_out(self) -> None:
         self.blank = QWidget()
+        self.nobody = EmptyState(
+            self.tr("Say who decides first: the name stands beside each decision."),
+            self.tr("Sign in"),
+            self.tr("Choose who is at work (Ctrl+Shift+P)"),
+        )
+        self.nobody.clicked.connect(self.coder_wanted)
         self.stack = QStackedWidget()
-        for shown in (self.blank, self.desk, self.coder_panel, self.end):
+        for shown in (self.blank, self.desk, self.nobody, self.end):
             self.stack.addWidget(shown)
         self.side = QWidget()
         self.side.setFixedWidth(_LIST_WIDTH)

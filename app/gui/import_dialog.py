@@ -22,8 +22,9 @@ from app.gui.import_preview import ImportPreview
 from app.gui.import_report_view import ImportReportView
 from app.gui.notice import Notice, Tone
 from app.jobs.worker import Work, run_in_worker
-from app.study import importing
+from app.study import groups, importing
 from app.study.codebook import Codebook
+from app.study.groups import GroupReport
 from app.study.import_report import IMPORTED, ImportReport
 from app.study.study import Study
 
@@ -51,6 +52,7 @@ class ImportDialog(QDialog):
         self._found: importing.Preview | None = None
         self._work: Work | None = None
         self._turn = 0
+        self._looks_for_duplicates = False
         self.report: ImportReport | None = None
         self.resize(860, 640)
         self.notice = Notice(closable=False)
@@ -119,17 +121,22 @@ class ImportDialog(QDialog):
         test, classes = self.preview.test.isChecked(), self.preview.classes.classes()
         path, (encoding, delimiter) = self._path, self._format()
         self._work = run_in_worker(
-            lambda progress, stop: importing.import_file(
+            lambda progress, stop: self._import(
                 study,
-                path,
-                columns,
-                coder,
+                lambda: importing.import_file(
+                    study,
+                    path,
+                    columns,
+                    coder,
+                    progress,
+                    stop,
+                    test=test,
+                    classes=classes,
+                    encoding=encoding,
+                    delimiter=delimiter,
+                ),
                 progress,
                 stop,
-                test=test,
-                classes=classes,
-                encoding=encoding,
-                delimiter=delimiter,
             ),
             self._show_report,
             self._fail,
@@ -144,6 +151,20 @@ class ImportDialog(QDialog):
             self._work.stop()
             return
         super().reject()
+
+    def _import(
+        self,
+        study: Study,
+        run: Callable[[], ImportReport],
+        progress: importing.Progress,
+        stop: importing.Stop,
+    ) -> tuple[ImportReport, GroupReport | None]:
+        """Import, then look for near-duplicates; on a worker."""
+        report = run()
+        if report.stopped:
+            return report, None
+        self._looks_for_duplicates = True
+        return report, groups.keep_up(study, progress, stop)
 
     # Looking
 
@@ -239,11 +260,19 @@ class ImportDialog(QDialog):
 
     def _show_progress(self, done: int, total: int) -> None:
         self.bar.setValue(round(1000 * done / max(total, 1)))
-        self.doing.setText(self.tr("Importing … {share}").format(share=figures.share(done, total)))
+        doing = (
+            self.tr("Looking for near-duplicates … {share} (Esc leaves that for later)")
+            if self._looks_for_duplicates
+            else self.tr("Importing … {share}")
+        )
+        self.doing.setText(doing.format(share=figures.share(done, total)))
 
-    def _show_report(self, report: ImportReport) -> None:
+    def _show_report(self, found: tuple[ImportReport, GroupReport | None]) -> None:
+        report, similar = found
         self.report = report
-        self.report_view.show_report(report)
+        self.report_view.show_report(
+            report, similar.summary() if similar is not None and similar.groups else ""
+        )
         if report.unknown_labels:
             self.notice.tell(
                 Tone.WARNING,

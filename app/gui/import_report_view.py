@@ -16,6 +16,8 @@ class ImportReportView(QWidget):
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.summary.setProperty("role", "heading")
+        self.similar = QLabel()
+        self.similar.setWordWrap(True)
         self.rejected_rows = QPlainTextEdit()
         self.rejected_rows.setReadOnly(True)
         self.rejected_rows.setAccessibleName(self.tr("Rejected rows"))
@@ -26,6 +28,7 @@ class ImportReportView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.summary)
+        layout.addWidget(self.similar)
         layout.addWidget(self.rejected_rows, 1)
         layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
         # Takes the room that a list of rejected rows would have.
@@ -33,11 +36,14 @@ class ImportReportView(QWidget):
 
     def text(self) -> str:
         """Return the whole report as text."""
-        return f"{self.summary.text()}\n{self.rejected_rows.toPlainText()}"
+        parts = (self.summary.text(), self.similar.text(), self.rejected_rows.toPlainText())
+        return "\n".join(part for part in parts if part)
 
-    def show_report(self, report: ImportReport) -> None:
-        """Show a report."""
+    def show_report(self, report: ImportReport, similar: str = "") -> None:
+        """Show a report, and what was found of near-duplicates."""
         self.summary.setText(report.summary())
+        self.similar.setText(similar)
+        self.similar.setVisible(bool(similar))
         lines = [
             self.tr("row {row}: {reason}").format(row=row, reason=reason) for row, reason in report.rejected
         ]

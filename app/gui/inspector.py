@@ -101,12 +101,17 @@ class Inspector(QWidget):
                 (self.tr("Author"), row.author),
                 (self.tr("Date"), shown_date(row.created_at)),
                 (self.tr("Language"), language_name(row.lang)),
+                (self.tr("Near-duplicates"), figures.count(row.similar) if row.similar else ""),
                 *row.extra.items(),
             ]
         )
         labels = [(coder, leaf_html(leaves, code)) for coder, code in row.labels]
         if row.gold:
             labels.append((self.tr("Gold label"), f"<b>{leaf_html(leaves, row.gold)}</b>"))
+        if row.blind:
+            labels.append(
+                ("", html.escape(self.tr("Hidden until you have labelled this tweet (blind coding)")))
+            )
         if row.sealed:
             labels.append(("", html.escape(self._sealed(row))))
         if row.locked:

@@ -70,7 +70,7 @@ class LabelActs:
             _tr("History"), ("H",), coding.toggle_history, spare="Ctrl+Shift+H", name="history"
         )
         self.author = add(
-            _tr("Hide author"), ("A",), coding.toggle_author, spare="Ctrl+Shift+A", name="author"
+            _tr("Hide author"), ("A",), coding.toggle_author, spare="Ctrl+Shift+D", name="author"
         )
         self.find = add(
             _tr("Find in the codebook"), ("Ctrl+F",), coding.find_in_codebook, spare="Ctrl+F", name="find"

@@ -84,7 +84,7 @@ class LabelBar(QWidget):
             control.setVisible(at_work)
         self.coder.setText(coder)
         self.coder.setAccessibleName(self.tr("Labelling as {coder}").format(coder=coder))
-        self.coder.setToolTip(self.tr("{coder} is labelling; press to change").format(coder=coder))
+        self.coder.setToolTip(self.tr("{coder} is at work (Ctrl+Shift+P changes that)").format(coder=coder))
         self.coder.setVisible(bool(coder))
 
     def show_languages(self, codes: Iterable[str]) -> None:

@@ -3,31 +3,42 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
+from app.gui import figures
 from app.gui.empty_state import EmptyState
 
-_ALL_LANGUAGES, _IMPORT = "all languages", "import"
+_ALL_LANGUAGES, _IMPORT, _BEYOND = "all languages", "import", "beyond"
 
 
 class LabelEnd(EmptyState):
-    """No tweets yet, all labelled in one language, or all labelled."""
+    """No tweets yet, all labelled that were assigned, all in one language, or all."""
 
     import_wanted = Signal()
     page_wanted = Signal(str)
     all_languages_wanted = Signal()
+    beyond_assigned_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent=parent)
         self._wanted = ""
         self.clicked.connect(self._go_on)
 
-    def show_reason(self, total: int, language: str) -> None:
-        """Say why there is nothing to label: of `total` tweets in the language none is left."""
+    def show_reason(self, total: int, language: str, assigned: int = 0) -> None:
+        """Say why there is nothing to label: of `total` tweets in the language, or of those assigned, none is left."""
         if not total and not language:
             self._show(
                 self.tr("There are no tweets to label yet. Import tweets to begin."),
                 self.tr("Import tweets"),
                 self.tr("Choose a table of tweets (Ctrl+I)"),
                 _IMPORT,
+            )
+        elif assigned:
+            self._show(
+                self.tr(
+                    "All {count} tweets assigned to you are labelled. Well done; others are there if you want to go on."
+                ).format(count=figures.count(assigned)),
+                self.tr("Go on with other tweets"),
+                self.tr("Label tweets that were assigned to nobody in particular, in random order"),
+                _BEYOND,
             )
         elif language:
             self._show(
@@ -56,6 +67,8 @@ class LabelEnd(EmptyState):
     def _go_on(self) -> None:
         if self._wanted == _ALL_LANGUAGES:
             self.all_languages_wanted.emit()
+        elif self._wanted == _BEYOND:
+            self.beyond_assigned_wanted.emit()
         elif self._wanted == _IMPORT:
             self.import_wanted.emit()
         else:

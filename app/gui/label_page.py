@@ -8,6 +8,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from app.errors import UserError
+from app.gui import figures
 from app.gui.change_keys_dialog import ChangeKeysDialog, KeyLine
 from app.gui.codebook_view import shape_of
 from app.gui.label_acts import LabelActs
@@ -16,6 +17,7 @@ from app.gui.label_pauses import LabelPauses, fold_log
 from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_view import LabelView
 from app.gui.mark_names import mark_name, mark_sign
+from app.gui.step_back import step_back, step_forward
 from app.jobs.worker import run_in_worker
 from app.settings import Settings
 from app.study.marks import Remark
@@ -29,19 +31,20 @@ _HASTY_CLICK = 0.3
 class LabelPage(LabelView):
     """The tweet, large and calm; its classes; the codebook and the progress at the side.
 
-    `coder_chosen` gives the name that the coder typed, to be remembered; `set_coder` tells the page.
+    `coder_wanted` asks who labels; `set_coder` tells the page.
     `settings_changed` says that the page changed something in its settings.
     """
 
     key = "label"
     icon = "label"
 
-    coder_chosen = Signal(str)
     settings_changed = Signal()
 
     def __init__(self, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(settings or Settings(), parent)
         self._turn = 0
+        # Tweets that were chosen elsewhere before anybody said who labels.
+        self._wanted: tuple[int, ...] = ()
         self._telling = False
         self._clicked_at = 0.0
         acts = LabelActs(self, self, self.settings.label_keys)
@@ -50,9 +53,9 @@ class LabelPage(LabelView):
         self.desk.marks.changed.connect(self.save_remark)
         self.desk.note.editingFinished.connect(self.save_remark)
         self.desk.note.returnPressed.connect(self.leave)
-        self.coder_panel.chosen.connect(self._choose_coder)
+        self.end.beyond_assigned_wanted.connect(self._go_beyond_assigned)
         self.bar.language_chosen.connect(self._choose_language)
-        self.bar.coder_clicked.connect(self._ask_again)
+        self.bar.coder_clicked.connect(self.coder_wanted)
 
     @property
     def title(self) -> str:
@@ -74,6 +77,7 @@ class LabelPage(LabelView):
         if self.pauses.end():
             self._tell_labels()
         self.labelling = self.row = self.progress = None
+        self._wanted = ()
         self.drafts.forget()
         self.show_nothing()
 
@@ -83,16 +87,17 @@ class LabelPage(LabelView):
             return
         if "codebook" in what:
             self.show_codebook()
-        if what & {"tweets", "labels", "codebook"}:
+        if what & {"tweets", "labels", "codebook", "coders"}:
             self._begin(keep=True)
 
     def set_coder(self, name: str) -> None:
-        """Label as this coder; "" asks for the name."""
+        """Label as this coder; "" for nobody yet."""
         if name == self.coder and self.labelling is not None:
             self.leave()
             return
         self.let_go()
         self.coder = name
+        self.beyond_assigned = False
         # What was said of the other coder's last label is not this one's to take back.
         self.say("")
         self._begin()
@@ -207,11 +212,17 @@ class LabelPage(LabelView):
         if not self.can_undo():
             return False
         assert self.labelling is not None
-        with self.errors_told():
-            row = self.labelling.undo()
+        labels = figures.count(self.labelling.next_undo)
+        one = self.labelling.next_undo == 1
+
+        def show(row: TweetRow | None) -> None:
             self._recall(row)
-            self.say(self.tr("Taken back · Ctrl+Y gives it again"))
+            told = self.tr("Taken back") if one else self.tr("Taken back {count} labels")
+            self.say(f"{told.format(count=labels)} · {self.tr('Ctrl+Y gives it again')}")
             self._after(row, changed=True)
+
+        with self.errors_told():
+            step_back(self.labelling, show, self)
         return True
 
     def _recall(self, row: TweetRow | None) -> None:
@@ -229,16 +240,20 @@ class LabelPage(LabelView):
         """Do again what was taken back last."""
         if not self.can_redo():
             return False
-        assert self.labelling is not None
-        with self.errors_told():
-            row = self.labelling.redo()
+        labelling = self.labelling
+        assert labelling is not None
+
+        def show(row: TweetRow | None) -> None:
             again = self.own_label(row) if row else None
             self.say(
                 self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self.named(again))
                 if again
                 else self.tr("Label taken off again · Ctrl+Z gives it back")
             )
-            self._after(self.labelling.current(), changed=True)
+            self._after(labelling.current(), changed=True)
+
+        with self.errors_told():
+            step_forward(labelling, show, self)
         return True
 
     def can_undo(self) -> bool:
@@ -251,10 +266,12 @@ class LabelPage(LabelView):
 
     def show_tweet(self, *tweets: int) -> None:
         """Show chosen tweets, by primary key, one after the other; after them the queue goes on."""
-        if self.labelling is not None:
-            with self.errors_told():
-                self.say("")
-                self._after(self.labelling.show(*tweets))
+        if self.labelling is None:
+            self._wanted = tweets
+            return
+        with self.errors_told():
+            self.say("")
+            self._after(self.labelling.show(*tweets))
 
     # The coder's acts that change nothing in the study
 
@@ -286,7 +303,7 @@ class LabelPage(LabelView):
             self.desk.show_about(context, not self.settings.hide_author)
 
     def leave(self) -> None:
-        """Go back from the note, or from the question who labels, to the tweet; a notice goes, too."""
+        """Go back from the note to the tweet; a notice goes, too."""
         self.notice.clear()
         if self.row is not None and self.labelling is not None:
             self.stack.setCurrentWidget(self.desk)
@@ -298,12 +315,13 @@ class LabelPage(LabelView):
         """Read the queue on a worker. The tweet in sight may stay."""
         self._turn += 1
         turn, study, coder, language = self._turn, self.study, self.coder, self.bar.chosen_language()
+        beyond = self.beyond_assigned
         if study is None:
             return
         if not keep:
             self.labelling = None
         run_in_worker(
-            lambda: read_queue(study, coder, language),
+            lambda: read_queue(study, coder, language, beyond),
             lambda found: self._take(turn, found),
             self.tell,
             self,
@@ -321,7 +339,8 @@ class LabelPage(LabelView):
             return
         if not self.bar.last_act.text():
             self.say(self.tr("One key labels and shows the next tweet · F1 lists all keys"))
-        row = labelling.current()
+        row = labelling.show(*self._wanted)
+        self._wanted = ()
         if self.row is not None and (row is None or row.id != self.row.id):
             row = labelling.show(self.row.id)
         self._after(row, keep_note=self.row is not None)
@@ -342,7 +361,7 @@ class LabelPage(LabelView):
                 self.show_row(row)
             if self.stack.currentWidget() is not self.desk:
                 self.stack.setCurrentWidget(self.desk)
-            if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.coder_panel.name):
+            if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.nobody.button):
                 self.setFocus()
         self.show_controls()
         self.pauses.begin(self.labelling, changed)
@@ -359,13 +378,9 @@ class LabelPage(LabelView):
         self._begin()
         self.setFocus()
 
-    def _choose_coder(self, name: str) -> None:
-        self.coder_chosen.emit(name)
-        self.set_coder(name)
-
-    def _ask_again(self) -> None:
-        self.stack.setCurrentWidget(self.coder_panel)
-        self.coder_panel.ask(self.coder)
+    def _go_beyond_assigned(self) -> None:
+        self.beyond_assigned = True
+        self._choose_language()
 
     def _tell_labels(self) -> None:
         """Tell the window, in a pause, that labels were given; and count again what others did."""

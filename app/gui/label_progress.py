@@ -72,7 +72,7 @@ class _Rows(QWidget):
 
 
 class LabelProgress(QWidget):
-    """A bar for all tweets, the number of labels of each class, a thin bar for each language."""
+    """What was assigned, a bar for all tweets, the number of labels of each class, a thin bar for each language."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +83,8 @@ class LabelProgress(QWidget):
             line.setToolTip(
                 self.tr("From the times of your last labels in this sitting; pauses are left out")
             )
+        self.assigned = QuietLine(muted=False, scale=1.2)
+        self.assigned.hide()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(self.tr("Labelled tweets"))
@@ -96,6 +98,7 @@ class LabelProgress(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SMALL)
+        layout.addWidget(self.assigned)
         layout.addWidget(self.text)
         layout.addWidget(self.bar)
         layout.addWidget(self.mine)
@@ -123,6 +126,12 @@ class LabelProgress(QWidget):
                 coder=coder,
             )
         )
+        self.assigned.setText(
+            self.tr("Assigned: {done} of {all}").format(
+                done=figures.count(progress.assigned_done), all=figures.count(progress.assigned)
+            )
+        )
+        self.assigned.setVisible(progress.assigned > 0)
         self._show_pace(pace, progress.total - progress.labelled)
         self.classes.show_rows(
             [

@@ -3,26 +3,41 @@
 from dataclasses import dataclass
 
 from app.study import tweets
+from app.study.assigned_queue import AssignedQueue
 from app.study.labelling import Labelling
 from app.study.progress import Progress
+from app.study.queues import languages_of
 from app.study.study import Study
 
 
 @dataclass(frozen=True)
 class LabelQueue:
-    """`labelling` is None while nobody has said who labels; `languages` has {code: (labelled, all)}."""
+    """`labelling` is None while nobody has said who labels; `languages` has {code: (labelled, all)}.
+
+    They are those that the coder reads, all while there is no coder.
+    """
 
     labelling: Labelling | None
     progress: Progress
     languages: dict[str, tuple[int, int]]
 
 
-def read_queue(study: Study, coder: str, language: str) -> LabelQueue:
-    """Read a coder's queue in a language, "" for all; in a large study counting takes a moment."""
+def read_queue(study: Study, coder: str, language: str, beyond_assigned: bool = False) -> LabelQueue:
+    """Read a coder's queue in a language, "" for all; in a large study counting takes a moment.
+
+    A coder with assigned tweets gets these, to the end, and others with `beyond_assigned` alone.
+    """
     languages = tweets.languages(study)
     if not coder:
         done, total = (sum(pair[place] for pair in languages.values()) for place in (0, 1))
         return LabelQueue(None, Progress(done, total, {}, languages), languages)
-    labelling = Labelling(study, coder, language)
+    who = study.coder(coder)
+    reads = languages_of(who)
+    if reads is not None:
+        languages = {code: counts for code, counts in languages.items() if code in reads}
+    labelling = Labelling(study, who, language)
+    progress = labelling.progress()
+    if progress.assigned and not beyond_assigned:
+        labelling.queue = AssignedQueue(who, language)
     labelling.current()
-    return LabelQueue(labelling, labelling.progress(), languages)
+    return LabelQueue(labelling, progress, languages)

@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.errors import UserError
 from app.gui import theme
 from app.gui.codebook_view import shape_of
-from app.gui.coder_panel import CoderPanel
+from app.gui.empty_state import EmptyState
 from app.gui.label_acts import LabelActs
 from app.gui.label_bar import LabelBar
 from app.gui.label_desk import LabelDesk
@@ -32,7 +32,12 @@ from app.study.tweets import HistoryEntry, TweetRow
 
 
 class LabelView(Page):
-    """The parts of the page and what stands in them. What the coder does is `LabelPage`'s."""
+    """The parts of the page and what stands in them. What the coder does is `LabelPage`'s.
+
+    `coder_wanted` asks who labels.
+    """
+
+    coder_wanted = Signal()
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,16 +46,28 @@ class LabelView(Page):
         self.labelling: Labelling | None = None
         self.row: TweetRow | None = None
         self.progress: Progress | None = None
+        # Whether a coder who is done with what was assigned goes on with other tweets.
+        self.beyond_assigned = False
         self.shown_at = 0.0
         self.drafts = LabelDrafts()
         self.notice = Notice()
         self.desk = LabelDesk()
-        self.coder_panel = CoderPanel()
+        self.nobody = EmptyState(
+            self.tr("Say who labels first: the name stands beside each label."),
+            self.tr("Sign in"),
+            self.tr("Choose who is at work (Ctrl+Shift+P)"),
+        )
+        self.nobody.clicked.connect(self.coder_wanted)
         self.side = LabelSide()
         self.blank = QWidget()
         self.end = LabelEnd()
         self.end.import_wanted.connect(self.import_wanted)
         self.end.page_wanted.connect(self.page_wanted)
+
+    @property
+    def lacks_coder(self) -> bool:
+        """Whether there are tweets to label and nobody has said who labels."""
+        return not self.coder and self.stack.currentWidget() is self.nobody
 
     def make(self, acts: LabelActs, pauses: LabelPauses) -> None:
         """Put the parts into their places, with the acts as buttons."""
@@ -61,7 +78,7 @@ class LabelView(Page):
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()
         self.stack.currentChanged.connect(lambda _: self.show_controls())
-        for shown in (self.blank, self.desk, self.coder_panel, self.end):
+        for shown in (self.blank, self.desk, self.nobody, self.end):
             self.stack.addWidget(shown)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         left = QVBoxLayout()
@@ -115,7 +132,11 @@ class LabelView(Page):
         """Return what the coder did to a tweet, oldest first."""
         assert self.labelling is not None and self.study is not None
         name = self.labelling.coder.name
-        return [e for e in tweets.history(self.study, row.id) if e.coder == name and not e.decided]
+        return [
+            e
+            for e in tweets.history(self.study, row.id, name, blind=True)
+            if e.coder == name and not e.decided
+        ]
 
     def show_later(self) -> None:
         """Show how far labelling is, once the tweet is on the screen."""
@@ -142,17 +163,19 @@ class LabelView(Page):
         if self.study is None or progress is None:
             self.stack.setCurrentWidget(self.blank)
         elif progress.total and not self.coder:
-            self.stack.setCurrentWidget(self.coder_panel)
-            if self.isVisible():
-                self.coder_panel.ask("")
+            asked = self.lacks_coder
+            self.stack.setCurrentWidget(self.nobody)
+            if self.isVisible() and not asked:
+                self.coder_wanted.emit()
         else:
-            self.end.show_reason(progress.total, self.bar.chosen_language())
+            assigned = 0 if self.beyond_assigned else progress.assigned
+            self.end.show_reason(progress.total, self.bar.chosen_language(), assigned)
             self.stack.setCurrentWidget(self.end)
 
     def show_controls(self) -> None:
         """Let that work which makes sense with what is shown."""
         shown = self.stack.currentWidget()
-        # A tweet that is hidden behind the question who labels must not be labelled.
+        # A tweet that is out of sight must not be labelled.
         at_work = self.labelling is not None and self.row is not None and shown is self.desk
         self.acts.enable(at_work, self.labelling is not None and shown in (self.desk, self.end))
         self.side.setVisible(self.progress is not None and bool(self.progress.total))
@@ -211,8 +234,8 @@ class LabelView(Page):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        if self.stack.currentWidget() is self.coder_panel:
-            self.coder_panel.setFocus()
+        if self.lacks_coder:
+            self.nobody.button.setFocus()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import sample_study, theme
+from app.gui.assignment_dialog import AssignmentDialog
 from app.gui.change_keys_dialog import ChangeKeysDialog, keys_of
 from app.gui.codebook_dialog import CodebookDialog
 from app.gui.dropped_files import local_files
@@ -79,7 +80,7 @@ class MainWindow(QMainWindow):
         self.copies = StudyCopies(self)
         self.copies.told.connect(lambda text: self.statusBar().showMessage(text, 10_000))
         self.copies.failed.connect(self._tell_error)
-        self.copies.coder_renamed.connect(self._remember_coder)
+        self.copies.coder_renamed.connect(self._rename_coder)
         self.copies.study_changed.connect(self._study_changed)
         self.menus = self._make_menus()
         self.welcome.show_recent(settings.recent_studies)
@@ -137,11 +138,13 @@ class MainWindow(QMainWindow):
         self.area = StudyArea(study, self.jobs, self.settings)
         self.area.import_wanted.connect(self.ask_import)
         self.area.study_page.export_wanted.connect(self.ask_export)
+        self.area.study_page.assign_wanted.connect(self.ask_assign)
         self.area.tweet_selected.connect(self._inspect)
         self.area.page_shown.connect(self._page_shown)
         self.area.undo_changed.connect(self._show_undo)
-        self.area.label_page.coder_chosen.connect(self._remember_coder)
-        self.area.review_page.coder_chosen.connect(self._remember_coder)
+        self.area.coder_chosen.connect(self._remember_coder)
+        self.area.coder_renamed.connect(self._rename_coder)
+        self.area.seeing_wanted.connect(lambda: self.set_blind(False))
         self.area.review_page.codebook_wanted.connect(self.ask_codebook)
         export = getattr(self.area.page("results"), "export_wanted", None)
         if export is not None:
@@ -301,6 +304,18 @@ class MainWindow(QMainWindow):
             self.area.review_page.show_tab(self.area.review_page.second_look)
             self.area.show_page("review")
 
+    def ask_assign(self) -> AssignmentDialog | None:
+        """Show the dialog that divides tweets among coders."""
+        if self.study is None or self.area is None:
+            return None
+        study = self.study
+        dialog = AssignmentDialog(study, self.area.tweets_page.asked(), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(lambda: self._study_changed({"coders"}))
+        dialog.copy_wanted.connect(lambda name: self.copies.ask_to_save(study, name))
+        dialog.open()
+        return dialog
+
     def ask_copy(self) -> None:
         """Ask for a file and write a copy of the study to it."""
         if self.study is not None:
@@ -324,6 +339,9 @@ class MainWindow(QMainWindow):
             codebook=self.ask_codebook,
             copy=self.ask_copy,
             merge=self.ask_merge,
+            coder=self.ask_coder,
+            assign=self.ask_assign,
+            blind=lambda: self.set_blind(self.menus.blind.isChecked()),
             close_study=self.close_study,
             undo=self.undo,
             redo=self.redo,
@@ -371,13 +389,14 @@ class MainWindow(QMainWindow):
             self.inspector.show_codebook(study.codebook)
             return
 
+        coder, blind = self.settings.coder, self.settings.blind
+
         def show(history: list[HistoryEntry]) -> None:
             # Another tweet, or none, may have been selected while this one was read.
             if self._inspected == row.id and self.study is study:
                 self.inspector.show_tweet(row, history, study.codebook)
 
-        coder = self.settings.coder
-        run_in_worker(lambda: tweets.history(study, row.id, coder), show, self._tell_error, self)
+        run_in_worker(lambda: tweets.history(study, row.id, coder, blind), show, self._tell_error, self)
 
     def undo(self) -> None:
         """Take back the last act of the page in sight, else what was done last: Ctrl+Z always undoes.
@@ -413,11 +432,30 @@ class MainWindow(QMainWindow):
         self.menus.undo.setEnabled(self.area is not None)
         self.menus.redo.setEnabled(self.area is not None)
 
-    def _remember_coder(self, name: str) -> None:
-        self.settings.coder = name
-        self.settings.save()
+    def ask_coder(self) -> None:
+        """Ask who is at work."""
         if self.area is not None:
-            self.area.set_coder(name)
+            self.area.ask_coder()
+
+    def _remember_coder(self, name: str) -> None:
+        """Work as this coder from now on. Blind coding is on for whoever comes, until they switch it off."""
+        if name != self.settings.coder:
+            self.settings.blind = True
+        self._rename_coder(name)
+
+    def _rename_coder(self, name: str) -> None:
+        self.settings.coder = name
+        self.set_blind(self.settings.blind)
+
+    def set_blind(self, blind: bool) -> None:
+        """Hide from the coder at work what others labelled (`TweetRow.seen_by`), or show it."""
+        self.settings.blind = blind
+        self.settings.save()
+        self.menus.blind.blockSignals(True)
+        self.menus.blind.setChecked(blind)
+        self.menus.blind.blockSignals(False)
+        if self.area is not None:
+            self.area.set_coder(self.settings.coder, blind)
 
     # Looks and help
 

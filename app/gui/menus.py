@@ -29,6 +29,9 @@ class WindowActs:
     codebook: Act
     copy: Act
     merge: Act
+    coder: Act
+    assign: Act
+    blind: Act
     close_study: Act
     undo: Act
     redo: Act
@@ -53,8 +56,10 @@ class Menus(QObject):
         self._build_view()
         self._build_help()
 
-    def _make(self, text: str, key: str, run: Act, icon: str = "", checkable: bool = False) -> QAction:
-        return make_action(self._window, text, key, run, icon=icon, checkable=checkable)
+    def _make(
+        self, text: str, key: str, run: Act, icon: str = "", checkable: bool = False, tip: str = ""
+    ) -> QAction:
+        return make_action(self._window, text, key, run, icon=icon, checkable=checkable, tip=tip)
 
     def _build_file(self) -> None:
         acts = self._acts
@@ -69,6 +74,8 @@ class Menus(QObject):
         self.codebook = self._make(self.tr("Change the code&book …"), "Ctrl+B", acts.codebook)
         self.copy = self._make(self.tr("Save a &copy …"), "Ctrl+Shift+C", acts.copy)
         self.merge = self._make(self.tr("Ta&ke in a copy …"), "Ctrl+Shift+T", acts.merge)
+        self.coder = self._make(self.tr("&Who is at work …"), "Ctrl+Shift+P", acts.coder, "person")
+        self.assign = self._make(self.tr("&Assign tweets …"), "Ctrl+Shift+A", acts.assign)
         self.close_study = self._make(self.tr("C&lose study"), "Ctrl+W", acts.close_study)
         self.quit = self._make(self.tr("&Quit"), "Ctrl+Q", self._window.close)
         self.quit.setMenuRole(QAction.MenuRole.QuitRole)
@@ -77,7 +84,9 @@ class Menus(QObject):
         self.recent.aboutToShow.connect(self._fill_recent)
         menu.addAction(self.sample)
         menu.addSeparator()
-        menu.addActions([self.import_tweets, self.export, self.codebook, self.copy, self.merge])
+        menu.addActions([self.import_tweets, self.export, self.codebook])
+        menu.addSeparator()
+        menu.addActions([self.coder, self.assign, self.copy, self.merge])
         menu.addSeparator()
         menu.addActions([self.close_study, self.quit])
 
@@ -100,6 +109,14 @@ class Menus(QObject):
             self.tr("&Inspector"), "F9", self._acts.inspector, "inspector", checkable=True
         )
         menu.addAction(self.inspector)
+        self.blind = self._make(
+            self.tr("&Blind coding"), "Ctrl+Shift+B", self._acts.blind, checkable=True,
+            tip=self.tr("Hide what others labelled until one has labelled the tweet oneself"),
+        )  # fmt: skip
+        self.blind.blockSignals(True)
+        self.blind.setChecked(self._settings.blind)
+        self.blind.blockSignals(False)
+        menu.addAction(self.blind)
         menu.addSeparator()
         group = QActionGroup(self)
         names = {
@@ -133,8 +150,8 @@ class Menus(QObject):
     def show_study_open(self, is_open: bool) -> None:
         """Let those actions work that need a study, or not."""
         for action in (
-            self.import_tweets, self.export, self.codebook, self.copy, self.merge, self.close_study, self.inspector,
-            self.change_keys,
+            self.import_tweets, self.export, self.codebook, self.copy, self.merge, self.coder, self.assign,
+            self.close_study, self.inspector, self.blind, self.change_keys,
         ):  # fmt: skip
             action.setEnabled(is_open)
         self.pages.setEnabled(is_open)

@@ -6,8 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from app.gui.notice import Tone
-from app.gui.work_dialog import WorkDialog
-from app.study import merging
+from app.gui.work_dialog import Progress, Stop, WorkDialog
+from app.study import groups, merging
 from app.study.study import Study
 
 
@@ -27,7 +27,14 @@ class MergeDialog(WorkDialog):
             parent,
         )
         self.report: merging.MergeReport | None = None
-        self.begin(lambda progress, stop: merging.merge(study, copy, progress, stop))
+
+        def work(progress: Progress, stop: Stop) -> merging.MergeReport:
+            report = merging.merge(study, copy, progress, stop)
+            # Tweets that came may be near-duplicates of those here.
+            groups.keep_up(study, progress, stop)
+            return report
+
+        self.begin(work)
 
     def finish(self, report: merging.MergeReport) -> None:
         """Tell what came, and whether somebody has to look at it."""

@@ -20,7 +20,7 @@ class ReviewBar(QWidget):
         self.last_act = QLabel()
         self.last_act.setProperty("role", "muted")
         self.coder = QToolButton()
-        self.coder.setToolTip(self.tr("Who decides; press to change"))
+        self.coder.setToolTip(self.tr("Who decides (Ctrl+Shift+P changes that)"))
         self.coder.clicked.connect(self.coder_clicked)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -16,14 +16,14 @@ from app.study.study import Study
 class ReviewPage(Page):
     """Tabs over one study. `add_tab` takes further ones.
 
-    `coder_chosen` gives the name of who decides, `label_wanted` tweets to label again, `codebook_wanted` asks
+    `coder_wanted` asks who decides, `label_wanted` gives tweets to label again, `codebook_wanted` asks
     for the dialog that changes the codebook.
     """
 
     key = "review"
     icon = "review"
 
-    coder_chosen = Signal(str)
+    coder_wanted = Signal()
     label_wanted = Signal(list)
     codebook_wanted = Signal()
 
@@ -44,7 +44,7 @@ class ReviewPage(Page):
         layout.addWidget(self.bar)
         layout.addWidget(self.stack, 1)
         self.disagreements = DisagreementsTab()
-        self.disagreements.coder_chosen.connect(self.coder_chosen)
+        self.disagreements.coder_wanted.connect(self.coder_wanted)
         self.disagreements.number_changed.connect(self._count_open)
         self.second_look = SecondLookTab()
         self.second_look.label_wanted.connect(self.label_wanted)

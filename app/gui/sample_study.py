@@ -7,7 +7,7 @@ from pathlib import Path
 
 import resources
 from app.errors import UserError
-from app.study import importing
+from app.study import groups, importing
 from app.study.study import Study
 
 NAME = "Sample study"
@@ -42,6 +42,7 @@ def make_sample_study(path: Path) -> Path:
                 with table.open("w", encoding="utf-8", newline="") as file:
                     csv.writer(file).writerows(lines)
                 importing.import_file(study, table, coder=coder)
+            groups.find(study)
     except OSError as error:
         raise UserError(
             f"The sample study cannot be written to {path.parent}: {error.strerror or error}.",

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from app.gui import figures, theme
 from app.gui.classify_page import ClassifyPage
+from app.gui.elided import ElidedButton
 from app.gui.job_strip import JobStrip
 from app.gui.label_page import LabelPage
 from app.gui.locks_dialog import LocksDialog
@@ -27,6 +28,7 @@ from app.gui.notice import Tone
 from app.gui.page import Page, make_action
 from app.gui.results_page import ResultsPage
 from app.gui.review_page import ReviewPage
+from app.gui.sign_in import SignIn
 from app.gui.study_page import StudyPage
 from app.gui.train_page import TrainPage
 from app.gui.tweets_page import TweetsPage
@@ -49,12 +51,19 @@ _RUNNING = "●"
 
 
 class StudyArea(QWidget):
-    """The pages of one study, from its opening to its closing."""
+    """The pages of one study, from its opening to its closing.
+
+    `coder_chosen` gives the name of who is at work from now on, `coder_renamed` the same person's corrected name;
+    `seeing_wanted` asks to end blind coding.
+    """
 
     page_shown = Signal(object)
     import_wanted = Signal()
     tweet_selected = Signal(object)
     undo_changed = Signal()
+    coder_chosen = Signal(str)
+    coder_renamed = Signal(str)
+    seeing_wanted = Signal()
 
     def __init__(
         self, study: Study, jobs: JobList, settings: Settings, parent: QWidget | None = None
@@ -62,19 +71,20 @@ class StudyArea(QWidget):
         super().__init__(parent)
         self.study = study
         self.jobs = jobs
+        self.coder = ""
         self.study_page = StudyPage()
         self.label_page = LabelPage(settings)
         self.label_page.settings_changed.connect(settings.save)
-        self.label_page.set_coder(settings.coder)
+        self.label_page.coder_wanted.connect(self.ask_coder)
         self.review_page = ReviewPage()
-        self.review_page.set_coder(settings.coder)
+        self.review_page.coder_wanted.connect(self.ask_coder)
         self.review_page.label_wanted.connect(self._label_again)
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
         self.acted_last: Page = self.label_page
         # The pages that do not know yet that labels were changed.
         self._untold: set[str] = set()
         self.tweets_page = tweets_page = TweetsPage()
-        tweets_page.set_coder(settings.coder)
+        tweets_page.seeing_wanted.connect(self.seeing_wanted)
         self.study_page.label_wanted.connect(self._label_sealed)
         tweets_page.label_wanted.connect(self.label_page.show_tweet)
         # The inspector follows the table of tweets and nothing else: it must never show another tweet.
@@ -103,6 +113,13 @@ class StudyArea(QWidget):
         }
         self.keys = list(titles)
         self.stack = QStackedWidget()
+        self.sign_in = SignIn()
+        self.sign_in.chosen.connect(self._signed_in)
+        self.sign_in.left.connect(self._show_pages)
+        self.sign_in.coder_changed.connect(self._coder_changed)
+        self._middle = QStackedWidget()
+        self._middle.addWidget(self.stack)
+        self._middle.addWidget(self.sign_in)
         self.buttons: dict[str, QToolButton] = {}
         self.states: dict[str, QLabel] = {}
         rail = self._build_rail(titles)
@@ -115,7 +132,7 @@ class StudyArea(QWidget):
         middle = QVBoxLayout()
         middle.setContentsMargins(0, 0, 0, 0)
         middle.setSpacing(0)
-        middle.addWidget(self.stack, 1)
+        middle.addWidget(self._middle, 1)
         middle.addWidget(self.strip)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -123,6 +140,7 @@ class StudyArea(QWidget):
         layout.addWidget(rail)
         layout.addLayout(middle, 1)
         self._refresh_states()
+        self.set_coder(settings.coder, settings.blind)
         self.show_page("study")
 
     @property
@@ -144,6 +162,7 @@ class StudyArea(QWidget):
         if key not in self.keys:
             return
         index = self.keys.index(key)
+        self._middle.setCurrentWidget(self.stack)
         self.stack.setCurrentIndex(index)
         self.buttons[key].setChecked(True)
         self.strip.leave_out("evaluate" if key == "results" else key)
@@ -157,6 +176,8 @@ class StudyArea(QWidget):
         page.setFocus()
         self.page_shown.emit(page)
         self.undo_changed.emit()
+        if page is self.label_page and self.label_page.lacks_coder:
+            self.ask_coder()
 
     def changed(self, what: set[str]) -> None:
         """Tell every page what was changed in the study.
@@ -172,11 +193,36 @@ class StudyArea(QWidget):
         self._refresh_states()
         self.undo_changed.emit()
 
-    def set_coder(self, name: str) -> None:
-        """Work as this coder on every page."""
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Work as this coder on every page; `blind` to what others labelled, where one looks at single tweets."""
+        self.coder = name
+        self.person.setText(name or self.tr("Sign in"))
+        self.person.setAccessibleName(
+            self.tr("At work: {coder}").format(coder=name) if name else self.tr("Nobody is signed in")
+        )
         self.label_page.set_coder(name)
         self.review_page.set_coder(name)
-        self.tweets_page.set_coder(name)
+        self.tweets_page.set_coder(name, blind)
+
+    def ask_coder(self) -> None:
+        """Ask who is at work, in the place of the page that is shown."""
+        self._middle.setCurrentWidget(self.sign_in)
+        self.sign_in.ask(self.study, self.coder)
+
+    def _show_pages(self) -> None:
+        """Go back from the question who is at work to the page."""
+        self._middle.setCurrentWidget(self.stack)
+        self.current.setFocus()
+
+    def _signed_in(self, name: str) -> None:
+        self._middle.setCurrentWidget(self.stack)
+        self.coder_chosen.emit(name)
+        self.current.setFocus()
+
+    def _coder_changed(self, before: str, now: str) -> None:
+        if before == self.coder and now != before:
+            self.coder_renamed.emit(now)
+        self.changed({"coders", "labels"})
 
     def show_locks(self, filter: TweetFilter) -> LocksDialog:
         """Show the locked batches, and offer to lock the tweets that pass a filter."""
@@ -219,6 +265,7 @@ class StudyArea(QWidget):
 
     def close_study(self) -> None:
         """Let every page go of the study."""
+        self.sign_in.forget()
         for page in self.pages:
             if isinstance(page, Page):
                 page.study_closing()
@@ -283,12 +330,21 @@ class StudyArea(QWidget):
             self.states[key] = state
             layout.addWidget(button)
         layout.addStretch(1)
+        self.person = ElidedButton(RAIL_WIDTH - 2 * theme.SMALL)
+        self.person.setIcon(theme.icon("person"))
+        self.person.setIconSize(QSize(20, 20))
+        self.person.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.person.setMinimumHeight(40)
+        self.person.setToolTip(self.tr("Who is at work (Ctrl+Shift+P)"))
+        self.person.clicked.connect(self.ask_coder)
+        layout.addWidget(self.person)
         return rail
 
     def refresh_icons(self) -> None:
         """Draw the icons in the colours in use."""
         for key, button in self.buttons.items():
             button.setIcon(theme.icon(key))
+        self.person.setIcon(theme.icon("person"))
 
     def _job_began(self, job: Job) -> None:
         self._refresh_states()

@@ -27,12 +27,14 @@ class StudyCopies(QObject):
         super().__init__(window)
         self._window = window
 
-    def ask_to_save(self, study: Study) -> None:
-        """Ask for a file and write a copy of the study to it."""
+    def ask_to_save(self, study: Study, coder: str = "") -> None:
+        """Ask for a file and write a copy of the study to it, named after the coder who is to work in it."""
+        # What cannot stand in the name of a file, on some system, is left out.
+        of_whom = "".join(c for c in coder if c.isalnum() or c in " -_").strip() or self.tr("copy")
         name, _ = QFileDialog.getSaveFileName(
             self._window,
             self.tr("Save a copy"),
-            str(study.path.with_name(f"{study.path.stem} copy{SUFFIX}")),
+            str(study.path.with_name(f"{study.path.stem} {of_whom}{SUFFIX}")),
             study_filter(),
         )
         if name:

@@ -39,6 +39,7 @@ class StudyPage(Page):
     icon = "study"
 
     export_wanted = Signal()
+    assign_wanted = Signal()
     label_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -92,6 +93,9 @@ class StudyPage(Page):
         self.sealed.draw_wanted.connect(self.ask_draw)
         self.sealed.label_wanted.connect(self.label_wanted)
         self.import_button = QPushButton(self.tr("&Import tweets …"))
+        self.assign_button = QPushButton(self.tr("&Assign tweets …"))
+        self.assign_button.setToolTip(self.tr("Divide tweets among coders (Ctrl+Shift+A)"))
+        self.assign_button.clicked.connect(self.assign_wanted)
         self.export_button = QPushButton(self.tr("E&xport …"))
         self.import_button.setToolTip(self.tr("Import tweets from a table (Ctrl+I)"))
         self.export_button.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
@@ -104,6 +108,7 @@ class StudyPage(Page):
         titles.addWidget(self.file)
         head_row.addLayout(titles, 1)
         head_row.addWidget(self.import_button)
+        head_row.addWidget(self.assign_button)
         head_row.addWidget(self.export_button)
 
         inside = QWidget()

@@ -263,9 +263,9 @@ QListWidget::item {{ padding: 6px 8px; border-radius: 4px; }}
 QListWidget::item:hover {{ background: {t.raised}; }}
 QListWidget::item:selected {{ background: {t.selection}; color: {t.text}; }}
 QTableView::item {{ padding: 0 5px; border: 0; }}
-QCheckBox::indicator, QTableView::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
-    border-radius: 3px; background: {t.surface}; }}
-QCheckBox::indicator:checked, QTableView::indicator:checked {{ border-color: {t.accent};
+QCheckBox::indicator, QTableView::indicator, QListView::indicator {{ width: 14px; height: 14px;
+    border: 1px solid {t.muted}; border-radius: 3px; background: {t.surface}; }}
+QCheckBox::indicator:checked, QTableView::indicator:checked, QListView::indicator:checked {{ border-color: {t.accent};
     background: {t.accent}; {_arrow("tick", t.on_accent)} }}
 QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
 QHeaderView {{ background: {t.surface}; border: 0; border-bottom: 1px solid {t.line}; }}

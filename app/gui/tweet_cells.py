@@ -1,13 +1,14 @@
 """How cells of the table of tweets are painted: text in its own direction, classes with their sign."""
 
-from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QColor, QPainter, QPalette
+from PySide6.QtCore import QCoreApplication, QRect, Qt
+from PySide6.QtGui import QBrush, QColor, QPainter, QPalette
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from app.gui import theme
+from app.gui import figures, theme
 from app.gui.codebook_view import shape_of
 from app.gui.tweet_model import LABEL, LEAF_ROLE, PREDICTION, ROW_ROLE, TEXT, Index
 from app.gui.tweet_view import isolated, text_direction
+from app.study.tweets import TweetRow
 
 
 class TweetCells(QStyledItemDelegate):
@@ -24,6 +25,10 @@ class TweetCells(QStyledItemDelegate):
             option.text = isolated(option.text)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        row = index.data(ROW_ROLE) if index.column() == TEXT else None
+        if row is not None and row.similar:
+            self._paint_with_similar(painter, option, index, row)
+            return
         if index.column() not in (LABEL, PREDICTION):
             super().paint(painter, option, index)
             return
@@ -42,7 +47,7 @@ class TweetCells(QStyledItemDelegate):
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         colour = shown.palette.color(QPalette.ColorRole.Text)
         row = index.data(ROW_ROLE)
-        if row is not None and row.hidden:
+        if row is not None and (row.hidden or (row.blind and index.column() == LABEL)):
             painter.setPen(QColor(theme.tokens().muted))
             painter.drawText(box, middle, metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width()))
             painter.restore()
@@ -57,3 +62,27 @@ class TweetCells(QStyledItemDelegate):
         painter.setPen(colour)
         painter.drawText(box, middle, metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width()))
         painter.restore()
+
+    def _paint_with_similar(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: Index, row: TweetRow
+    ) -> None:
+        """Paint a tweet and, at the end of its line, how many near-duplicates it has."""
+        shown = QStyleOptionViewItem(option)
+        self.initStyleOption(shown, index)
+        style = shown.widget.style() if shown.widget else QApplication.style()
+        text, shown.text = shown.text, ""
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, shown, painter, shown.widget)
+        similar = QCoreApplication.translate("TweetCells", "+{count} similar").format(
+            count=figures.count(row.similar)
+        )
+        box: QRect = option.rect.adjusted(0, 0, -theme.SMALL, 0)
+        painter.save()
+        painter.setFont(shown.font)
+        painter.setPen(QColor(theme.tokens().muted))
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, similar)
+        painter.restore()
+        shown.text = text
+        shown.rect = box.adjusted(0, 0, -painter.fontMetrics().horizontalAdvance(similar) - theme.SMALL, 0)
+        shown.backgroundBrush = QBrush()
+        shown.state &= ~QStyle.StateFlag.State_Selected
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, shown, painter, shown.widget)

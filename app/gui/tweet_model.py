@@ -199,6 +199,8 @@ class TweetModel(QAbstractTableModel):
             return self._leaves.get(code) if code else None
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(row, index.column())
+        if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == TEXT and row.similar:
+            return f"{self._shown(row, TEXT)} {self.similar(row)}"
         return self._shown(row, index.column())
 
     def _shown(self, row: TweetRow, column: int) -> str:
@@ -213,12 +215,16 @@ class TweetModel(QAbstractTableModel):
         if row.hidden and column in (LABEL, PREDICTION):
             return self.tr("sealed")
         if column == LABEL:
+            if row.blind:
+                return self.tr("hidden")
             return self.tr("disputed") if row.disputed else self._name(row.label)
         if column == PREDICTION:
             return self.tr("failed") if row.prediction_status == "failed" else self._name(row.predicted)
         return "" if row.confidence is None else figures.share(row.confidence, 1)
 
     def _tip(self, row: TweetRow, column: int) -> str | None:
+        if column == LABEL and row.blind:
+            return self.tr("Others labelled this tweet; what they said is shown once you have labelled it")
         if row.hidden and column in (LABEL, PREDICTION):
             return self.tr(
                 "A sealed test tweet: what others and models say of it is shown once you labelled it"
@@ -228,6 +234,10 @@ class TweetModel(QAbstractTableModel):
         if column == PREDICTION and row.prediction_reason:
             return row.prediction_reason
         return None
+
+    def similar(self, row: TweetRow) -> str:
+        """Return how many near-duplicates a tweet has, in words."""
+        return self.tr("+{count} similar").format(count=figures.count(row.similar))
 
     def _name(self, code: str | None) -> str:
         if not code:

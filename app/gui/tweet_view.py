@@ -71,6 +71,11 @@ def tweet_html(text: str) -> str:
     return "".join(parts).replace("\r\n", "\n").replace("\n", "<br>")
 
 
+def isolated_name(name: str) -> str:
+    """Return a name for a line of other words and numbers: an Arabic name must not turn them around."""
+    return f"{_BY_ITSELF}{name}{_END}" if text_direction(name) == Qt.LayoutDirection.RightToLeft else name
+
+
 def isolated(text: str) -> str:
     """Return a tweet for the screen: in one that has right-to-left script, links, handles and tags isolated.
 

@@ -2,18 +2,15 @@
 
 from itertools import pairwise
 
-from PySide6.QtCore import QEvent, QItemSelection, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QLineEdit,
     QPushButton,
     QStackedWidget,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -23,12 +20,13 @@ from app.gui import tweet_model as columns
 from app.gui.codebook_view import shape_of
 from app.gui.elided import ElidedChoice
 from app.gui.empty_state import EmptyState
+from app.gui.labelling_together import LabellingTogether
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
-from app.gui.tweet_cells import TweetCells
 from app.gui.tweet_columns import LEAST_TEXT, WIDTHS, shown_columns, text_width
 from app.gui.tweet_model import TweetModel
+from app.gui.tweet_table import TweetTable
 from app.jobs.worker import run_in_worker
 from app.study.study import Study, StudyCounts
 from app.study.tweets import NO_LANGUAGE, TweetFilter
@@ -43,7 +41,7 @@ class TweetsPage(Page):
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
     key of a tweet that the user wants to label, `review_wanted` of one to decide on. `locks_wanted` gives the
-    filter for the tweets to lock.
+    filter for the tweets to lock, `seeing_wanted` asks to end blind coding.
     """
 
     key = "tweets"
@@ -53,11 +51,14 @@ class TweetsPage(Page):
     label_wanted = Signal(int)
     review_wanted = Signal(int)
     locks_wanted = Signal(object)
+    seeing_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.coder = ""
         self._total = 0
+        self._is_blind = True
+        self._group = 0
         self._predicted = False
         self.model = TweetModel(self)
         self.model.counted.connect(self._show_count)
@@ -78,12 +79,24 @@ class TweetsPage(Page):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_TYPING_MILLISECONDS)
-        self._pause.timeout.connect(self._ask)
+        self._pause.timeout.connect(self._ask_anew)
         self.search.textChanged.connect(lambda _: self._pause.start())
         self.search.returnPressed.connect(self.table.setFocus)
         self._fill_choices()
         for choice in (self.language, self.label, self.status, self.order):
-            choice.currentIndexChanged.connect(lambda _: self._ask())
+            choice.currentIndexChanged.connect(lambda _: self._ask_anew())
+        self._label_action = make_action(self, self.tr("Label this tweet"), "Ctrl+L", self._label_selected)
+        review = make_action(
+            self, self.tr("Decide on this tweet's gold label"), "Ctrl+G", self._review_selected
+        )
+        self.together = LabellingTogether(
+            self,
+            self.table,
+            self.notice,
+            lambda: (self.asked(), self.order.currentData() or "file", self.model.rowCount()),
+            (self._label_action, review),
+        )
+        self.together.group_wanted.connect(self._show_group)
         self._lay_out()
         # A focus proxy would do, but from the page itself Tab would then lead past the search and the filters.
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -93,12 +106,10 @@ class TweetsPage(Page):
         make_action(self, self.tr("Search the tweets"), "Ctrl+F", self._go_to_search)
         clear = make_action(self, self.tr("Show all tweets"), "Esc", self.clear_filters)
         clear.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._label_action = make_action(self, self.tr("Label this tweet"), "Ctrl+L", self._label_selected)
         enter = make_action(self.table, self.tr("Label the selected tweet"), "Return", self._label_selected)
         enter.setShortcuts([QKeySequence("Return"), QKeySequence("Enter")])
         enter.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.table.setToolTip(self.tr("Enter or double-click labels the selected tweet"))
-        make_action(self, self.tr("Decide on this tweet's gold label"), "Ctrl+G", self._review_selected)
         make_action(self, self.tr("Locked batches …"), "Ctrl+K", self._show_locks)
         self.locks.clicked.connect(self._show_locks)
         self.search.setToolTip(self.tr("Search text, author or id (Ctrl+F)"))
@@ -115,11 +126,14 @@ class TweetsPage(Page):
         self.model.show_study(study)
         self._fill_choices()
         self.study_changed({"tweets"})
+        self.together.study_opened(study)
 
     def study_closing(self) -> None:
         """Show nothing."""
         super().study_closing()
         self._pause.stop()
+        self._group = 0
+        self.together.study_closing()
         self.model.show_study(None)
 
     def study_changed(self, what: set[str]) -> None:
@@ -133,11 +147,20 @@ class TweetsPage(Page):
         if what & {"tweets", "labels", "predictions", "codebook"}:
             run_in_worker(study.counts, self._show_counts, self._tell, self)
             self._ask()
+        if "labels" in what:
+            self.together.labels_changed()
 
-    def set_coder(self, name: str) -> None:
-        """Show this coder of the sealed tweets what he or she may see; "" is nobody."""
-        self.coder = name
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Label as this coder, and show what he or she may see of sealed tweets and, where `blind`, of others' labels.
+
+        "" is nobody, who is blind to sealed tweets alone.
+        """
+        self.together.set_coder(name)
+        if (name, blind) == (self.coder, self._is_blind):
+            return
+        self.coder, self._is_blind = name, blind
         if self.study is not None:
+            self._show_state()
             self._ask()
 
     def asked(self) -> TweetFilter:
@@ -147,18 +170,50 @@ class TweetsPage(Page):
             language=self.language.currentData() or "",
             leaf=self.label.currentData() or "",
             status=self.status.currentData() or "",
+            group=self._group,
             viewer=self.coder,
+            blind=self._is_blind,
         )
 
     def clear_filters(self) -> None:
         """Show all tweets again, without a notice."""
-        self.notice.clear()
+        self._group = 0
         for choice in (self.language, self.label, self.status):
             choice.blockSignals(True)
             choice.setCurrentIndex(0)
             choice.blockSignals(False)
         self.search.clear()
-        self._pause.stop()
+        self._ask_anew()
+
+    def can_undo(self) -> bool:
+        """Tell whether the coder's last act labelled several tweets at once."""
+        return self.together.can_undo()
+
+    def can_redo(self) -> bool:
+        """Tell whether such an act was undone last."""
+        return self.together.can_redo()
+
+    def undo(self) -> bool:
+        """Take back what was labelled at once."""
+        return self.together.undo()
+
+    def redo(self) -> bool:
+        """Label at once again."""
+        return self.together.redo()
+
+    def _show_group(self, group: int) -> None:
+        self.clear_filters()
+        self._group = group
+        self._ask_anew()
+        self.notice.tell(
+            Tone.INFO,
+            self.tr("These tweets are near-duplicates of each other."),
+            self.tr("Ctrl+Shift+G labels them at once; Esc shows all tweets again."),
+        )
+
+    def _ask_anew(self) -> None:
+        """Ask for other tweets than those that are shown: what was said of them is old news."""
+        self.notice.clear()
         self._ask()
 
     def _ask(self) -> None:
@@ -191,7 +246,9 @@ class TweetsPage(Page):
         self.state_changed.emit()
 
     def _show_count(self, count: int) -> None:
-        self.notice.clear()
+        if self.notice.tone is Tone.ERROR:
+            # It has been read now.
+            self.notice.clear()
         filtered = self.asked() != TweetFilter()
         if not filtered and self.order.currentIndex() < 2:
             self._total = count
@@ -220,7 +277,9 @@ class TweetsPage(Page):
         for control in (self.search, self.language, self.label, self.status, self.order):
             control.setEnabled(self._total > 0)
         self.count.setVisible(self._total > 0)
+        self.together.button.setVisible(self._total > 0)
         self.locks.setVisible(self._total > 0)
+        self.blind.setVisible(self._is_blind and bool(self.coder) and self._total > 0)
 
     def _fit_columns(self) -> None:
         """Show the columns that leave the tweets their room; the tweets get all that is left."""
@@ -236,18 +295,16 @@ class TweetsPage(Page):
             self._fit_columns()
         return super().eventFilter(watched, event)
 
-    def _selected(self, selected: QItemSelection) -> None:
-        rows = self.table.selectionModel().selectedRows()
-        self.tweet_selected.emit(self.model.tweet(rows[0].row()) if rows else None)
+    def _selected(self) -> None:
+        self.tweet_selected.emit(self.table.selected_tweet())
 
     def _reselected(self) -> None:
         """A selected row whose page has only now been read is told now."""
         if self.table.selectionModel().hasSelection():
-            self._selected(self.table.selectionModel().selection())
+            self._selected()
 
     def _label_selected(self) -> None:
-        rows = self.table.selectionModel().selectedRows()
-        row = self.model.tweet(rows[0].row()) if rows else None
+        row = self.table.selected_tweet()
         if row is None:
             self.notice.tell(
                 Tone.INFO,
@@ -262,8 +319,7 @@ class TweetsPage(Page):
             self.label_wanted.emit(row.id)
 
     def _review_selected(self) -> None:
-        rows = self.table.selectionModel().selectedRows()
-        row = self.model.tweet(rows[0].row()) if rows else None
+        row = self.table.selected_tweet()
         if row is not None:
             self.page_wanted.emit("review")
             self.review_wanted.emit(row.id)
@@ -297,6 +353,7 @@ class TweetsPage(Page):
                     (self.tr("Not labelled"), "unlabelled"),
                     (self.tr("Coders disagree"), "disputed"),
                     (self.tr("Adjudicated"), "adjudicated"),
+                    (self.tr("Has near-duplicates"), "grouped"),
                     (self.tr("Sealed test set"), "sealed"),
                     (self.tr("Predicted"), "predicted"),
                     (self.tr("Not predicted"), "unpredicted"),
@@ -321,34 +378,34 @@ class TweetsPage(Page):
             choice.setCurrentIndex(max(0, choice.findData(chosen)))
             choice.blockSignals(False)
 
-    def _make_table(self) -> QTableView:
-        table = QTableView()
-        table.setModel(self.model)
-        table.setItemDelegate(TweetCells(table))
-        table.setAccessibleName(self.tr("Tweets"))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        rows = table.verticalHeader()
-        rows.setVisible(False)
-        # One fixed height: measuring a million rows would take minutes.
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(table.fontMetrics().height() + 2 * theme.SMALL)
-        head = table.horizontalHeader()
-        head.setHighlightSections(False)
-        head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        head.setStretchLastSection(False)
-        for column, width in WIDTHS.items():
-            table.setColumnWidth(column, width)
+    def _make_table(self) -> TweetTable:
+        table = TweetTable(self.model)
         table.viewport().installEventFilter(self)
-        table.setStyleSheet("QTableView::item { padding: 0 5px; border: 0; }")
-        table.selectionModel().selectionChanged.connect(lambda selected, _: self._selected(selected))
+        table.selectionModel().selectionChanged.connect(lambda *_: self._selected())
         self.model.dataChanged.connect(lambda *_: self._reselected())
         table.doubleClicked.connect(lambda _: self._label_selected())
         return table
+
+    def _make_blind_line(self) -> QWidget:
+        text = QLabel(
+            self.tr(
+                "Blind coding: what others labelled is hidden until you have labelled the tweet yourself."
+            )
+        )
+        text.setProperty("role", "muted")
+        text.setWordWrap(True)
+        self.see = QPushButton(self.tr("Show it"))
+        self.see.setAccessibleName(self.tr("Show what others labelled"))
+        self.see.setToolTip(self.tr("Show what others labelled: end blind coding (Ctrl+Shift+B)"))
+        self.see.clicked.connect(self.seeing_wanted)
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.SMALL)
+        row.addWidget(text, 1)
+        row.addWidget(self.see)
+        line.hide()
+        return line
 
     def _lay_out(self) -> None:
         self.empty = EmptyState(
@@ -369,7 +426,9 @@ class TweetsPage(Page):
         first.setSpacing(theme.SMALL)
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
+        first.addWidget(self.together.button)
         first.addWidget(self.locks)
+        self.blind = self._make_blind_line()
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)
         self._place_filters(4)
@@ -379,6 +438,7 @@ class TweetsPage(Page):
         layout.addWidget(self.notice)
         layout.addLayout(first)
         layout.addLayout(self._filters)
+        layout.addWidget(self.blind)
         layout.addSpacing(theme.TIGHT)
         layout.addWidget(self.stack, 1)
         self._show_state()

@@ -1,19 +1,22 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
+from app.study import label_acts
+from app.study.label_acts import Watch
+from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
 from app.study.marks import in_order
 from app.study.pace import Pace
 from app.study.progress import Given, Progress, counted, moved
-from app.study.queues import Queue, RandomQueue, Turn
+from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import labels
+from db import assignments, labels
 
 # Labels from which the pace is told.
 _RECENT = 200
@@ -21,42 +24,6 @@ _RECENT = 200
 REMEMBERED = 50
 # What brought a tweet that the coder, or another page, asked for.
 CHOSEN = "chosen"
-
-
-@dataclass(frozen=True)
-class Act:
-    """One event as undo sees it."""
-
-    seq: int
-    id: str
-    tweet: int
-    undoes: str | None
-
-
-@dataclass
-class LabelHistory:
-    """What a coder can undo and redo, derived from the events alone and so the same after a restart.
-
-    A new label empties what can be redone. An event whose `undoes` names the top of `done` is an undo, one
-    that names the top of `undone` is a redo; what was redone can be undone again.
-    """
-
-    last_seq: int = 0
-    done: list[Act] = field(default_factory=list)
-    undone: list[tuple[Act, Act]] = field(default_factory=list)
-
-    def follow(self, acts: Iterable[Act]) -> None:
-        """Take in further events, in their order."""
-        for act in acts:
-            self.last_seq = act.seq
-            if act.undoes is None:
-                self.done.append(act)
-                self.undone.clear()
-            elif self.done and self.done[-1].id == act.undoes:
-                self.undone.append((self.done.pop(), act))
-            elif self.undone and self.undone[-1][1].id == act.undoes:
-                self.undone.pop()
-                self.done.append(act)
 
 
 @dataclass(frozen=True)
@@ -76,10 +43,10 @@ class _Ahead:
 
 
 class Labelling:
-    """A coder at work. Each label is committed before the next tweet is returned.
+    """A coder at work, blind to others (`TweetRow.seen_by`). Each label is committed before the next tweet is returned.
 
     Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
-    coders have labelled. `language` narrows that queue, and what is counted.
+    coders have labelled. The languages that the coder reads narrow that queue and what is counted, `language` to one.
     """
 
     def __init__(
@@ -94,7 +61,7 @@ class Labelling:
         self.coder = study.coder(coder) if isinstance(coder, str) else coder
         self.queue = queue or RandomQueue(self.coder, language, double)
         self.language = language
-        self._language = language or None
+        self._languages = languages_of(self.coder, language)
         self._history = LabelHistory()
         self._progress: Progress | None = None
         self._is_stale = False
@@ -222,20 +189,23 @@ class Labelling:
         self._trail[self._position : self._position] = [Turn(tweet, CHOSEN) for tweet in tweets]
         return self.current()
 
-    def undo(self) -> TweetRow | None:
-        """Take back what this coder did last and return its tweet, now the current one; None for nothing."""
+    def undo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
+        """Take back what this coder did last and return its tweet, now the current one; None for nothing.
+
+        What was labelled in one stroke is taken back in one; the first of its tweets is the current one. That
+        may take seconds: the `watch` is told how far it is, and may stop it.
+        """
         with self.study.writing_promptly() as session:
             self._catch_up(session)
             if not self._history.done:
                 return None
             last = self._history.done[-1]
-            before = labels.leaf_before(session, last.id)
-            act, given = self._add(session, last.tweet, before, undoes=last.id)
+            act, given = self._take_back(session, last, watch)
         self._committed(act, given)
         self._go_to(last.tweet)
         return self.current()
 
-    def redo(self) -> TweetRow | None:
+    def redo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
         """Do again what was undone last and return its tweet; None for nothing.
 
         The tweet after it is the current one.
@@ -245,8 +215,7 @@ class Labelling:
             if not self._history.undone:
                 return None
             undone, undo = self._history.undone[-1]
-            leaf = labels.leaf_before(session, undo.id)
-            act, given = self._add(session, undone.tweet, leaf, undoes=undo.id)
+            act, given = self._take_back(session, undo, watch)
         self._committed(act, given)
         self._go_to(undone.tweet)
         row = self.current()
@@ -262,6 +231,16 @@ class Labelling:
     def can_redo(self) -> bool:
         """Say whether there is something to do again."""
         return bool(self._history.undone)
+
+    @property
+    def next_undo(self) -> int:
+        """Return how many labels the next undo changes."""
+        return self._history.done[-1].events if self._history.done else 0
+
+    @property
+    def next_redo(self) -> int:
+        """Return how many labels the next redo changes."""
+        return self._history.undone[-1][1].events if self._history.undone else 0
 
     @property
     def pace(self) -> Pace:
@@ -308,17 +287,19 @@ class Labelling:
         return found
 
     def _read(self, tweet: int) -> TweetRow:
-        return get(self.study, [tweet], viewer=self.coder.name)[0]
+        return get(self.study, [tweet], viewer=self.coder.name)[0].seen_by(self.coder.name)
 
     def _count(self, session: Session) -> Progress:
-        return counted(session, self.coder, self._language, self.study.codebook.leaf_codes)
+        return counted(session, self.coder, self._languages, self.study.codebook.leaf_codes)
 
     def _catch_up(self, session: Session) -> None:
         """Take in what this coder did elsewhere, in another window or process."""
         seen = labels.last_added(session)
         if seen != self._seen:
             events = labels.own_events(session, self.coder.id, self._history.last_seq)
-            self._history.follow(Act(e.seq, e.id, e.tweet_id, e.undoes) for e in events)
+            self._history.follow(
+                Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq) for e in events
+            )
             # Before the first count there is nothing to be out of date.
             self._is_stale = self._progress is not None
             self._seen = seen
@@ -334,6 +315,11 @@ class Labelling:
             done = state.own is not None or state.locked or (state.labelled and not ahead.state.labelled)
             if done and self._position + 2 == len(self._trail) and self._trail[-1].tweet == ahead.row.id:
                 self._trail.pop()
+
+    def _take_back(self, session: Session, act: Act, watch: Watch) -> tuple[Act, Given | None]:
+        if act.act is not None:
+            return label_acts.take_back(session, self.study, self.coder, act, watch), None
+        return self._add(session, act.tweet, labels.leaf_before(session, act.id), undoes=act.id)
 
     def _add(
         self,
@@ -378,18 +364,23 @@ class Labelling:
         )
         # An undo takes back what was done here; a label that came with a copy of the study stays.
         new = labels.state(session, tweet, self.coder.id)
+        mine = int(new.own is not None) - int(old.own is not None)
         return Act(seq, key, tweet, undoes), Given(
             language=old.language,
             old_leaf=old.agreed_leaf,
             new_leaf=new.agreed_leaf,
             labelled=int(new.labelled) - int(old.labelled),
-            mine=int(new.own is not None) - int(old.own is not None),
+            mine=mine,
+            assigned=bool(mine) and assignments.is_assigned(session, self.coder.id, tweet),
         )
 
-    def _committed(self, act: Act, given: Given) -> None:
+    def _committed(self, act: Act, given: Given | None) -> None:
+        """Take note of what was done; of many labels at once all is counted anew, and read anew."""
         self._history.follow([act])
         self._seen = (act.seq, self._seen[1])
-        if self._progress is not None:
+        if given is None:
+            self._progress = self._ahead = None
+        elif self._progress is not None:
             self._progress = moved(self._progress, given)
         if self._ahead is not None and self._ahead.row.id == act.tweet:
             self._ahead = None

@@ -63,6 +63,8 @@ class MergeReport(Taken):
             )
         for name, before in self.renamed.items():
             told.append(f"Another coder is called “{before}”, too: this one is now “{name}”.")
+        for name, before in self.corrected.items():
+            told.append(f"“{before}” is now called “{name}”.")
         for leaf, number in self.outside_codebook.items():
             told.append(f"{_tweets(number)} labelled “{leaf}”, which the current codebook does not have.")
         if self.codebook_changed:

@@ -29,21 +29,27 @@ class Queue(Protocol):
         """Return the tweet after the one that came last, None where none is left."""
 
 
+def languages_of(coder: Coder, chosen: str = "") -> tuple[str, ...] | None:
+    """Return the languages to label in: the one chosen, else those that the coder reads; None for all."""
+    return (chosen,) if chosen else coder.reads
+
+
 class RandomQueue:
     """Tweets in a random order that is the same after a restart and does not follow the file.
 
-    Each coder starts at another place in it. With `double`, tweets that other coders have labelled come too.
+    Each coder starts at another place in it, and gets tweets in the languages that they read alone, or in the
+    one chosen. With `double`, tweets that other coders have labelled come too.
     """
 
     def __init__(self, coder: Coder, language: str = "", double: bool = False) -> None:
-        self._language = language or None
+        self._languages = languages_of(coder, language)
         self._without_coder = coder.id if double else None
         digest = hashlib.blake2b(coder.id.encode(), digest_size=8).digest()
         self._place = (int.from_bytes(digest, "big", signed=True), 0)
 
     def next(self, session: Session) -> Turn | None:
         """Return the next tweet, None where all are labelled."""
-        found = labels.next_unlabelled(session, self._place, self._language, self._without_coder)
+        found = labels.next_unlabelled(session, self._place, self._languages, self._without_coder)
         if found is None:
             return None
         self._place = found

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.errors import UserError
 from app.study import tweets
 from app.study.codebook import Codebook
-from app.study.labelling import Act, LabelHistory
+from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
 from app.study.marks import in_order
 from app.study.study import Coder, Study, now

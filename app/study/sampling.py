@@ -2,30 +2,30 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.study.study import Study
-from db import labels, sealing
+from db import groups, labels, sealing
 from db import tweets as queries
 from training.contract.prompt import normalise
 from training.contract.spec import Row
 
 
-def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
+def split(
+    rows: Sequence[Row], share: float, seed: int, group_of: Mapping[str, int] | None = None
+) -> tuple[list[Row], list[Row]]:
     """Divide rows into (the rest, the drawn share), stratified by language and class.
 
-    Rows whose normalised texts are equal stay together, so that no score of a drawn row leaks from the
-    rest. Each stratum gives the whole part of its share; what is then missing for the total goes to the
-    strata with the largest remainders (Hamilton's method), so that small languages are drawn from, too.
-    The result depends on the rows' ids and the seed, not on their order.
+    Rows whose normalised texts are equal stay together, and those of a group of near-duplicates (`group_of`:
+    {id of a row: group}), so that no score of a drawn row leaks from the rest. Each stratum gives the whole
+    part of its share; what is then missing for the total goes to the strata with the largest remainders
+    (Hamilton's method), so that small languages are drawn from, too. The result depends on the rows' ids and
+    the seed, not on their order.
     """
     if not 0 <= share < 1:
         raise ValueError("share must lie in [0, 1)")
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda r: r.id):
-        groups[normalise(row.text)].append(row)
     strata: dict[tuple[str, str], list[list[Row]]] = defaultdict(list)
-    for group in groups.values():
+    for group in _together(sorted(rows, key=lambda r: r.id), group_of or {}):
         strata[group[0].lang, group[0].label].append(group)
 
     # Seeded by a text, not by a tuple: random.Random hashes tuples with a salt of the process.
@@ -49,6 +49,37 @@ def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list
         for position, group in enumerate(shuffled):
             (drawn if position < quota[key] else rest).extend(group)
     return rest, drawn
+
+
+def _together(rows: Sequence[Row], group_of: Mapping[str, int]) -> list[list[Row]]:
+    """Return the rows in lists that must not be divided, in the order of the first row of each."""
+    joined = list(range(len(rows)))
+
+    def first_of(place: int) -> int:
+        while joined[place] != place:
+            joined[place] = joined[joined[place]]
+            place = joined[place]
+        return place
+
+    met: dict[str | int, int] = {}
+    for place, row in enumerate(rows):
+        keys: list[str | int] = [normalise(row.text)]
+        if row.id in group_of:
+            keys.append(group_of[row.id])
+        for key in keys:
+            one, other = sorted((first_of(place), first_of(met.setdefault(key, place))))
+            joined[other] = one
+    found: dict[int, list[Row]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        found[first_of(place)].append(row)
+    return list(found.values())
+
+
+def groups_of(study: Study, keyed: Sequence[tuple[int, Row]]) -> dict[str, int]:
+    """Return {id of a row: its group of near-duplicates}, of those rows that are in one."""
+    with study.reading() as session:
+        found = groups.of(session, [key for key, _ in keyed])
+    return {row.id: found[key] for key, row in keyed if key in found}
 
 
 def labelled_rows(study: Study) -> list[tuple[int, Row]]:

@@ -58,10 +58,16 @@ def told_kindly() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Coder:
-    """Who labels."""
+    """Who labels. `languages`: those that the coder reads, none: all."""
 
     id: str
     name: str
+    languages: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        """The languages to look for, as queries take them: None for all."""
+        return self.languages or None
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,7 @@ class Study:
         """Return all coders, in the order of their names."""
         with self.reading() as session:
             rows = session.scalars(select(CoderRow).order_by(func.lower(CoderRow.name)))
-            return [Coder(row.id, row.name) for row in rows]
+            return [_coder(row) for row in rows]
 
     def coder(self, name: str) -> Coder:
         """Return the coder of this name; it is created where there is none."""
@@ -221,14 +227,14 @@ class Study:
         with self.reading() as session:
             row = session.scalar(select(CoderRow).where(CoderRow.name == name))
             if row is not None:
-                return Coder(row.id, row.name)
+                return _coder(row)
         with self.writing() as session:
             row = session.scalar(select(CoderRow).where(CoderRow.name == name))
             if row is None:
                 row = CoderRow(name=name, created=now())
                 session.add(row)
                 session.flush()
-            return Coder(row.id, row.name)
+            return _coder(row)
 
     def counts(self) -> StudyCounts:
         """Count tweets, labels, predictions, models and runs."""
@@ -245,6 +251,10 @@ class Study:
                 runs=session.scalar(select(func.count()).select_from(TrainingRun)) or 0,
                 disputed=labels.count_disputed(session),
             )
+
+
+def _coder(row: CoderRow) -> Coder:
+    return Coder(row.id, row.name, tuple(row.languages))
 
 
 # By time and content, not by number: all copies of a study that know the same versions agree on the newest.

@@ -16,7 +16,7 @@ from app import paths
 from app.errors import UserError
 from app.inference.model_file import sha256
 from app.study import models, runs, splits
-from app.study.sampling import split, trainable_rows
+from app.study.sampling import groups_of, split, trainable_rows
 from app.study.served_model import choose_served_model
 from app.study.shelf import BaseFile, ModelEntry, Shelf
 from app.study.study import Study
@@ -246,7 +246,8 @@ def _prepare(
     except (SpecError, PromptError) as error:
         raise UserError(str(error)) from error
     keyed = trainable_rows(study, languages)
-    train_rows, validation_rows = split([row for _, row in keyed], VALIDATION_SHARE, spec.seed)
+    rows = [row for _, row in keyed]
+    train_rows, validation_rows = split(rows, VALIDATION_SHARE, spec.seed, groups_of(study, keyed))
     if not validation_rows:
         raise UserError(
             f"{len(keyed)} labelled tweets are too few to keep some apart for validation.",

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from app.errors import UserError
 from app.study.marks import Remark, in_order
 from app.study.study import Study
-from db import adjudications, labels, predictions, sealing
+from db import adjudications, groups, labels, predictions, sealing
 from db import tweets as queries
 from db.tables import Model
 
 STATUSES = (
-    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "sealed",
+    "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "sealed", "grouped",
     "predicted", "unpredicted", "failed",
 )  # fmt: skip
 ORDERS = queries.ORDERS
@@ -31,11 +31,13 @@ class TweetFilter:
     prediction where `status` is "predicted", else with the label. `language` "" is any; `NO_LANGUAGE` those
     without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
     tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
-    `between` are leaves that are each the label of some coder.
+    `between` are leaves that are each the label of some coder. `group` is that of near-duplicates; the status
+    "grouped" asks for tweets of any group.
 
     `viewer` is the name of the coder who looks, "" for one without a name: of a sealed tweet nothing is told of
     what others and models say, nor is it found by that, before this coder has labelled it. With None, where no
-    coder looks, the predictions on a sealed tweet are left out until anybody has labelled it.
+    coder looks, the predictions on a sealed tweet are left out until anybody has labelled it. With `blind` the
+    same holds of all tweets, for what others labelled (`TweetRow.seen_by`).
     """
 
     search: str = ""
@@ -45,7 +47,15 @@ class TweetFilter:
     model: str | int = ""
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
+    group: int = 0
     viewer: str | None = field(default=None, compare=False)
+    blind: bool = field(default=False, compare=False)
+
+    @property
+    def asks_for_labels(self) -> bool:
+        """Say whether which tweets pass tells what somebody labelled them."""
+        of_labels = self.status in ("disputed", "adjudicated", "second_look")
+        return bool(of_labels or self.coders or self.between or (self.leaf and self.status != "predicted"))
 
 
 NO_LANGUAGE = "none"
@@ -59,8 +69,10 @@ class TweetRow:
     `disputed` is true. `labels` are all of them: (coder's name, leaf), `remarks` what was said beside them, by
     coder, where something was. `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
-    "failed". `sealed` is "test" for a test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has
-    been left without what others and models say of it, because it is sealed and not labelled yet.
+    "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none. `sealed` is "test" for a
+    test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has been left without what others and
+    models say of it, because it is sealed and not labelled yet; one that is `blind` without the labels that others
+    gave.
     """
 
     id: int
@@ -84,8 +96,26 @@ class TweetRow:
     gold_by: str = ""
     gold_reason: str = ""
     locked: bool = False
+    group: int = 0
+    similar: int = 0
     sealed: str = ""
     hidden: bool = False
+    blind: bool = False
+
+    def seen_by(self, coder: str | None) -> "TweetRow":
+        """Return the tweet as a coder sees it who is blind to others; nobody, None or "", sees all.
+
+        Blind coding: what others labelled, and what was decided, is shown to a coder on those tweets alone that
+        they have a label on themselves. It is on unless the person at work switched it off, and
+        holds wherever one looks at single tweets; the Review page, which is for whoever decides, and counts
+        over all tweets are not blind. What a model predicts is no label of a coder.
+        """
+        if not coder or coder in dict(self.labels):
+            return self
+        return replace(
+            self, label=None, label_coder="", disputed=False, labels=(), remarks=(), gold=None, gold_by="",
+            gold_reason="", blind=bool(self.labels or self.gold),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,7 +156,17 @@ def page(
         query, model = _query(session, filter)
         if query is None or (model is None and order in ("uncertain", "certain")):
             return []
-        return _rows(session, queries.page_ids(session, query, offset, limit, order), model, query.viewer)
+        rows = _rows(session, queries.page_ids(session, query, offset, limit, order), model, query.viewer)
+    return [row.seen_by(filter.viewer) for row in rows] if filter is not None and filter.blind else rows
+
+
+def ids(study: Study, filter: TweetFilter, offset: int, limit: int, order: str = "file") -> list[int]:
+    """Return the keys of what `page` gives."""
+    with study.reading() as session:
+        query, model = _query(session, filter)
+        if query is None or (model is None and order in ("uncertain", "certain")):
+            return []
+        return queries.page_ids(session, query, offset, limit, order)
 
 
 def get(study: Study, ids: Sequence[int], model: str | int = "", viewer: str | None = None) -> list[TweetRow]:
@@ -154,10 +194,10 @@ def iterate(study: Study, filter: TweetFilter | None = None, chunk: int = 2000) 
         after = ids[-1]
 
 
-def history(study: Study, tweet: int, viewer: str | None = None) -> list[HistoryEntry]:
+def history(study: Study, tweet: int, viewer: str | None = None, blind: bool = False) -> list[HistoryEntry]:
     """Return everything that was done to a tweet's labels and gold label, oldest first.
 
-    Of a sealed tweet that the coder `viewer` has not labelled, only what this coder did.
+    Of a sealed tweet that the coder `viewer` has not labelled, only what this coder labelled; with `blind` of any.
     """
     with study.reading() as session:
         given = [
@@ -194,9 +234,13 @@ def history(study: Study, tweet: int, viewer: str | None = None) -> list[History
             for row in adjudications.history(session, tweet)
         ]
         hidden = viewer is not None and sealing.is_hidden(session, tweet, viewer)
+        if blind and viewer:
+            hidden = hidden or viewer not in [
+                one.coder for one in queries.labels_of(session, [tweet]).get(tweet, ())
+            ]
     # Labels stay in the order in which they came into the file; decisions go where their time puts them.
     entries = heapq.merge(given, decided, key=lambda entry: entry.given)
-    return [entry for entry in entries if not hidden or entry.coder == viewer]
+    return [entry for entry in entries if not hidden or (entry.coder == viewer and not entry.decided)]
 
 
 def languages(study: Study) -> dict[str, tuple[int, int]]:
@@ -245,7 +289,9 @@ def _query(
             model_id=model.id if model else None,
             coders=filter.coders,
             between=filter.between,
+            group=filter.group,
             viewer=filter.viewer,
+            labelled_by=(filter.viewer or "") if filter.blind and filter.asks_for_labels else "",
         ),
         model,
     )
@@ -271,6 +317,7 @@ def _rows(
     given = queries.labels_of(session, ids)
     predicted = predictions.of(session, model.id, ids) if model else {}
     found = queries.rows(session, ids)
+    in_group = groups.sizes(session, [row.group_id for row in found if row.group_id is not None])
     decided = adjudications.of(session, [row.id for row in found if row.gold_leaf is not None])
     test = sealing.among_test_rows(session, [row.id for row in found if row.sealed])
     return [
@@ -282,6 +329,7 @@ def _rows(
                 model,
                 adjudications.decision(decided.get(row.id, ())),
                 row.id in test,
+                in_group.get(row.group_id, 1),
             ),
             viewer,
         )
@@ -311,6 +359,7 @@ def _row(
     model: _ModelChoice | None,
     decision: Any,
     test: bool,
+    in_group: int,
 ) -> TweetRow:
     probabilities: dict[str, float] = {}
     if prediction is not None and prediction.probabilities is not None and model is not None:
@@ -339,6 +388,8 @@ def _row(
         gold_by=decision.coder if decision is not None else "",
         gold_reason=decision.reason if decision is not None else "",
         locked=row.locked,
+        group=row.group_id or 0,
+        similar=in_group - 1,
         sealed="" if not row.sealed else "test" if test else "copy",
     )
 

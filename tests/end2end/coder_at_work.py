@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 LEAVES = ("pro", "anti", "neutral", "unrelated")
+BULK = 40
 
 
 def in_the_window(study: Path, told: Path, page: str) -> None:
@@ -57,28 +58,31 @@ def in_the_window(study: Path, told: Path, page: str) -> None:
 
 
 def on_the_study(study_path: Path, told: Path, seed: int, copies: list[Path]) -> None:
-    """Label, undo, redo and take copies in, at random."""
-    from app.study import merging
+    """Label one tweet or many, undo, redo and take copies in, at random."""
+    from app.study import bulk, merging
     from app.study.labelling import Labelling
     from app.study.study import Study
     from db import labels
 
     chance = random.Random(seed)
     study = Study.open(study_path)
+    tweets = study.counts().tweets
     work = Labelling(study, "Ana", double=True)
     with told.open("a") as out:
 
         def tell(act: str) -> None:
             with study.reading() as session:
-                seq = labels.marks(session)[0]
+                seq = labels.last_added(session)[0]
             out.write(json.dumps({"act": act, "seq": seq}) + "\n")
             out.flush()
 
         tell("ready")
         while True:
-            act = chance.choices(("label", "undo", "redo", "merge"), (10, 3, 2, 1))[0]
+            act = chance.choices(("label", "bulk", "undo", "redo", "merge"), (10, 3, 5, 3, 1))[0]
             if act == "label" and work.turn() is not None:
                 work.label(chance.choice(LEAVES), note=str(time.monotonic_ns()))
+            elif act == "bulk":
+                bulk.label(study, "Ana", chance.sample(range(1, tweets + 1), BULK), chance.choice(LEAVES))
             elif act == "undo":
                 work.undo()
             elif act == "redo":

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from app.study import importing, labelling, tweets
 from app.study.study import Study
@@ -100,7 +102,7 @@ def test_a_killed_window_has_lost_no_decision(disputed: Path, tmp_path: Path) ->
 
 
 def test_work_cut_off_at_random_moments_is_whole(unlabelled: Path, tmp_path: Path) -> None:
-    """Labels, undo, redo and merges: what was answered is there, what was not is there as a whole or not at all."""
+    """Of labels, undo, redo and merges, what was answered is there, and the rest as a whole or not at all."""
     moments = random.Random(20261124)
     copies = _copies(unlabelled, tmp_path, KILLS)
     seen = 0
@@ -134,17 +136,30 @@ def _copies(study: Path, folder: Path, number: int) -> list[Path]:
 def _check(study: Study, last_told: int, copy: Path) -> None:
     with study.reading() as session:
         assert session.scalar(text("PRAGMA integrity_check")) == "ok"
-        last = labels.marks(session)[0]
+        last = labels.last_added(session)[0]
         assert last >= last_told, "an event that was answered is lost"
         late = session.execute(
-            select(LabelEvent.seq, LabelEvent.merge_id).where(LabelEvent.seq > last_told)
+            select(LabelEvent.seq, LabelEvent.merge_id, LabelEvent.act).where(LabelEvent.seq > last_told)
         ).all()
-        # At most the one act that was under way: a single event, or a whole copy.
-        assert len(late) <= 1 or len({row.merge_id for row in late}) == 1
+        # At most the one act that was under way: a single event, many of one act, or a whole copy.
+        merged = {row.merge_id for row in late}
+        assert len(late) <= 1 or len(merged) == 1
+        assert merged - {None} or len({row.act or row.seq for row in late}) <= 1
+        _check_undone_as_wholes(session)
         for merge in {row.merge_id for row in late if row.merge_id is not None}:
             came = session.scalars(select(LabelEvent.seq).where(LabelEvent.merge_id == merge)).all()
             assert len(came) == 30, f"half of {copy.name} came"
     _check_derived(study)
+
+
+def _check_undone_as_wholes(session: Session) -> None:
+    """What was done in one act was undone in one, every label of it."""
+    done = session.execute(select(LabelEvent.id, LabelEvent.act, LabelEvent.undoes)).all()
+    act_of = {row.id: row.act for row in done}
+    sizes = Counter(row.act for row in done if row.act is not None)
+    undone = Counter((row.act, act_of[row.undoes]) for row in done if row.undoes is not None and row.act)
+    for (undo, act), number in undone.items():
+        assert number == sizes[undo] == sizes[act]
 
 
 def _check_derived(study: Study) -> None:

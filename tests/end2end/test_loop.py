@@ -129,6 +129,7 @@ def test_evaluation_prefers_test_rows_and_says_what_it_scored(
     program, study = trained_study.program, trained_study.study
     first = program.events("evaluate", study, "--model", "tiny")[-1]
     assert first["rows"] == "validation" and "validation" in first["note"]
+    assert first["look"] is None
     tests = tmp_path / "test.csv"
     tests.write_text(
         "id,text,lang,label\n"
@@ -143,6 +144,9 @@ def test_evaluation_prefers_test_rows_and_says_what_it_scored(
     assert (report["rows"], report["overall"]["n"]) == ("test", 2)
     assert report["languages"]["en"]["seen"] and not report["languages"]["ko"]["seen"]
     assert (report["seen"]["n"], report["unseen"]["n"]) == (1, 1)
+    assert (report["look"]["new"], report["look"]["number"]) == (True, 1)
+    told = program("evaluate", copy, "--model", "tiny")
+    assert "looked at once, with one model" in told and "had not been scored before" in told
 
 
 def test_another_study_with_the_same_tweets_knows_that_they_were_trained_on(

@@ -131,21 +131,41 @@ def test_a_restart_goes_on(page: LabelPage, opened: Callable[..., LabelPage], st
         settled()
 
 
-def test_the_name_is_asked_once(opened: Callable[..., LabelPage], settled: Settled, qtbot: QtBot) -> None:
+def test_without_a_name_one_is_asked_for(
+    opened: Callable[..., LabelPage], study: Study, settled: Settled, qtbot: QtBot
+) -> None:
     page = opened(LabelPage())
-    assert page.stack.currentWidget() is page.coder_panel and page.coder_panel.name.hasFocus()
-    assert not page.coder_panel.button.isEnabled()
-    qtbot.keyClicks(page.coder_panel.name, "  Mia  12 ")
-    with qtbot.waitSignal(page.coder_chosen) as told:
-        qtbot.keyClick(page.coder_panel.name, Qt.Key.Key_Return)
-    assert told.args == ["Mia 12"]
+    assert page.stack.currentWidget() is page.nobody
+    with qtbot.waitSignal(page.coder_wanted):
+        page.nobody.button.click()
+    before = study.counts().labelled
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    assert study.counts().labelled == before
+    # A tweet that was chosen elsewhere meanwhile is the one that is shown.
+    chosen = [row.id for row in tweets.page(study, TweetFilter(language="ko"), 3, 2)]
+    page.show_tweet(*chosen)
+    page.set_coder("Mia")
     settled()
-    assert page.labelling is not None and page.labelling.coder.name == "Mia 12"
-    assert page.stack.currentWidget() is page.desk
-    page.bar.coder.click()
-    assert page.stack.currentWidget() is page.coder_panel
-    qtbot.keyClick(page.coder_panel.name, Qt.Key.Key_Return)
-    assert page.stack.currentWidget() is page.desk
+    assert page.stack.currentWidget() is page.desk and page.row is not None and page.row.id == chosen[0]
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    assert page.row.id == chosen[1] and _own(study, chosen[0]) == "pro"
+
+
+def test_what_others_labelled_is_nowhere_before_ones_own_label(
+    page: LabelPage, study: Study, qtbot: QtBot
+) -> None:
+    row = tweets.page(study, TweetFilter(leaf="anti"), 0, 1)[0]
+    other = Labelling(study, "Bob")
+    other.show(row.id)
+    other.label("neutral", note="Bob thinks so", flag=True)
+    page.show_tweet(row.id)
+    assert page.row is not None and page.row.blind
+    assert (page.row.label, page.row.labels, page.row.label_coder) == (None, (), "")
+    assert page.desk.note.text() == "" and not _marked(page) and page.desk.earlier.text() == ""
+    assert not any(button.isChecked() for button in page.desk.leaves.buttons.values())
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    page.back()
+    assert page.row is not None and dict(page.row.labels)["Bob"] == "neutral"
 
 
 def test_a_label_that_cannot_be_saved_keeps_the_tweet(
@@ -173,24 +193,6 @@ def test_arabic_is_laid_out_from_the_right(page: LabelPage, study: Study) -> Non
         page.show_tweet(row.id)
         assert page.desk.tweet.direction() == direction
         assert page.desk.tweet.toPlainText() == row.text
-
-
-def test_no_key_labels_a_tweet_behind_the_question_who_labels(
-    page: LabelPage, study: Study, qtbot: QtBot
-) -> None:
-    first, before = page.row, study.counts().labelled
-    assert first is not None
-    page.bar.coder.click()
-    assert page.stack.currentWidget() is page.coder_panel
-    for widget in (page.coder_panel.button, page.bar.coder, page):
-        widget.setFocus()
-        for key in (Qt.Key.Key_2, Qt.Key.Key_S, Qt.Key.Key_F, Qt.Key.Key_Delete, Qt.Key.Key_Left):
-            qtbot.keyClick(widget, key)
-    assert study.counts().labelled == before and not _marked(page)
-    qtbot.keyClick(page, Qt.Key.Key_Escape)
-    assert page.stack.currentWidget() is page.desk and page.row is first
-    qtbot.keyClick(page, Qt.Key.Key_2)
-    assert _own(study, first.id) == "anti"
 
 
 def test_the_page_names_the_keys_that_work(

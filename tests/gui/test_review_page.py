@@ -203,13 +203,12 @@ def test_the_name_is_asked(
 ) -> None:
     page = opened(ReviewPage(), disputed)
     tab = _tab(page)
-    assert tab.stack.currentWidget() is tab.coder_panel
+    assert tab.stack.currentWidget() is tab.nobody
     qtbot.keyClick(tab, Qt.Key.Key_1)
     assert review.counts(disputed).adjudicated == 0
-    qtbot.keyClicks(tab.coder_panel.name, "Mia")
-    with qtbot.waitSignal(page.coder_chosen) as told:
-        qtbot.keyClick(tab.coder_panel.name, Qt.Key.Key_Return)
-    page.set_coder(told.args[0])
+    with qtbot.waitSignal(page.coder_wanted):
+        qtbot.keyClick(tab.nobody.button, Qt.Key.Key_Space)
+    page.set_coder("Mia")
     settled()
     assert tab.stack.currentWidget() is tab.desk and tab.bar.coder.text() == "Mia"
 

@@ -26,6 +26,8 @@ _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w@])@\w+")
 _RUN_OF_HANDLES = re.compile(r"@user(?: @user)+(?!\w)")
 _RUN_OF_LINKS = re.compile(r"(?<!\w)http(?: http)+(?!\w)")
+# The Unicode categories Cc and Cs; those of them that are white space become a space in any case.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 
 
@@ -43,8 +45,7 @@ def normalise(text: str) -> str:
     """
     text = _LINK.sub(" http ", text)
     text = _HANDLE.sub("@user", text)
-    text = "".join(c if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs") else " " for c in text)
-    text = _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    text = _SPACE.sub(" ", unicodedata.normalize("NFC", _CONTROL.sub(" ", text))).strip()
     return _RUN_OF_LINKS.sub("http", _RUN_OF_HANDLES.sub("@user", text))
 
 

@@ -14,8 +14,13 @@ depends_on = None
 # Added in place: rebuilding a table of millions of tweets would take minutes. The text is SQLite's own, as it
 # can add a column that refers to another table, which Alembic does not offer for SQLite.
 _COLUMNS = {
+    "study": ["grouped_up_to INTEGER DEFAULT '0' NOT NULL"],
     "codebook_versions": ["touched JSON DEFAULT '[]' NOT NULL"],
-    "coders": ["languages JSON DEFAULT '[]' NOT NULL"],
+    "coders": [
+        "languages JSON DEFAULT '[]' NOT NULL",
+        "named TEXT DEFAULT '' NOT NULL",
+        "languages_said TEXT DEFAULT '' NOT NULL",
+    ],
     "tweets": [
         "gold_leaf TEXT",
         "group_id INTEGER",
@@ -118,6 +123,7 @@ def _create_tables() -> None:
         sa.Column("created", sa.Text(), nullable=False),
         sa.Column("seed", sa.Integer(), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("removed", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_assignments")),
     )
     op.create_table(

@@ -119,11 +119,16 @@ def test_the_queue_visits_every_tweet_once_in_an_order_of_its_own(make_study: Ma
         seen = set()
         place = (50, 0)
         for _ in range(30):
-            found = labels.next_unlabelled(session, place, "de", ben)
+            found = labels.next_unlabelled(session, place, ["de"], ben)
             assert found is not None
             place = found
             seen.add(found[1])
         assert seen == set(range(2, 31, 2))
+        # Several languages are one queue: the same as all where they are all there are.
+        for without in (None, ben):
+            for place in ((0, 0), (50, 0), (2**62, 5)):
+                found = labels.next_unlabelled(session, place, ["de", "en"], without)
+                assert found == labels.next_unlabelled(session, place, None, without)
 
 
 def test_labels_given_apart_contradict_each_other_until_the_coder_settles_it(make_study: MakeStudy) -> None:

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app.study import importing, labelling, tweets
+from app.study import bulk, importing, labelling, tweets
 from app.study.labelling import Labelling
 from app.study.marks import MARKS, Remark, in_order
 from app.study.study import Study
@@ -36,8 +36,9 @@ class UndoMachine(RuleBasedStateMachine):
         add_tweets(self.study, path, 6)
         self.work = Labelling(self.study, "Ana")
         self.labels: dict[int, Said] = {}
-        self.done: list[tuple[int, Said | None, Said | None]] = []
-        self.undone: list[tuple[int, Said | None, Said | None]] = []
+        # Steps; each a list of (tweet, said before, said after), of which a stroke of bulk has several.
+        self.done: list[list[tuple[int, Said | None, Said | None]]] = []
+        self.undone: list[list[tuple[int, Said | None, Said | None]]] = []
 
     def teardown(self) -> None:
         if hasattr(self, "study"):
@@ -51,7 +52,7 @@ class UndoMachine(RuleBasedStateMachine):
             self.labels[tweet] = said
 
     def _do(self, tweet: int, said: Said | None) -> None:
-        self.done.append((tweet, self.labels.get(tweet), said))
+        self.done.append([(tweet, self.labels.get(tweet), said)])
         self.undone.clear()
         self._set(tweet, said)
 
@@ -78,17 +79,33 @@ class UndoMachine(RuleBasedStateMachine):
             self._do(current.id, None)
         self.work.clear()
 
+    @rule(leaf=st.sampled_from(LEAVES), tweets=st.sets(st.integers(1, 6), min_size=1))
+    def label_together(self, leaf: str, tweets: set[int]) -> None:
+        has = {tweet: said[0] for tweet, said in self.labels.items()}
+        said = (leaf, ())
+        step = [(t, self.labels.get(t), said) for t in sorted(tweets) if has.get(t) != leaf]
+        report = bulk.label(self.study, "Ana", list(tweets), leaf)
+        assert report.given(leaf) == len(step) and report.same(leaf) == len(tweets) - len(step)
+        if step:
+            self.done.append(step)
+            self.undone.clear()
+            for tweet, _, _ in step:
+                self._set(tweet, said)
+        # What is undone next is known once this coder's work has been looked at again.
+        self.work.progress()
+
     @rule()
     def undo(self) -> None:
         shown = self.work.undo()
         if not self.done:
             assert shown is None
             return
-        tweet, before, after = self.done.pop()
-        self.undone.append((tweet, before, after))
-        self._set(tweet, before)
+        step = self.done.pop()
+        self.undone.append(step)
+        for tweet, before, _ in step:
+            self._set(tweet, before)
         assert shown is not None
-        assert (shown.id, _said(shown)) == (tweet, before)
+        assert (shown.id, _said(shown)) == step[0][:2]
         assert self.work.current() == shown
 
     @rule()
@@ -97,11 +114,12 @@ class UndoMachine(RuleBasedStateMachine):
         if not self.undone:
             assert shown is None
             return
-        tweet, before, after = self.undone.pop()
-        self.done.append((tweet, before, after))
-        self._set(tweet, after)
+        step = self.undone.pop()
+        self.done.append(step)
+        for tweet, _, after in step:
+            self._set(tweet, after)
         assert shown is not None
-        assert (shown.id, _said(shown)) == (tweet, after)
+        assert (shown.id, _said(shown)) == (step[0][0], step[0][2])
 
     @rule()
     def back(self) -> None:
@@ -134,6 +152,8 @@ class UndoMachine(RuleBasedStateMachine):
         assert labelling.current_labels(self.study) == leaves
         assert self.work.can_undo == bool(self.done)
         assert self.work.can_redo == bool(self.undone)
+        assert self.work.next_undo == (len(self.done[-1]) if self.done else 0)
+        assert self.work.next_redo == (len(self.undone[-1]) if self.undone else 0)
         progress = self.work.progress()
         assert progress == self.work.progress_so_far and not self.work.is_stale
         assert (progress.labelled, progress.mine, progress.total) == (len(leaves), len(leaves), 6)
@@ -217,8 +237,8 @@ def test_two_coders(study: Study, tmp_path: Path) -> None:
     seen = {}
     for _ in range(3):
         current = ben.current()
-        assert current is not None and current.label is not None
-        seen[current.id] = current.label
+        assert current is not None and current.label is None and current.blind, "Ben is blind to Ana"
+        seen[current.id] = labelling.current_labels(study)[current.id]
         ben.label("pro")
     assert ben.current() is None
     assert sorted(seen.values()) == ["anti", "neutral", "pro"]

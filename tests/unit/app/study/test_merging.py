@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.errors import UserError
-from app.study import importing, labelling, merging, sealing
+from app.study import bulk, importing, label_acts, labelling, merging, sealing
 from app.study.codebook import Codebook
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -35,6 +35,9 @@ _ACTS = st.one_of(
     st.tuples(st.just("label"), _PLACE, _CODER, _TIME, _TWEET, st.sampled_from(LEAVES[:3])),
     st.tuples(st.just("label"), _PLACE, _CODER, _TIME, _TWEET, st.sampled_from(LEAVES[:3])),
     st.tuples(st.just("clear"), _PLACE, _CODER, _TIME, _TWEET),
+    st.tuples(
+        st.just("bulk"), _PLACE, _CODER, _TIME, st.sets(_TWEET, min_size=2), st.sampled_from(LEAVES[:3])
+    ),
     st.tuples(st.just("undo"), _PLACE, _CODER, _TIME),
     st.tuples(st.just("redo"), _PLACE, _CODER, _TIME),
     st.tuples(st.just("decide"), _PLACE, _CODER, _TIME, _TWEET, st.sampled_from([*LEAVES[:2], None])),
@@ -102,6 +105,10 @@ class Team:
         work.show(tweet)
         work.label(leaf)
 
+    def _bulk(self, study: Study, coder: str, second: int, tweets: set[int], leaf: str) -> None:
+        self._work(study, coder, second)
+        bulk.label(study, coder, sorted(tweets), leaf)
+
     def _clear(self, study: Study, coder: str, second: int, tweet: int) -> None:
         work = self._work(study, coder, second)
         work.show(tweet)
@@ -131,7 +138,7 @@ class Team:
         study.set_codebook(Codebook.from_toml(text))
 
     def _work(self, study: Study, coder: str, second: int) -> Labelling:
-        labelling.now = lambda: _time(second)  # type: ignore[attr-defined]
+        labelling.now = label_acts.now = lambda: _time(second)  # type: ignore[attr-defined]
         return Labelling(study, coder)
 
 
@@ -142,7 +149,8 @@ def _time(second: int) -> str:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the clock back that `Team` turned."""
-    monkeypatch.setattr(labelling, "now", labelling.now)  # type: ignore[attr-defined]
+    for module in (labelling, label_acts):
+        monkeypatch.setattr(module, "now", module.now)  # type: ignore[attr-defined]
     yield
 
 

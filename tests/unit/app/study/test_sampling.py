@@ -28,6 +28,17 @@ def test_each_row_lands_on_one_side_and_equal_texts_on_the_same(
     assert not {normalise(r.text) for r in rest} & {normalise(r.text) for r in drawn}
 
 
+@given(rows, st.dictionaries(st.integers(0, 59).map("{:03}".format), st.integers(1, 6)), st.integers(0, 5))
+def test_no_group_of_near_duplicates_is_divided(
+    found: list[Row], group_of: dict[str, int], seed: int
+) -> None:
+    rest, drawn = split(found, 0.4, seed, group_of)
+    assert sorted(row.id for row in [*rest, *drawn]) == [row.id for row in found]
+    assert not {normalise(r.text) for r in rest} & {normalise(r.text) for r in drawn}
+    left, right = ({group_of[row.id] for row in side if row.id in group_of} for side in (rest, drawn))
+    assert not left & right
+
+
 @given(rows, st.integers(0, 5), st.randoms())
 def test_the_order_of_the_rows_does_not_matter(found: list[Row], seed: int, random) -> None:  # type: ignore[no-untyped-def]
     shuffled = list(found)

@@ -58,6 +58,7 @@ def _passes(row: TweetRow, filter: TweetFilter) -> bool:
         "second_look": row.id in (4, 9),
         "predicted": row.prediction_status == "predicted",
         "sealed": row.sealed == "test",
+        "grouped": row.similar > 0,
         "unpredicted": row.id > 40,
         "failed": row.prediction_status == "failed",
     }[filter.status]

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app import cli
 from app.errors import UserError
-from app.study import importing, labelling, merging, sealing, training_runs, tweets
+from app.study import coders, importing, labelling, merging, sealing, training_runs, tweets
 from app.study.codebook import Codebook
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -303,7 +303,7 @@ def test_assignments_locks_and_looks_come_along(mine: Study, copy_of: CopyOf) ->
         session.flush()
         session.add(AssignedTweet(assignment_id=assignment.id, coder_id=ana, tweet_id=2, place=1))
         session.add(LockedTweet(lock_id=lock.id, tweet_id=3))
-        session.execute(update(Coder).values(languages=["en"]))
+        session.execute(update(Coder).values(languages=["en"], languages_said=WHEN))
     assert merging.merge(mine, theirs.path).others == 6
     assert _rows(mine) == {
         "assigned": [(2, 1)], "locked": [3], "released": [None], "looks": ["m"], "tweets": [3]
@@ -316,6 +316,30 @@ def test_assignments_locks_and_looks_come_along(mine: Study, copy_of: CopyOf) ->
     merging.merge(mine, theirs.path)
     assert (_rows(mine)["released"], _rows(mine)["tweets"]) == ([WHEN], [])
     assert not merging.merge(mine, theirs.path).is_new
+
+
+def test_a_removed_assignment_does_not_come_back(mine: Study, copy_of: CopyOf) -> None:
+    with mine.writing() as session:
+        session.add(Assignment(name="first", created=WHEN, seed=1))
+    theirs = copy_of(mine)
+    with mine.writing() as session:
+        session.execute(update(Assignment).values(removed=WHEN))
+    for one, other in ((mine, theirs), (theirs, mine)):
+        merging.merge(one, other.path)
+        with one.reading() as session:
+            assert session.scalars(select(Assignment.removed)).all() == [WHEN]
+
+
+def test_what_was_said_of_a_coder_last_counts_in_every_copy(mine: Study, copy_of: CopyOf) -> None:
+    theirs, third = copy_of(mine), copy_of(mine)
+    coders.set_languages(theirs, "Ana", ["en"])
+    coders.rename(mine, mine.coder("Ana"), "Zoë")
+    coders.set_languages(mine, "Zoë", ["de"])
+    coders.rename(theirs, theirs.coder("Ana"), "Anna")
+    for one, other in ((third, theirs), (third, mine), (mine, theirs), (theirs, mine)):
+        merging.merge(one, other.path)
+    for study in (mine, theirs, third):
+        assert [(c.name, c.languages) for c in study.coders()] == [("Anna", ("de",))]
 
 
 def test_a_stopped_merge_takes_in_nothing(mine: Study, copy_of: CopyOf) -> None:
