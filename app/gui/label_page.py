@@ -356,6 +356,7 @@ class LabelPage(LabelView):
         self.row = row
         if row is None:
             self.show_nothing()
+            self.show_later()
         else:
             if not kept:
                 self.show_row(row)

@@ -157,7 +157,7 @@ def test_what_others_labelled_is_nowhere_before_ones_own_label(
     row = tweets.page(study, TweetFilter(leaf="anti"), 0, 1)[0]
     other = Labelling(study, "Bob")
     other.show(row.id)
-    other.label("neutral", note="Bob thinks so", flag=True)
+    other.label("neutral", note="Bob thinks so", marks=["uncertain"])
     page.show_tweet(row.id)
     assert page.row is not None and page.row.blind
     assert (page.row.label, page.row.labels, page.row.label_coder) == (None, (), "")
