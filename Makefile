@@ -12,7 +12,7 @@ GEMMA ?= yes
 comma := ,
 EXTRAS := inference,training,dev$(if $(filter yes,$(GEMMA)),$(if $(filter gemma%,$(BASE)),$(comma)gemma))
 
-.PHONY: help demo test check run bench package setup clean
+.PHONY: help demo test check run bench bench-labelling package setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make check    style, types and import rules"
 	@echo "make run      the window"
 	@echo "make bench    speed, as ratios measured in one run"
+	@echo "make bench-labelling    from a key to the next tweet, on a million tweets"
 	@echo "make package  a folder with the program that runs without Python"
 	@echo "              BASE=smollm2-135m or GEMMA=no: without the Gemma model"
 
@@ -62,6 +63,9 @@ run: setup
 bench: setup
 	$(RUN) -m benchmarks.classify
 	$(RUN) -m benchmarks.near_duplicates
+
+bench-labelling: setup
+	$(RUN) -m benchmarks.labelling
 
 package: $(STAMPS)/system
 	$(PYTHON) packaging/pyinstaller/build.py

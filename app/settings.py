@@ -28,6 +28,8 @@ class Settings:
     inspector: bool = True
     # What each coder chose to label next, by study: {"study's uuid/coder": QueueChoice.as_dict()}.
     queues: dict[str, Any] = field(default_factory=dict)
+    hide_author: bool = False
+    label_keys: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls) -> "Settings":
@@ -50,6 +52,8 @@ class Settings:
         settings = cls(**known)
         if settings.theme not in THEMES:
             settings.theme = "system"
+        keys = settings.label_keys.items()
+        settings.label_keys = {n: k for n, k in keys if isinstance(n, str) and isinstance(k, str) and k}
         settings.recent_studies = [s for s in settings.recent_studies if isinstance(s, str)][:MOST_RECENT]
         return settings
 

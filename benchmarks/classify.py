@@ -63,7 +63,7 @@ def measure(path: Path, texts: Sequence[str], rounds: int) -> None:
     """Run every contestant once a round and print the medians."""
     import llama_cpp
 
-    with Classifier(ModelFile.open(path), card=_card(path)) as classifier:
+    with Classifier(ModelFile.open(path), card=base_card(path)) as classifier:
         llama = llama_cpp.Llama(
             model_path=str(path),
             n_ctx=2048,
@@ -128,7 +128,7 @@ def _prefill(context: PackedContext, noise: "np.ndarray[Any, np.dtype[np.int32]]
     return lambda: context.evaluate([noise], [0])
 
 
-def _card(path: Path) -> ModelCard:
+def base_card(path: Path) -> ModelCard:
     """Return a card for a base that nobody fine-tuned: the speed is that of a fine-tuned one."""
     prompt = fine_tuned_prompt(4)
     with Engine(path) as engine:

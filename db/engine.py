@@ -31,7 +31,10 @@ APPLICATION_ID = 0x5374446B
 # Number of the newest migration; `PRAGMA user_version` of a file says which one it is at.
 SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 15.0
-_MAGIC = b"SQLite format 3\0"
+# SQLite's own default: a writer folds the log in when it is as long as this.
+_LOG_PAGES = 1000
+# Of SQLite's file format; a shorter file is no database.
+_HEAD_BYTES = 100
 _WRITES = "stancedesk_writes"
 
 
@@ -68,7 +71,10 @@ def study_engine(path: Path) -> Engine:
             f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
         )
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=12)
+    # The connection given back last is taken first: its cache of the file is the freshest.
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=4, max_overflow=12, pool_use_lifo=True
+    )
     event.listen(engine, "connect", _set_up_connection)
     event.listen(engine, "begin", _begin)
     return engine
@@ -131,6 +137,29 @@ class StudyFile:
         with study_errors(self.path), Session(self._writer) as session, session.begin():
             session.connection()
             yield session
+
+    @contextlib.contextmanager
+    def writing_promptly(self) -> Iterator[Session]:
+        """As `writing`, for somebody who waits: the log is not folded in at the end, `fold_log` does it later.
+
+        Folding in writes to thousands of places of a large file: one commit in sixty would take as long as all
+        the others.
+        """
+        with study_errors(self.path), self._writer.connect() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute("PRAGMA wal_autocheckpoint = 0")
+            try:
+                with Session(connection) as session, session.begin():
+                    session.connection()
+                    yield session
+            finally:
+                cursor.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+                cursor.close()
+
+    def fold_log(self) -> None:
+        """Fold the log into the file as far as nobody reads it; neither readers nor writers wait for it."""
+        with study_errors(self.path), contextlib.closing(_raw(self.path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     @contextlib.contextmanager
     def writing_beside(self, uri: str) -> Iterator[Session]:
@@ -261,9 +290,15 @@ def check_is_database(path: Path) -> None:
         raise StudyMissing(f"There is no file “{path.name}”.")
     if path.is_dir():
         raise NotAStudy(f"“{path.name}” is a folder, not a study.")
-    with study_errors(path), open(path, "rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
+    with study_errors(path):
+        if path.stat().st_size < _HEAD_BYTES:
             raise NotAStudy(f"“{path.name}” is not a StanceDesk study.")
+        # Not through Python's `open`: closing a file lets go of all locks that this process has on it, and another
+        # one would then delete the log under the hands of whoever has the study open here
+        # (https://www.sqlite.org/howtocorrupt.html, 2.2). SQLite takes care of that for the files that it opens.
+        uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:

@@ -1,7 +1,7 @@
 """Label events and what is derived from them. All writes need the write lock (`StudyFile.writing`)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -13,6 +13,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     text,
     tuple_,
@@ -23,6 +24,9 @@ from sqlalchemy.orm import Session
 
 from db.tables import CodebookVersion, Coder, CurrentLabel, LabelEvent, Tweet, new_uuid
 from db.tweets import batches, outdated_labels
+
+# The mark that the first schema kept in the column `flag`; see `LabelEvent`.
+UNCERTAIN = "uncertain"
 
 _EVENTS: Any = LabelEvent.__table__
 _CURRENT: Any = CurrentLabel.__table__
@@ -41,8 +45,9 @@ def add_events(
 
     All are undos or redos (`undoes`), or none is; all are repeats, or none is. An event follows all heads that the
     coder has on the tweet, so that it settles what contradicted each other. An undo or redo follows what the
-    coder did here alone: what came with a copy is not taken back. `step` is told how many are done, and may
-    raise, to stop. A repeat follows the coder's other repeats on the tweet, and changes no label.
+    coder did here alone: what came with a copy is not taken back. `flag` follows from `marks`. `step` is told how
+    many are done, and may raise, to stop. A repeat follows the coder's other repeats on the tweet, and changes no
+    label.
     """
     seq = session.scalar(_LAST_SEQ) or 0
     given: list[tuple[int, str]] = []
@@ -57,8 +62,9 @@ def add_events(
                 parents = _repeat_heads(session, event["tweet_id"], coder)
             else:
                 parents = _parents(known.get(event["tweet_id"], []), event.get("undoes"))
-            rows.append({"seq": seq, "id": new_uuid(), "parents": parents} | event)
-        session.execute(_INSERT, rows)
+            flag = {"flag": UNCERTAIN in event.get("marks", ())}
+            rows.append({"seq": seq, "id": new_uuid(), "parents": parents} | event | flag)
+        session.connection().execute(_INSERT, rows)
         given += [(row["seq"], row["id"]) for row in rows]
         if undoes and not repeat:
             for row in rows:
@@ -190,7 +196,7 @@ _INSERT = insert(_EVENTS)
 def _of_tweets(session: Session, tweets: Sequence[int], coder: str) -> dict[int, list[Any]]:
     """Return {tweet: the coder's events on it}."""
     found: dict[int, list[Any]] = {}
-    for event in session.execute(_OF_TWEETS, {"tweets": tweets, "coder": coder}):
+    for event in session.connection().execute(_OF_TWEETS, {"tweets": list(tweets), "coder": coder}):
         found.setdefault(event.tweet_id, []).append(event)
     return found
 
@@ -216,7 +222,7 @@ def _put_current(session: Session, found: Sequence[dict[str, Any]]) -> None:
     labelled = [one for one in found if one["leaf"] is not None]
     cleared = [{"tweet": one["tweet_id"], "coder": one["coder_id"]} for one in found if one["leaf"] is None]
     if labelled:
-        session.execute(_PUT, labelled)
+        session.connection().execute(_PUT, labelled)
     if cleared:
         session.connection().execute(_REMOVE, cleared)
 
@@ -245,7 +251,7 @@ _REFRESH = text(
 def refresh(session: Session, tweets: Sequence[int]) -> None:
     """Derive `labelled` and `agreed_leaf` of tweets from their current labels and their gold label."""
     if tweets:
-        session.execute(_REFRESH, [{"tweet": tweet} for tweet in tweets])
+        session.connection().execute(_REFRESH, [{"tweet": tweet} for tweet in tweets])
 
 
 def rebuild(session: Session) -> None:
@@ -274,6 +280,37 @@ def touched(session: Session, coder_id: str, tweets: Sequence[int]) -> dict[int,
     return found
 
 
+_GIVEN = (
+    select(_EVENTS.c.seconds, _EVENTS.c.suggestion_shown, _EVENTS.c.source, _EVENTS.c.codebook_version_id)
+    .join(_CURRENT, _CURRENT.c.seq == _EVENTS.c.seq)
+    .where(_CURRENT.c.tweet_id == bindparam("tweet"), _CURRENT.c.coder_id == bindparam("coder"))
+)
+
+
+def circumstances(session: Session, tweet: int, coder_id: str) -> dict[str, Any]:
+    """Return how a coder's present label on a tweet was given: the columns of its event that are not its words."""
+    row = session.connection().execute(_GIVEN, {"tweet": tweet, "coder": coder_id}).one()
+    return dict(row._mapping)
+
+
+def recent_times(session: Session, coder_id: str, limit: int) -> list[tuple[int, str]]:
+    """Return (tweet, time) of the last labels that a coder gave here one by one, the oldest first."""
+    statement = (
+        select(_EVENTS.c.tweet_id, _EVENTS.c.given)
+        .where(
+            _EVENTS.c.coder_id == coder_id,
+            _EVENTS.c.import_id.is_(None),
+            _EVENTS.c.merge_id.is_(None),
+            _EVENTS.c.leaf.is_not(None),
+            _EVENTS.c.undoes.is_(None),
+            _EVENTS.c.act.is_(None),
+        )
+        .order_by(_EVENTS.c.seq.desc())
+        .limit(limit)
+    )
+    return [(row.tweet_id, row.given) for row in reversed(session.execute(statement).all())]
+
+
 def last_seq(session: Session) -> int:
     """Return the number of the last event of the study, 0 for none."""
     return session.scalar(select(func.max(_EVENTS.c.seq))) or 0
@@ -287,7 +324,7 @@ def side_by_side(session: Session, tweet: int) -> list[Any]:
     statement = (
         select(
             _EVENTS.c.id, _EVENTS.c.coder_id, _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.seconds,
-            _EVENTS.c.suggestion_shown, _EVENTS.c.note, _EVENTS.c.flag, _EVENTS.c.marks, _EVENTS.c.import_id,
+            _EVENTS.c.suggestion_shown, _EVENTS.c.note, _EVENTS.c.marks, _EVENTS.c.import_id,
             _EVENTS.c.codebook_version_id, _EVENTS.c.parents, _EVENTS.c.seq, _EVENTS.c.undoes,
             Coder.name.label("coder"), _CURRENT.c.contested,
         )
@@ -346,7 +383,7 @@ def history(session: Session, tweet_id: int) -> list[Any]:
     statement = (
         select(
             _EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.kind, _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.seconds,
-            _EVENTS.c.suggestion_shown, _EVENTS.c.note, _EVENTS.c.flag, _EVENTS.c.undoes, _EVENTS.c.import_id,
+            _EVENTS.c.suggestion_shown, _EVENTS.c.note, _EVENTS.c.marks, _EVENTS.c.undoes, _EVENTS.c.import_id,
             Coder.name.label("coder"), CodebookVersion.id.label("codebook_version"),
         )
         .join(Coder, Coder.id == _EVENTS.c.coder_id)
@@ -365,14 +402,13 @@ def next_unlabelled(
     Tweets that nobody labelled; with `without_coder`, those that this coder has not labelled. Never locked
     ones. `languages`: in these only, None for all. Each is looked up by itself, as an index has its tweets in order.
     """
+    values = {"shuffle": after[0], "id": after[1], "coder": without_coder}
     for wrapped in (False, True):
         found = []
         for language in (None,) if languages is None else languages:
             for labelled in (False,) if without_coder is None else (False, True):
-                statement = _first_of(labelled, language, without_coder)
-                if not wrapped:
-                    statement = statement.where(tuple_(_TWEETS.c.shuffle, _TWEETS.c.id) > after)
-                row = session.execute(statement).first()
+                statement = _first_of(wrapped, labelled, language is not None)
+                row = session.connection().execute(statement, values | {"language": language}).first()
                 if row is not None:
                     found.append((row.shuffle, row.id))
         if found:
@@ -380,17 +416,21 @@ def next_unlabelled(
     return None
 
 
-def _first_of(labelled: bool, language: str | None, without_coder: str | None) -> Select[int, int]:
+@lru_cache
+def _first_of(wrapped: bool, labelled: bool, in_language: bool) -> Select[int, int]:
     statement = select(_TWEETS.c.shuffle, _TWEETS.c.id).where(
         _TWEETS.c.labelled.is_(labelled), _TWEETS.c.locked.is_(False)
     )
-    if language is not None:
-        statement = statement.where(_TWEETS.c.lang == language)
+    if in_language:
+        statement = statement.where(_TWEETS.c.lang == bindparam("language"))
     if labelled:
         own = select(_CURRENT.c.tweet_id).where(
-            _CURRENT.c.tweet_id == _TWEETS.c.id, _CURRENT.c.coder_id == without_coder
+            _CURRENT.c.tweet_id == _TWEETS.c.id, _CURRENT.c.coder_id == bindparam("coder")
         )
         statement = statement.where(~own.exists())
+    if not wrapped:
+        place = tuple_(_TWEETS.c.shuffle, _TWEETS.c.id)
+        statement = statement.where(place > tuple_(bindparam("shuffle"), bindparam("id")))
     return statement.order_by(_TWEETS.c.shuffle, _TWEETS.c.id).limit(1)
 
 
@@ -412,6 +452,16 @@ def disputed(session: Session) -> list[int]:
     return list(session.scalars(statement.order_by(_TWEETS.c.id)))
 
 
+def has_remarks(session: Session) -> bool:
+    """Say whether a current label has a note or a mark."""
+    said = (
+        select(_EVENTS.c.seq)
+        .join(_CURRENT, _CURRENT.c.seq == _EVENTS.c.seq)
+        .where(or_(_EVENTS.c.note != "", func.json_array_length(_EVENTS.c.marks) > 0))
+    )
+    return bool(session.scalar(select(said.exists())))
+
+
 def used_leaves(session: Session) -> list[str]:
     """Return the leaves that any coder's current label names."""
     return list(session.scalars(select(_CURRENT.c.leaf).distinct()))
@@ -427,23 +477,45 @@ def count_of_coder(session: Session, coder_id: str, languages: Sequence[str] | N
     return session.scalar(statement) or 0
 
 
-_STATE = select(_TWEETS.c.labelled, _TWEETS.c.agreed_leaf, _TWEETS.c.lang).where(
-    _TWEETS.c.id == bindparam("tweet")
+class TweetState(NamedTuple):
+    """What a label can change of a tweet, and what it depends on: `own` is one coder's present label."""
+
+    labelled: bool
+    agreed_leaf: str | None
+    language: str
+    locked: bool
+    own: str | None
+
+
+_STATE = (
+    select(
+        _TWEETS.c.labelled,
+        _TWEETS.c.agreed_leaf,
+        _TWEETS.c.lang,
+        _TWEETS.c.locked,
+        _CURRENT.c.leaf.label("own"),
+    )
+    .join(
+        _CURRENT,
+        and_(_CURRENT.c.tweet_id == _TWEETS.c.id, _CURRENT.c.coder_id == bindparam("coder")),
+        isouter=True,
+    )
+    .where(_TWEETS.c.id == bindparam("tweet"))
 )
 
 
-def state(session: Session, tweet_id: int) -> tuple[bool, str | None, str]:
-    """Return whether a tweet has a label, the leaf that its labels agree on, and its language."""
-    row = session.execute(_STATE, {"tweet": tweet_id}).one()
-    return row.labelled, row.agreed_leaf, row.lang
+def state(session: Session, tweet_id: int, coder_id: str = "") -> TweetState:
+    """Return how a tweet stands, for all and for one coder."""
+    row = session.connection().execute(_STATE, {"tweet": tweet_id, "coder": coder_id}).one()
+    return TweetState(row.labelled, row.agreed_leaf, row.lang, row.locked, row.own)
 
 
-_MARKS = select(
+_LAST = select(
     select(func.max(_EVENTS.c.seq)).scalar_subquery(), select(func.max(_TWEETS.c.id)).scalar_subquery()
 )
 
 
-def marks(session: Session) -> tuple[int, int]:
+def last_added(session: Session) -> tuple[int, int]:
     """Return the numbers of the last event and of the last tweet: what tells that something was added."""
-    seq, tweet = session.execute(_MARKS).one()
+    seq, tweet = session.connection().execute(_LAST).one()
     return seq or 0, tweet or 0

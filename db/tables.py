@@ -179,7 +179,8 @@ class LabelEvent(Base):
 
     `source` is what brought the tweet to the coder (a queue's name, "bulk", "group"), `act` what was done in
     one stroke and is undone in one. A `repeat` is a hidden second label for the coder's own consistency: it
-    never becomes the current label. `marks`: uncertain, quoting, sarcasm, unclear_target.
+    never becomes the current label. `marks`: uncertain, quoting, sarcasm, unclear_target. `flag` repeats
+    "uncertain", for the schema before marks; nothing reads it.
     """
 
     __tablename__ = "label_events"

@@ -232,18 +232,25 @@ def rows(session: Session, ids: Sequence[int]) -> list[Any]:
     return [found[i] for i in ids if i in found]
 
 
-def labels_of(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
-    """Return the current labels (coder's name, leaf) of each tweet that has any."""
-    found: dict[int, list[tuple[str, str]]] = {}
+def labels_of(session: Session, ids: Sequence[int]) -> dict[int, list[Any]]:
+    """Return the current labels (coder's name, leaf, note, marks) of each tweet that has any."""
+    found: dict[int, list[Any]] = {}
     for batch in batches(ids):
         statement = (
-            select(CurrentLabel.tweet_id, Coder.name, CurrentLabel.leaf)
+            select(
+                CurrentLabel.tweet_id,
+                Coder.name.label("coder"),
+                CurrentLabel.leaf,
+                LabelEvent.note,
+                LabelEvent.marks,
+            )
             .join(Coder, Coder.id == CurrentLabel.coder_id)
+            .join(LabelEvent, LabelEvent.seq == CurrentLabel.seq)
             .where(CurrentLabel.tweet_id.in_(batch))
             .order_by(CurrentLabel.tweet_id, CurrentLabel.seq)
         )
-        for tweet, coder, leaf in session.execute(statement):
-            found.setdefault(tweet, []).append((coder, leaf))
+        for row in session.execute(statement):
+            found.setdefault(row.tweet_id, []).append(row)
     return found
 
 
@@ -254,6 +261,17 @@ def known(session: Session, tweet_ids: Sequence[str]) -> dict[str, tuple[int, by
         statement = select(Tweet.tweet_id, Tweet.id, Tweet.text_hash).where(Tweet.tweet_id.in_(batch))
         for tweet_id, key, text_hash in session.execute(statement):
             found[tweet_id] = (key, text_hash)
+    return found
+
+
+def by_tweet_id(session: Session, tweet_ids: Sequence[str]) -> dict[str, Any]:
+    """Return {tweet id: row of id, text, author, created_at} of those tweets that the study has."""
+    columns = Tweet.__table__.c
+    wanted = (columns.id, columns.tweet_id, columns.text, columns.author, columns.created_at)
+    found = {}
+    for batch in batches(tweet_ids):
+        for row in session.execute(select(*wanted).where(columns.tweet_id.in_(batch))):
+            found[row.tweet_id] = row
     return found
 
 

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.gui import figures, form_parts, theme
-from app.gui.label_desk import shown_date
 from app.gui.tweet_view import isolated_name
+from app.gui.when import shown_date
 from app.study.assigning import Assigned
 
 

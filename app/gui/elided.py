@@ -1,10 +1,9 @@
 """Texts that end in "…" where there is no room for all of them; the tooltip then has the whole."""
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QHelpEvent, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QLabel,
     QSizePolicy,
     QStyle,
     QStyleOptionComboBox,
@@ -15,41 +14,60 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.gui import theme
+
 # Less than this says nothing.
 _LEAST = 48
 
 
-class ElidedLabel(QLabel):
-    """One line of text that makes room for its neighbours."""
+class QuietLine(QWidget):
+    """One line of text that changes often. It has its height and what room there is: nothing is laid out anew."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, muted: bool = True, scale: float = 1.0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        self._text = ""
+        self._muted = muted
+        self.alignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        font = self.font()
+        if scale != 1.0:
+            font.setPointSizeF(font.pointSizeF() * scale)
+            font.setWeight(QFont.Weight.DemiBold)
+        self.setFont(font)
 
-    def minimumSizeHint(self) -> QSize:
-        return QSize(0, super().minimumSizeHint().height())
+    def text(self) -> str:
+        """Return the whole text."""
+        return self._text
+
+    def setText(self, text: str) -> None:
+        """Show another text."""
+        if text != self._text:
+            self._text = text
+            self.setAccessibleName(text)
+            self.update()
 
     def shown_text(self) -> str:
         """Return the text as there is room for it."""
-        return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        return self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideRight, self.width())
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, self.fontMetrics().height() + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            whole = self.text() if self.shown_text() != self.text() else self.toolTip()
+            whole = self._text if self.shown_text() != self._text else self.toolTip()
             QToolTip.showText(event.globalPos(), whole, self)
             return True
         return super().event(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QStylePainter(self)
-        painter.drawItemText(
-            self.rect(),
-            self.alignment(),
-            self.palette(),
-            self.isEnabled(),
-            self.shown_text(),
-            self.foregroundRole(),
-        )
+        t = theme.tokens()
+        painter = QPainter(self)
+        painter.setPen(QColor(t.muted if self._muted else t.text))
+        painter.drawText(self.rect(), self.alignment, self.shown_text())
 
 
 class ElidedButton(QToolButton):

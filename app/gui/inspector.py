@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QStacked
 
 from app.gui import figures, theme
 from app.gui.codebook_view import CodebookView, leaf_html, shape_of
-from app.gui.label_desk import shown_date
 from app.gui.language_names import language_name
+from app.gui.mark_names import marks_told
 from app.gui.tweet_view import TweetView
+from app.gui.when import shown_date
 from app.study.codebook import Codebook, Leaf
 from app.study.import_report import IMPORTED
 from app.study.tweets import HistoryEntry, TweetRow
@@ -166,8 +167,8 @@ class Inspector(QWidget):
         about = [html.escape(entry.coder)]
         if entry.imported and entry.coder != IMPORTED:
             about.append(html.escape(self.tr("imported")))
-        if entry.flag:
-            about.append(html.escape(self.tr("uncertain")))
+        if entry.marks:
+            about.append(html.escape(marks_told(entry.marks)))
         if entry.seconds is not None:
             about.append(html.escape(figures.duration(entry.seconds)))
         did += f'<br><span style="color:{t.muted}">{" · ".join(about)}</span>'

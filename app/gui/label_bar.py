@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.gui import theme
-from app.gui.elided import ElidedButton, ElidedChoice, ElidedLabel
+from app.gui.elided import ElidedButton, ElidedChoice, QuietLine
 from app.gui.language_names import language_name
 
 _MOST_CODER_WIDTH = 180
@@ -40,9 +40,8 @@ class LabelBar(QWidget):
         self.language.currentIndexChanged.connect(lambda _: self.language_chosen.emit())
         self.coder = ElidedButton(_MOST_CODER_WIDTH)
         self.coder.clicked.connect(self.coder_clicked)
-        self.last_act = ElidedLabel()
-        self.last_act.setProperty("role", "muted")
-        self.last_act.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.last_act = QuietLine()
+        self.last_act.alignment = Qt.AlignmentFlag.AlignCenter
         layout = QHBoxLayout()
         layout.setSpacing(theme.SMALL)
         self.buttons: list[QToolButton] = []

@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.gui import figures, theme
 from app.gui.codebook_view import leaf_html
-from app.gui.label_desk import shown_date
+from app.gui.mark_names import marks_told
+from app.gui.when import shown_date
 from app.study.codebook import Codebook
 from app.study.review import GivenLabel
 
@@ -55,10 +56,8 @@ class LabelCards(QWidget):
 
     def _about(self, label: GivenLabel, codebook: Codebook) -> list[tuple[str, str]]:
         lines: list[tuple[str, str]] = []
-        signs = [self.tr("⚑ uncertain")] if label.flag or "uncertain" in label.marks else []
-        signs += [mark.replace("_", " ") for mark in label.marks if mark != "uncertain"]
-        if signs:
-            lines.append((" · ".join(signs), "warning"))
+        if label.marks:
+            lines.append((marks_told(label.marks), "warning"))
         if label.note:
             lines.append((f"“{label.note}”", ""))
         if label.contested:

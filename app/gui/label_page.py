@@ -1,135 +1,146 @@
 """The page where tweets are labelled, one after the other, by key."""
 
-import contextlib
 import time
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Collection, Mapping
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QWidget
 
 from app.errors import UserError
-from app.gui import figures, theme
+from app.gui import figures
+from app.gui.change_keys_dialog import ChangeKeysDialog, KeyLine
 from app.gui.codebook_view import shape_of
-from app.gui.empty_state import EmptyState
-from app.gui.label_bar import LabelBar
-from app.gui.label_desk import LabelDesk
-from app.gui.label_drafts import LabelDrafts
-from app.gui.label_end import LabelEnd
-from app.gui.label_keys import LabelKeys
+from app.gui.label_acts import LabelActs
+from app.gui.label_keys import class_name, with_keys
 from app.gui.label_order import LabelOrder
 from app.gui.label_order_acts import LabelOrderActs
+from app.gui.label_pauses import LabelPauses, fold_log
 from app.gui.label_queue import LabelQueue, read_queue
-from app.gui.label_side import LabelSide
-from app.gui.notice import Notice, Tone
-from app.gui.page import Page
+from app.gui.label_view import LabelView
+from app.gui.mark_names import mark_name, mark_sign
 from app.gui.step_back import step_back, step_forward
 from app.jobs.worker import run_in_worker
-from app.study import tweets
-from app.study.labelling import Labelling, Progress
+from app.settings import Settings
+from app.study.marks import Remark
 from app.study.study import Study
 from app.study.tweets import TweetRow
 
-# The rail and other pages need not count again at each key.
-_TELL_MILLISECONDS = 1000
+# A click sooner than this after one that labelled, in seconds, was meant for the tweet that is gone.
+_HASTY_CLICK = 0.3
 
 
-class LabelPage(Page):
+class LabelPage(LabelView):
     """The tweet, large and calm; its classes; the codebook and the progress at the side.
 
     `coder_wanted` asks who labels; `set_coder` tells the page.
+    `settings_changed` says that the page changed something in its settings.
     """
 
     key = "label"
     icon = "label"
 
-    coder_wanted = Signal()
+    settings_changed = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.coder = ""
-        self.labelling: Labelling | None = None
-        self.row: TweetRow | None = None
-        self._progress: Progress | None = None
+    def __init__(self, settings: Settings | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(settings or Settings(), parent)
         self._turn = 0
         # Tweets that were chosen elsewhere before anybody said who labels.
         self._wanted: tuple[int, ...] = ()
-        # Whether a coder who is done with what was assigned goes on with other tweets.
-        self._beyond_assigned = False
-        self._shown_at = 0.0
         self._telling = False
-        self._drafts = LabelDrafts()
-        self._keys = LabelKeys(self)
-        self._tell_later = QTimer(self)
-        self._tell_later.setSingleShot(True)
-        self._tell_later.setInterval(_TELL_MILLISECONDS)
-        self._tell_later.timeout.connect(self._tell_labels)
-        self.notice = Notice()
-        self.desk = LabelDesk()
-        self.desk.leaves.chosen.connect(self.label)
-        self.side = LabelSide()
-        self._make_acts()
-        self.bar = LabelBar((self.back_action, self.skip_action))
+        self._clicked_at = 0.0
+        acts = LabelActs(self, self, self.settings.label_keys)
+        self.make(acts, LabelPauses(self.show_later, self.expect, self._tell_labels, self))
         self.order = LabelOrder(self)
         self.order.chosen.connect(self._choose_queue)
-        self.order_acts = LabelOrderActs(self, self, self.order, self.bar, self._tell)
-        self._say = self.bar.last_act.setText
+        self.order_acts = LabelOrderActs(self, self, self.order, self.bar, self.tell)
+        self.desk.put_over_classes(self.order_acts.suggestion)
+        self.end.queue_wanted.connect(self.order_acts.choose_random)
+        self.desk.leaves.chosen.connect(self._click)
+        self.desk.marks.changed.connect(self.save_remark)
+        self.desk.note.editingFinished.connect(self.save_remark)
+        self.desk.note.returnPressed.connect(self.leave)
+        self.end.beyond_assigned_wanted.connect(self._go_beyond_assigned)
         self.bar.language_chosen.connect(self._choose_language)
         self.bar.coder_clicked.connect(self.coder_wanted)
-        self._lay_out()
-        self._show_nothing()
 
     @property
     def title(self) -> str:
         """The page's name."""
         return self.tr("Label")
 
-    @property
-    def lacks_coder(self) -> bool:
-        """Whether there are tweets to label and nobody has said who labels."""
-        return not self.coder and self.stack.currentWidget() is self.nobody
-
     # What the window tells
 
     def study_opened(self, study: Study) -> None:
         """Show the codebook, and the coder's next tweet."""
         super().study_opened(study)
-        self._show_codebook()
+        self.show_codebook()
         self._begin()
 
     def study_closing(self) -> None:
         """Let go of the study; each label is saved already."""
         super().study_closing()
         self._turn += 1
-        if self._tell_later.isActive():
+        if self.pauses.end():
             self._tell_labels()
-        self.labelling = self.row = self._progress = None
+        self.labelling = self.row = self.progress = None
         self.order.end()
         self._wanted = ()
-        self._drafts.forget()
-        self._show_nothing()
+        self.drafts.forget()
+        self.show_nothing()
 
     def study_changed(self, what: set[str]) -> None:
         """Take in new tweets and labels from elsewhere; the tweet in sight stays."""
         if self._telling or self.study is None:
             return
         if "codebook" in what:
-            self._show_codebook()
+            self.show_codebook()
         if what & {"tweets", "labels", "codebook", "coders"}:
             self._begin(keep=True)
 
     def set_coder(self, name: str) -> None:
         """Label as this coder; "" for nobody yet."""
         if name == self.coder and self.labelling is not None:
-            self._leave()
+            self.leave()
             return
-        self._let_go()
+        self.let_go()
         self.coder = name
-        self._beyond_assigned = False
+        self.beyond_assigned = False
         # What was said of the other coder's last label is not this one's to take back.
-        self._say("")
+        self.say("")
         self._begin()
+
+    def change_keys(self, taken: Mapping[str, str]) -> ChangeKeysDialog | None:
+        """Show the dialog that changes the keys; `taken` are the window's own, by key."""
+        if self.study is None:
+            return None
+        own, usual = with_keys(self.study.codebook, self.settings.label_keys), self.study.codebook
+        lines = [
+            KeyLine(
+                class_name(usual, leaf.code),
+                f"{shape_of(leaf)} {leaf.name}",
+                usual.leaf(leaf.code).key,
+                leaf.key,
+            )
+            for leaf in own.leaves
+        ]
+        lines += [KeyLine(*line) for line in self.acts.keys.changeable()]
+        dialog = ChangeKeysDialog(lines, taken, self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._use_keys({line.name for line in lines}, dialog.chosen))
+        dialog.open()
+        return dialog
+
+    def _use_keys(self, changeable: Collection[str], chosen: Mapping[str, str]) -> None:
+        """Use these keys; those for the classes of other codebooks stay."""
+        kept = {name: key for name, key in self.settings.label_keys.items() if name not in changeable}
+        self.settings.label_keys = kept | dict(chosen)
+        self.settings_changed.emit()
+        self.acts.keys.choose(self.settings.label_keys)
+        if self.study is not None:
+            self.show_codebook()
+            if self.row is not None:
+                self.desk.leaves.show_label(self.own_label(self.row))
 
     # The coder's acts
 
@@ -137,53 +148,82 @@ class LabelPage(Page):
         """Give the tweet in sight a label, and show the next.
 
         On the window's thread, on purpose: the label is on the disk before the next tweet is painted, and
-        nothing can come between. A commit takes some 7 ms, most of it the disk's, all until the next tweet is
-        shown some 20: too short to be noticed. Where it cannot be saved, the tweet stays.
+        nothing can come between. `benchmarks/labelling.py` measures how long all of it takes. Where it cannot be
+        saved, the tweet stays.
         """
         labelling, row = self.labelling, self.row
         if labelling is None or row is None or self.study is None:
             return
         remark = self.desk.remark()
-        seconds = round(time.monotonic() - self._shown_at, 3)
-        with self._errors_told():
+        seconds = round(time.monotonic() - self.shown_at, 3)
+        with self.errors_told():
             following = labelling.label(
                 leaf,
                 seconds=seconds,
                 note=remark.note,
-                flag=remark.flag,
+                marks=remark.marks,
                 suggestion_shown=self.order_acts.suggestion.shown,
             )
             self.order.labelled()
-            self._let_go()
-            self._say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self._named(leaf)))
+            self.desk.saved = remark
+            self.say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self.named(leaf)))
             self._after(following, changed=True)
+
+    def toggle_mark(self, mark: str) -> None:
+        """Set a mark or take it off: saved at once beside a label, else with the label that comes."""
+        button = self.desk.marks.buttons[mark]
+        button.setChecked(not button.isChecked())
+        self.save_remark()
+
+    def save_remark(self) -> None:
+        """Save the note and the marks in sight beside the label that the tweet has; without one they wait for it."""
+        labelling, row, remark = self.labelling, self.row, self.desk.remark()
+        if labelling is None or row is None or self.own_label(row) is None or remark == self.desk.saved:
+            return
+        changed = set(remark.marks) ^ set(self.desk.saved.marks)
+        try:
+            row = labelling.remark(remark.note, remark.marks)
+        except UserError as error:
+            self.tell(error)
+            # A note that could not be saved stays to be saved again; a button must not tell what is not so.
+            self.desk.marks.show_marks(self.desk.saved.marks)
+            return
+        self.desk.saved = remark
+        if changed:
+            mark = changed.pop()
+            name = f"{mark_sign(mark)} {mark_name(mark)}"
+            told = self.tr("Marked {mark}") if mark in remark.marks else self.tr("No longer marked {mark}")
+            self.say(self.tr("{act} · Ctrl+Z takes it back").format(act=told.format(mark=name)))
+        else:
+            self.say(self.tr("Note saved · Ctrl+Z takes it back"))
+        self._after(row, changed=True)
 
     def skip(self) -> None:
         """Leave the tweet for later."""
         if self.labelling is not None and self.row is not None:
-            with self._errors_told():
+            with self.errors_told():
                 self._after(self.labelling.skip())
-                self._say(self.tr("Skipped · it comes again after the others"))
+                self.say(self.tr("Skipped · it comes again after the others"))
 
     def back(self) -> None:
         """Return to the tweet before."""
         if self.labelling is not None:
-            with self._errors_told():
-                self._say("")
+            with self.errors_told():
+                self.say("")
                 self._after(self.labelling.back())
 
     def clear_label(self) -> None:
         """Take the coder's label off the tweet in sight."""
         labelling, row = self.labelling, self.row
-        if labelling is None or row is None or labelling.coder.name not in dict(row.labels):
+        if labelling is None or row is None or self.own_label(row) is None:
             return
-        with self._errors_told():
+        with self.errors_told():
             row = labelling.clear()
-            self._say(self.tr("Label taken off · Ctrl+Z gives it back"))
+            self.say(self.tr("Label taken off · Ctrl+Z gives it back"))
             self._after(row, changed=True)
 
     def undo(self) -> bool:
-        """Take back the last label and show its tweet again."""
+        """Take back what was done last and show its tweet again."""
         if not self.can_undo():
             return False
         assert self.labelling is not None
@@ -191,40 +231,52 @@ class LabelPage(Page):
         one = self.labelling.next_undo == 1
 
         def show(row: TweetRow | None) -> None:
+            self._recall(row)
             told = self.tr("Taken back") if one else self.tr("Taken back {count} labels")
-            self._say(f"{told.format(count=labels)} · {self.tr('Ctrl+Y gives it again')}")
+            self.say(f"{told.format(count=labels)} · {self.tr('Ctrl+Y gives it again')}")
             self._after(row, changed=True)
 
-        with self._errors_told():
+        with self.errors_told():
             step_back(self.labelling, show, self)
         return True
 
+    def _recall(self, row: TweetRow | None) -> None:
+        """Put what was said beside a label that was taken back into the fields again, also after a restart."""
+        if row is None or self.labelling is None or self.own_label(row) is not None:
+            return
+        if self.drafts.of(self.coder, row.id, False) is not None or (self.row and self.row.id == row.id):
+            return
+        entries = self.own_history(row)
+        said = [e for e in entries if entries and e.id == entries[-1].undoes]
+        for entry in said:
+            self.drafts.keep(self.coder, row.id, Remark(entry.note, entry.marks), Remark())
+
     def redo(self) -> bool:
-        """Give the label again that was taken back last."""
+        """Do again what was taken back last."""
         if not self.can_redo():
             return False
         labelling = self.labelling
         assert labelling is not None
 
         def show(row: TweetRow | None) -> None:
-            again = dict(row.labels).get(labelling.coder.name) if row else None
-            self._say(
-                self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self._named(again))
+            again = self.own_label(row) if row else None
+            self.say(
+                self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self.named(again))
                 if again
                 else self.tr("Label taken off again · Ctrl+Z gives it back")
             )
             self._after(labelling.current(), changed=True)
 
-        with self._errors_told():
+        with self.errors_told():
             step_forward(labelling, show, self)
         return True
 
     def can_undo(self) -> bool:
-        """Tell whether there is a label to take back."""
+        """Tell whether there is something to take back."""
         return self.labelling is not None and self.labelling.can_undo
 
     def can_redo(self) -> bool:
-        """Tell whether there is a label to give again."""
+        """Tell whether there is something to do again."""
         return self.labelling is not None and self.labelling.can_redo
 
     def show_tweet(self, *tweets: int) -> None:
@@ -232,17 +284,53 @@ class LabelPage(Page):
         if self.labelling is None:
             self._wanted = tweets
             return
-        with self._errors_told():
-            self._say("")
+        with self.errors_told():
+            self.say("")
             self._after(self.labelling.show(*tweets))
 
-    # What is shown
+    # The coder's acts that change nothing in the study
+
+    def write_note(self) -> None:
+        """Let the coder type a note."""
+        self.desk.note.setFocus()
+
+    def find_in_codebook(self) -> None:
+        """Let the coder type a word to find."""
+        self.side.codebook.filter.setFocus()
+        self.side.codebook.filter.selectAll()
+
+    def scroll_tweet(self, pages: float) -> None:
+        """Move a tweet that is longer than the window."""
+        self.desk.scroll_tweet(pages)
+
+    def toggle_history(self) -> None:
+        """Show what the coder did to the tweet in sight, or hide it."""
+        self.desk.history.setVisible(self.desk.history.isHidden())
+        self.show_history()
+
+    def toggle_author(self) -> None:
+        """Hide who wrote the tweets and when, so that it cannot sway the coder; or show it again."""
+        self.settings.hide_author = not self.settings.hide_author
+        self.settings_changed.emit()
+        self.name_toggles()
+        if self.row is not None and self.study is not None:
+            context = self.pauses.context_of(self.study, self.row)
+            self.desk.show_about(context, not self.settings.hide_author)
+
+    def leave(self) -> None:
+        """Go back from the note to the tweet; a notice goes, too."""
+        self.notice.clear()
+        if self.row is not None and self.labelling is not None:
+            self.stack.setCurrentWidget(self.desk)
+        self.setFocus()
+
+    # Its queue
 
     def _begin(self, keep: bool = False) -> None:
         """Read the queue on a worker. The tweet in sight may stay."""
         self._turn += 1
         turn, study, coder, language = self._turn, self.study, self.coder, self.bar.chosen_language()
-        beyond = self._beyond_assigned
+        beyond = self.beyond_assigned
         if study is None:
             return
         self.order.begin(study, coder, language)
@@ -252,7 +340,7 @@ class LabelPage(Page):
         run_in_worker(
             lambda: read_queue(study, coder, language, beyond, read_order),
             lambda found: self._take(turn, found),
-            self._tell,
+            self.tell,
             self,
         )
 
@@ -261,12 +349,14 @@ class LabelPage(Page):
             return
         under_way = None if self.labelling is None or self.row is None else self.labelling.turn()
         labelling = self.labelling = found.labelling
-        self._progress = found.progress
+        self.progress = found.progress
         self.bar.show_languages(found.languages)
         self.state_changed.emit()
         if labelling is None:
-            self._show_nothing()
+            self.show_nothing()
             return
+        if not self.bar.last_act.text():
+            self.say(self.tr("One key labels and shows the next tweet · F1 lists all keys"))
         self.order.take(labelling, found.order)
         self.order_acts.show_choice()
         row = labelling.show(*self._wanted)
@@ -276,130 +366,64 @@ class LabelPage(Page):
         self._after(row, keep_note=self.row is not None)
 
     def _after(self, row: TweetRow | None, changed: bool = False, keep_note: bool = False) -> None:
-        """Show what is current now, and tell of what changed."""
+        """Show what is current now; what is not the tweet's own comes when that is on the screen."""
         assert self.labelling is not None and self.study is not None
         self.notice.clear()
-        self._progress = self.labelling.progress()
+        self.progress = self.labelling.progress_so_far
         kept = self.row is not None and row is not None and self.row.id == row.id and keep_note
         if not kept:
-            self._let_go()
+            self.let_go()
         self.row = row
         if row is None:
-            self._show_nothing()
+            self.show_nothing()
+            self.show_later()
         else:
             if not kept:
-                self._show_row(row)
-            self.stack.setCurrentWidget(self.desk)
+                self.show_row(row)
+            if self.stack.currentWidget() is not self.desk:
+                self.stack.setCurrentWidget(self.desk)
             if self.isVisible() and self.focusWidget() in (None, self.desk.note, self.nobody.button):
                 self.setFocus()
-        leaves, coder = self.study.codebook.leaves, self.labelling.coder.name
-        self.side.progress.show_progress(self._progress, leaves, coder)
-        self._show_controls()
-        self.act_done.emit()
-        if changed and not self._tell_later.isActive():
-            self._tell_later.start()
+        self.show_controls()
+        self.pauses.begin(self.labelling, changed)
 
-    def _show_row(self, row: TweetRow) -> None:
-        assert self.labelling is not None and self.study is not None
-        coder = self.labelling.coder.name
-        own = coder in dict(row.labels)
-        history = tweets.history(self.study, row.id, coder, blind=True) if own else []
-        self.desk.show_tweet(row, coder, history, self._drafts.of(coder, row.id))
+    def show_row(self, row: TweetRow) -> None:
+        """Show a tweet, and what is suggested for it where the coder wants that."""
+        super().show_row(row)
+        assert self.labelling is not None
         self.order_acts.show_suggestion(row, self.labelling)
-        self._shown_at = time.monotonic()
 
-    def _let_go(self) -> None:
-        """Keep what was typed beside the tweet in sight, which is about to go."""
-        if self.row is not None and self.coder:
-            self._drafts.keep(self.coder, self.row.id, self.desk.remark(), self.desk.saved)
-        self.row = None
+    def empty_reason(self) -> str:
+        """Return why the chosen queue may be empty while there are tweets to label; "" for the random one."""
+        return self.order_acts.empty_reason
 
-    def _show_nothing(self) -> None:
-        """Show why there is no tweet, and what to do next."""
-        progress = self._progress
-        self._show_controls()
-        if self.study is None or progress is None:
-            self.stack.setCurrentWidget(self.blank)
-        elif progress.total and not self.coder:
-            asked = self.lacks_coder
-            self.stack.setCurrentWidget(self.nobody)
-            if self.isVisible() and not asked:
-                self.coder_wanted.emit()
-        else:
-            if progress.total and self.order_acts.empty_reason:
-                self.end.show_empty_queue(self.order_acts.empty_reason)
-            else:
-                assigned = 0 if self._beyond_assigned else progress.assigned
-                self.end.show_reason(progress.total, self.bar.chosen_language(), assigned)
-            self.stack.setCurrentWidget(self.end)
-
-    def _show_controls(self) -> None:
-        shown = self.stack.currentWidget()
-        # A tweet that is out of sight must not be labelled.
-        at_work = self.labelling is not None and self.row is not None and shown is self.desk
-        self._keys.enable_leaves(at_work)
-        for action in (self.skip_action, self.note_action, self.flag_action, self.clear_action):
-            action.setEnabled(at_work)
-        self.back_action.setEnabled(self.labelling is not None and shown in (self.desk, self.end))
-        self.side.setVisible(self._progress is not None and bool(self._progress.total))
-        self.side.progress.setVisible(self.labelling is not None)
-        self.bar.show_work(self.labelling is not None, self.coder)
-
-    def _show_codebook(self) -> None:
-        assert self.study is not None
-        self.side.codebook.show_codebook(self.study.codebook)
-        self.desk.leaves.show_codebook(self.study.codebook)
-        self._keys.show_leaves(self.study.codebook.leaves, self.tr("Label “{name}”"), self.label)
-        self.desk.show_keys(self.note_action, self.flag_action)
-        self._order_fields()
-
-    def _order_fields(self) -> None:
-        """Let Tab go from the tweet to its classes first: the codebook beside them is looked up, not gone through."""
-        classes = self.desk.leaves.buttons.values()
-        order = [*self.bar.controls(), *classes, self.desk.note, self.desk.flag, self.side.codebook.filter]
-        for one, other in pairwise(order):
-            self.setTabOrder(one, other)
-
-    def _go_beyond_assigned(self) -> None:
-        self._beyond_assigned = True
-        self._choose_language()
+    def _click(self, leaf: str) -> None:
+        """Label by mouse: a click that follows another at once was not meant for a tweet that nobody has read."""
+        now = time.monotonic()
+        if now - self._clicked_at >= _HASTY_CLICK:
+            self._clicked_at = now
+            self.label(leaf)
 
     def _choose_language(self) -> None:
-        self._let_go()
+        self.let_go()
         self._begin()
         self.setFocus()
 
     def _choose_queue(self) -> None:
-        self._let_go()
-        self._say("")
-        self._begin()
-        self.setFocus()
+        self.say("")
+        self._choose_language()
 
-    def _leave(self) -> None:
-        """Go back from the note to the tweet; a notice goes, too."""
-        self.notice.clear()
-        if self.row is not None and self.labelling is not None:
-            self.stack.setCurrentWidget(self.desk)
-        self.setFocus()
-
-    def _named(self, code: str) -> str:
-        assert self.study is not None
-        leaf = self.study.codebook.leaf(code)
-        return f"{shape_of(leaf)} {leaf.name}"
-
-    def _tell(self, error: Exception) -> None:
-        self.notice.tell(Tone.ERROR, str(error))
-
-    @contextlib.contextmanager
-    def _errors_told(self) -> Iterator[None]:
-        """Tell what could not be saved or read, and leave the tweet where it is."""
-        try:
-            yield
-        except UserError as error:
-            self._tell(error)
+    def _go_beyond_assigned(self) -> None:
+        self.beyond_assigned = True
+        self._choose_language()
 
     def _tell_labels(self) -> None:
-        self._tell_later.stop()
+        """Tell the window, in a pause, that labels were given; and count again what others did."""
+        labelling = self.labelling
+        if self.study is not None:
+            fold_log(self.study, self)
+        if labelling is not None and labelling.is_stale:
+            run_in_worker(labelling.recount, labelling.take, self.tell, self)
         self._telling = True
         try:
             self.study_touched.emit({"labels"})
@@ -407,70 +431,13 @@ class LabelPage(Page):
             self._telling = False
         self.state_changed.emit()
 
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        super().focusInEvent(event)
-        if self.lacks_coder:
-            self.nobody.button.setFocus()
-
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         # The time before another page is not the time this tweet took.
-        self._shown_at = time.monotonic()
+        self.shown_at = time.monotonic()
         self.setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        if self._tell_later.isActive():
+        if self.pauses.stop_rest():
             self._tell_labels()
-
-    def changeEvent(self, event: QEvent) -> None:
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_keys"):
-            self._keys.refresh_icons()
-
-    # How it is made
-
-    def _make_acts(self) -> None:
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        add = self._keys.add
-        self.back_action = add(self.tr("Back"), ("Backspace", "Left"), self.back, "back")
-        self.skip_action = add(self.tr("Skip"), ("Space", "S"), self.skip, "skip")
-        # The spare keys are none that a field of text has a use for: they work while one types a note, too.
-        self.note_action = add(self.tr("Write a note"), ("N",), self.desk.note.setFocus, spare="Ctrl+Shift+N")
-        self.flag_action = add(
-            self.tr("Mark as uncertain"), ("F",), self.desk.flag.toggle, spare="Ctrl+Shift+F"
-        )
-        self.clear_action = add(self.tr("Take the label off"), ("Delete",), self.clear_label)
-        add(self.tr("Leave the field"), ("Esc",), self._leave)
-        self.desk.note.returnPressed.connect(self._leave)
-
-    def _lay_out(self) -> None:
-        self.blank = QWidget()
-        self.nobody = EmptyState(
-            self.tr("Say who labels first: the name stands beside each label."),
-            self.tr("Sign in"),
-            self.tr("Choose who is at work (Ctrl+Shift+P)"),
-        )
-        self.nobody.clicked.connect(self.coder_wanted)
-        self.end = LabelEnd()
-        self.end.import_wanted.connect(self.import_wanted)
-        self.end.page_wanted.connect(self.page_wanted)
-        self.end.queue_wanted.connect(self.order_acts.choose_random)
-        self.desk.layout().insertWidget(1, self.order_acts.suggestion)  # type: ignore[union-attr]
-        self.end.beyond_assigned_wanted.connect(self._go_beyond_assigned)
-        self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
-        self.stack = QStackedWidget()
-        self.stack.currentChanged.connect(lambda _: self._show_controls())
-        for shown in (self.blank, self.desk, self.nobody, self.end):
-            self.stack.addWidget(shown)
-        left = QVBoxLayout()
-        left.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.LARGE)
-        left.setSpacing(theme.SMALL)
-        left.addWidget(self.bar)
-        left.addWidget(self.notice)
-        left.addWidget(self.stack, 1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(left, 1)
-        layout.addWidget(self.side)

@@ -1,14 +1,16 @@
 """How far labelling is: over all, by class, by language."""
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QProgressBar, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QProgressBar, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui import figures, theme
 from app.gui.codebook_view import shape_of
+from app.gui.elided import QuietLine
 from app.gui.language_names import language_name
 from app.study.codebook import Leaf
-from app.study.labelling import Progress
+from app.study.pace import ENOUGH, Pace
+from app.study.progress import Progress
 
 _ROW = 26
 # Of the height at the side: what is left is the codebook's.
@@ -26,6 +28,8 @@ class _Rows(QWidget):
 
     def show_rows(self, rows: list[tuple[str, str, str, str, float | None]]) -> None:
         """Show rows of (sign, its colour, name, number, share in [0, 1] or None)."""
+        if rows == self.rows:
+            return
         if len(rows) != len(self.rows):
             self.setFixedHeight(max(1, len(rows)) * _ROW)
         self.rows = rows
@@ -72,13 +76,14 @@ class LabelProgress(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.text = QLabel()
-        self.text.setProperty("role", "heading")
-        self.mine = QLabel()
-        self.mine.setProperty("role", "muted")
-        self.mine.setWordWrap(True)
-        self.assigned = QLabel()
-        self.assigned.setProperty("role", "heading")
+        self.text = QuietLine(muted=False, scale=1.2)
+        self.mine = QuietLine()
+        self.pace, self.left = QuietLine(), QuietLine()
+        for line in (self.pace, self.left):
+            line.setToolTip(
+                self.tr("From the times of your last labels in this sitting; pauses are left out")
+            )
+        self.assigned = QuietLine(muted=False, scale=1.2)
         self.assigned.hide()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -97,11 +102,16 @@ class LabelProgress(QWidget):
         layout.addWidget(self.text)
         layout.addWidget(self.bar)
         layout.addWidget(self.mine)
+        layout.addWidget(self.pace)
+        layout.addWidget(self.left)
+        self.left.hide()
         for _, scroll, _ in self._lists:
             layout.addWidget(scroll)
 
-    def show_progress(self, progress: Progress, leaves: tuple[Leaf, ...], coder: str) -> None:
-        """Show how far the coder and all coders are."""
+    def show_progress(
+        self, progress: Progress, leaves: tuple[Leaf, ...], coder: str, pace: Pace | None = None
+    ) -> None:
+        """Show how far the coder and all coders are, and how fast the coder is."""
         self.bar.setRange(0, max(1, progress.total))
         self.bar.setValue(progress.labelled)
         self.text.setText(
@@ -122,6 +132,7 @@ class LabelProgress(QWidget):
             )
         )
         self.assigned.setVisible(progress.assigned > 0)
+        self._show_pace(pace, progress.total - progress.labelled)
         self.classes.show_rows(
             [
                 (
@@ -148,11 +159,44 @@ class LabelProgress(QWidget):
         )
         self.fit(self._room)
 
+    def _show_pace(self, pace: Pace | None, left: int) -> None:
+        per_hour = pace.per_hour() if pace is not None else None
+        if pace is None or per_hour is None:
+            self.pace.setText(self.tr("Your pace is told after {count} labels").format(count=ENOUGH))
+            self.left.hide()
+            return
+        told = self.tr("About {count} labels an hour").format(count=figures.count(round_count(per_hour)))
+        self.pace.setText(told)
+        hours = pace.hours_left(left)
+        if hours is not None:
+            self.left.setText(self.tr("{time} left at your pace").format(time=about_time(hours)))
+        self.left.setVisible(hours is not None)
+
     def fit(self, room: int) -> None:
         """Show as many rows of each list as their shares of the room at the side hold; the rest is scrolled."""
         self._room = room
         for rows, scroll, share in self._lists:
             scroll.setFixedHeight(min(rows.height(), max(3, int(share * room) // _ROW) * _ROW))
+
+
+def round_count(per_hour: float) -> int:
+    """Return a pace to two figures: more would be said than is known."""
+    step = 10 ** max(0, len(str(round(per_hour))) - 2)
+    return round(per_hour / step) * step
+
+
+def about_time(hours: float) -> str:
+    """Return a time that is left, as roughly as it is known."""
+    minutes = hours * 60
+    if minutes < 1.5:
+        return QCoreApplication.translate("label_progress", "About a minute")
+    if minutes < 10:
+        return QCoreApplication.translate("label_progress", "About {n} minutes").format(n=round(minutes))
+    if minutes < 90:
+        return QCoreApplication.translate("label_progress", "About {n} minutes").format(
+            n=round(minutes / 5) * 5
+        )
+    return QCoreApplication.translate("label_progress", "About {n} hours").format(n=round(hours))
 
 
 def _scrolled(rows: _Rows) -> QScrollArea:

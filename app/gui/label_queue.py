@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from app.gui.label_order import ReadOrder
 from app.study import tweets
-from app.study.labelling import Labelling, Progress
+from app.study.labelling import Labelling
+from app.study.progress import Progress
 from app.study.queues import languages_of
 from app.study.study import Coder, Study
 

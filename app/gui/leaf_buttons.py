@@ -1,11 +1,22 @@
 """The classes as buttons: sign, name and key, the colour as a line at the side."""
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QSizePolicy, QWidget
 
 from app.gui import theme
 from app.gui.codebook_view import key_of, shape_of
+from app.gui.key_cap import cap_width, paint_cap
 from app.gui.leaf_names import in_lines
 from app.study.codebook import Codebook, Leaf
 
@@ -47,6 +58,10 @@ class LeafButton(QAbstractButton):
             return True
         return super().event(event)
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Take two quick clicks for one: the second would label a tweet that nobody has read."""
+        event.accept()
+
     def sizeHint(self) -> QSize:
         return QSize(160, _LOW_HEIGHT if self.low else _HEIGHT)
 
@@ -72,9 +87,7 @@ class LeafButton(QAbstractButton):
         )
 
     def _cap(self) -> int:
-        if not self.leaf.key:
-            return 0
-        return max(18 if self.low else 22, self.fontMetrics().horizontalAdvance(key_of(self.leaf)) + 12)
+        return cap_width(self.fontMetrics(), key_of(self.leaf), self.low)
 
     def _beside(self) -> int:
         """Return the width that is not the name's: margins, the sign, the key."""
@@ -120,18 +133,8 @@ class LeafButton(QAbstractButton):
         for number, line in enumerate(lines):
             room.setRect(left, top + number * pitch, self.width() - left, pitch)
             painter.drawText(room, middle, line)
-        if not self.leaf.key:
-            return
         painter.setFont(self.font())
-        high = 20 if self.low else 22
-        key = QRectF(
-            box.right() - self._cap() - theme.SMALL + 2, box.center().y() - high / 2, self._cap(), high
-        )
-        painter.setPen(QPen(QColor(t.line), 1))
-        painter.setBrush(QColor(t.raised))
-        painter.drawRoundedRect(key, 4, 4)
-        painter.setPen(QColor(t.muted))
-        painter.drawText(key, Qt.AlignmentFlag.AlignCenter, key_of(self.leaf))
+        paint_cap(painter, box, key_of(self.leaf), self.low)
 
 
 class LeafButtons(QWidget):

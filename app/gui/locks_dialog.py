@@ -14,8 +14,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui import figures, theme
-from app.gui.label_desk import shown_date
 from app.gui.notice import Notice, Tone
+from app.gui.when import shown_date
 from app.jobs.worker import run_in_worker
 from app.study import locks, tweets
 from app.study.locks import Batch

@@ -1,5 +1,6 @@
 """The window: its menus, the welcome page or an open study, and the inspector."""
 
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
 from app.errors import UserError
 from app.gui import sample_study, theme
 from app.gui.assignment_dialog import AssignmentDialog
+from app.gui.change_keys_dialog import ChangeKeysDialog, keys_of
 from app.gui.codebook_dialog import CodebookDialog
 from app.gui.dropped_files import local_files
 from app.gui.error_report import report_text
@@ -157,6 +159,10 @@ class MainWindow(QMainWindow):
         self.menus.show_pages(self.area.make_page_actions(self.area))
         self._show_what_works()
         self._page_shown(self.area.current)
+        # What stays is not looked through again and again: that would stop the window for a moment now and then.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
         return True
 
     def open_sample(self) -> None:
@@ -221,6 +227,7 @@ class MainWindow(QMainWindow):
         self.welcome.show_recent(self.settings.recent_studies)
         self.menus.show_pages([])
         self._show_what_works()
+        gc.unfreeze()
         return True
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -341,6 +348,7 @@ class MainWindow(QMainWindow):
             inspector=self._toggle_inspector,
             choose_theme=self.choose_theme,
             keys=self.show_keys,
+            change_keys=self.change_keys,
             report=self._copy_report,
             about=self._about,
         )
@@ -475,6 +483,12 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog
+
+    def change_keys(self) -> ChangeKeysDialog | None:
+        """Show the dialog that changes the keys of the label page."""
+        if self.area is None:
+            return None
+        return self.area.label_page.change_keys(keys_of([*self.actions(), *self.menus.pages.actions()]))
 
     def _copy_report(self) -> None:
         QGuiApplication.clipboard().setText(report_text())

@@ -38,6 +38,7 @@ class WindowActs:
     inspector: Act
     choose_theme: Callable[[str], object]
     keys: Act
+    change_keys: Act
     report: Act
     about: Act
 
@@ -95,6 +96,11 @@ class Menus(QObject):
         self.redo = self._make(self.tr("&Redo"), "Ctrl+Shift+Z", self._acts.redo, "redo")
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         menu.addActions([self.undo, self.redo])
+        menu.addSeparator()
+        self.change_keys = self._make(
+            self.tr("Change the &keys of the label page …"), "Ctrl+Alt+K", self._acts.change_keys
+        )
+        menu.addAction(self.change_keys)
 
     def _build_view(self) -> None:
         menu = self._window.menuBar().addMenu(self.tr("&View"))
@@ -145,7 +151,7 @@ class Menus(QObject):
         """Let those actions work that need a study, or not."""
         for action in (
             self.import_tweets, self.export, self.codebook, self.copy, self.merge, self.coder, self.assign,
-            self.close_study, self.inspector, self.blind,
+            self.close_study, self.inspector, self.blind, self.change_keys,
         ):  # fmt: skip
             action.setEnabled(is_open)
         self.pages.setEnabled(is_open)

@@ -62,7 +62,7 @@ class Notice(QFrame):
         # Not earlier: shown without a parent it would be a window of its own and take the focus.
         self.close_button.setVisible(closable)
         self.tone = Tone.INFO
-        self.clear()
+        self.tell(Tone.INFO, "")
 
     @property
     def text(self) -> str:
@@ -85,7 +85,9 @@ class Notice(QFrame):
 
     def clear(self) -> None:
         """Say nothing."""
-        self.tell(Tone.INFO, "")
+        # Styling anew takes two milliseconds, and a page may clear its notice at each key.
+        if not self.isHidden():
+            self.tell(Tone.INFO, "")
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

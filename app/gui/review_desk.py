@@ -5,10 +5,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QScrollAre
 
 from app.gui import theme
 from app.gui.label_cards import LabelCards
-from app.gui.label_desk import shown_date
 from app.gui.language_names import language_name
 from app.gui.leaf_buttons import LeafButtons
 from app.gui.tweet_view import TweetView
+from app.gui.when import shown_date
 from app.study.codebook import Codebook
 from app.study.review import Case
 

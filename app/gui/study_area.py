@@ -73,7 +73,8 @@ class StudyArea(QWidget):
         self.jobs = jobs
         self.coder = ""
         self.study_page = StudyPage()
-        self.label_page = LabelPage()
+        self.label_page = LabelPage(settings)
+        self.label_page.settings_changed.connect(settings.save)
         self.label_page.order.remember_in(settings)
         self.label_page.coder_wanted.connect(self.ask_coder)
         self.review_page = ReviewPage()
@@ -81,6 +82,8 @@ class StudyArea(QWidget):
         self.review_page.label_wanted.connect(self._label_again)
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
         self.acted_last: Page = self.label_page
+        # The pages that do not know yet that labels were changed.
+        self._untold: set[str] = set()
         self.tweets_page = tweets_page = TweetsPage()
         tweets_page.seeing_wanted.connect(self.seeing_wanted)
         self.study_page.label_wanted.connect(self._label_sealed)
@@ -166,6 +169,9 @@ class StudyArea(QWidget):
         self.buttons[key].setChecked(True)
         self.strip.leave_out("evaluate" if key == "results" else key)
         page = self.pages[index]
+        if key in self._untold:
+            self._untold.discard(key)
+            page.study_changed({"labels"})  # type: ignore[attr-defined]
         choose: Callable[[str], None] | None = getattr(page, "choose_model", None)
         if model and choose is not None:
             choose(model)
@@ -176,9 +182,16 @@ class StudyArea(QWidget):
             self.ask_coder()
 
     def changed(self, what: set[str]) -> None:
-        """Tell every page what was changed in the study."""
-        for page in self.pages:
-            page.study_changed(what)  # type: ignore[attr-defined]
+        """Tell every page what was changed in the study.
+
+        Of labels alone the pages out of sight are told when they are next shown: counting a million tweets anew in
+        each of them would be felt by whoever labels.
+        """
+        for key, page in zip(self.keys, self.pages, strict=True):
+            if what == {"labels"} and page is not self.current:
+                self._untold.add(key)
+            else:
+                page.study_changed(what)  # type: ignore[attr-defined]
         self._refresh_states()
         self.undo_changed.emit()
 

@@ -5,20 +5,18 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui import figures
 from app.gui.codebook_view import shape_of
-from app.gui.elided import ElidedLabel
+from app.gui.elided import QuietLine
 from app.study.codebook import Codebook
 from app.study.suggestions import Suggestion
 
 
-class SuggestionLine(ElidedLabel):
+class SuggestionLine(QuietLine):
     """Text alone: no class is chosen beforehand. `shown` is what stands with the label, "" where nothing was told."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
         self.shown = ""
-        self.setProperty("role", "muted")
-        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setAccessibleName(self.tr("Suggestion"))
+        self.alignment = Qt.AlignmentFlag.AlignCenter
         self.hide()
 
     def show_suggestion(self, suggestion: Suggestion | None, wanted: bool, codebook: Codebook) -> None:
@@ -35,5 +33,4 @@ class SuggestionLine(ElidedLabel):
             )
         else:
             self.setText(self.tr("No suggestion for this tweet"))
-        self.setAccessibleDescription(self.text())
         self.setVisible(wanted)

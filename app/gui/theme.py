@@ -295,6 +295,8 @@ QLabel[role="good"] {{ color: {t.good}; }}
 QLabel[role="warning"] {{ color: {t.warning}; }}
 QLabel[role="bad"] {{ color: {t.bad}; }}
 QFrame[role="card"], QFrame#card {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 8px; }}
+QFrame[role="context"] {{ background: transparent; border: 1px solid {t.line}; border-radius: 8px; }}
+QToolButton[role="quiet"] {{ color: {t.muted}; }}
 QFrame#notice {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 6px; }}
 QFrame#notice[tone="good"] {{ border-left: 4px solid {t.good}; }}
 QFrame#notice[tone="warning"] {{ border-left: 4px solid {t.warning}; }}

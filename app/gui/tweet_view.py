@@ -6,7 +6,15 @@ import unicodedata
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
-from PySide6.QtGui import QResizeEvent, QTextBlockFormat, QTextCursor, QTextOption
+from PySide6.QtGui import (
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+    QTextBlockFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextOption,
+)
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
 from app.gui import theme
@@ -23,6 +31,8 @@ _SPECIAL = re.compile(
 
 # The height of a line, in heights of the base font.
 _PITCH, _ARABIC_PITCH = 1.12, 1.3
+# More characters than this are read as an article is, not as a headline: in letters of this share of the size.
+_LONG, _LONG_SHARE = 700, 0.72
 
 # Unicode's isolates: a run of the other direction, or of its own, that what stands around it does not reach.
 _LEFT_TO_RIGHT, _BY_ITSELF, _END = "\u2066", "\u2068", "\u2069"
@@ -119,10 +129,9 @@ class TweetView(QTextEdit):
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        # The style sheet's padding and border of text fields are for fields that one types in.
-        self.setStyleSheet(
-            f"QTextEdit {{ background: transparent; border: 0; padding: 0; font-size: {points}pt; }}"
-        )
+        self._points = points
+        self._is_long = False
+        self._style()
         self.document().setDocumentMargin(0)
         self.setAccessibleName(self.tr("Tweet"))
 
@@ -132,9 +141,33 @@ class TweetView(QTextEdit):
         return self._tweet
 
     def show_text(self, text: str) -> None:
-        """Show a tweet's text."""
+        """Show a tweet's text; a long one in smaller letters."""
         self._tweet = text
+        if (len(text) > _LONG) != self._is_long:
+            self._is_long = not self._is_long
+            self._style()
         self._render()
+
+    def warm_up(self, text: str) -> None:
+        """Draw a text where nobody sees it: a script's letters take their time only when they are first drawn."""
+        if not text or self.viewport().width() <= 0:
+            return
+        document = QTextDocument()
+        document.setDefaultFont(self.font())
+        document.setDocumentMargin(0)
+        document.setTextWidth(self.viewport().width())
+        document.setHtml(tweet_html(text[:_LONG]))
+        unseen = QPixmap(self.viewport().width(), 400)
+        painter = QPainter(unseen)
+        document.drawContents(painter)
+        painter.end()
+
+    def _style(self) -> None:
+        # The style sheet's padding and border of text fields are for fields that one types in.
+        points = self._points * (_LONG_SHARE if self._is_long else 1.0)
+        self.setStyleSheet(
+            f"QTextEdit {{ background: transparent; border: 0; padding: 0; font-size: {points}pt; }}"
+        )
 
     def toPlainText(self) -> str:
         """Return the tweet as it is, without what was added for the screen."""

@@ -60,6 +60,9 @@ def start_apart(
     if sys.platform != "win32":
         with contextlib.suppress(psutil.Error, OSError):
             psutil.Process(child.pid).nice(_NICE)
+        # Linux shares the processor among sessions first, where the niceness of a process does not count.
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{child.pid}/autogroup").write_text(str(_NICE), encoding="ascii")
     return child
 
 

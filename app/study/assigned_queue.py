@@ -27,3 +27,7 @@ class AssignedQueue:
             return None
         self._place = found
         return Turn(found[1], SOURCE)
+
+    def takes(self, session: Session, turn: Turn) -> bool:
+        """Say whether a tweet that was returned last is still one to label: no other label changes that."""
+        return True

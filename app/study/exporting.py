@@ -14,8 +14,9 @@ from app.study import review, tweets
 from app.study.codebook import Codebook
 from app.study.export_formats import FORMATS, FormatLimit, Values
 from app.study.label_provenance import Provenance, is_known
+from app.study.marks import MARKS
 from app.study.study import Study
-from db import predictions
+from db import labels, predictions
 from db.tables import Model, Tweet
 
 Progress = Callable[[int, int], None]
@@ -62,12 +63,13 @@ def export(
     """Write all tweets, or those that pass a filter, to .csv .xlsx .parquet .jsonl .dta or .sav.
 
     Columns: id, text, lang, author, date; the file's own other columns; label, one label_<question> each,
-    coders, disagreement; where it is known: label_sources (the queue that brought the tweet, "coder: queue"),
-    suggestions_shown, repeats (what was said when a tweet came again, hidden); where anything was adjudicated:
-    gold_label, gold_by, gold_reason; and where a model has predicted: predicted_label, one
-    predicted_<question> each, confidence, one p_<leaf> each, model, prediction_status. Predictions on sealed tweets
-    that nobody has labelled are left out: who codes them must not have read them in a file. The file appears whole
-    or not at all. Raises `UserError` where the format cannot hold the study or the disk refuses.
+    coders, disagreement; where coders remarked on anything: one mark_<mark> each (how many coders set it), notes;
+    where it is known: label_sources (the queue that brought the tweet, "coder: queue"), suggestions_shown, repeats
+    (what was said when a tweet came again, hidden); where anything was adjudicated: gold_label, gold_by,
+    gold_reason; and where a model has predicted: predicted_label, one predicted_<question> each, confidence, one
+    p_<leaf> each, model, prediction_status. Predictions on sealed tweets that nobody has labelled are left out: who
+    codes them must not have read them in a file. The file appears whole or not at all. Raises `UserError` where the
+    format cannot hold the study or the disk refuses.
     """
     path = Path(out_path)
     write = FORMATS.get(path.suffix.lower())
@@ -156,6 +158,8 @@ def _columns(
         Column("date", lambda row: row.created_at),
     ]
     after = _label_columns(study.codebook)
+    if _has_remarks(study):
+        after += _remark_columns()
     if provenance is not None:
         after += [
             Column("label_sources", provenance.sources),
@@ -195,6 +199,30 @@ def _label_columns(codebook: Codebook) -> list[Column]:
             lambda row: "; ".join(f"{coder}: {leaf}" for coder, leaf in row.labels) if row.disputed else None,
         ),
     ]
+
+
+def _has_remarks(study: Study) -> bool:
+    with study.reading() as session:
+        return labels.has_remarks(session)
+
+
+def _remark_columns() -> list[Column]:
+    return [
+        *(Column(f"mark_{mark}", _count_of(mark), number=True) for mark in MARKS),
+        Column(
+            "notes",
+            lambda row: (
+                "; ".join(f"{coder}: {said.note}" for coder, said in row.remarks if said.note) or None
+            ),
+        ),
+    ]
+
+
+def _count_of(mark: str) -> Callable[[tweets.TweetRow], float | None]:
+    def count(row: tweets.TweetRow) -> float | None:
+        return float(sum(mark in said.marks for _, said in row.remarks)) if row.labels else None
+
+    return count
 
 
 def _gold_columns() -> list[Column]:

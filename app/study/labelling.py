@@ -1,5 +1,6 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
@@ -9,13 +10,17 @@ from app.study import label_acts
 from app.study.label_acts import Watch
 from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
+from app.study.marks import in_order
+from app.study.pace import Pace
+from app.study.progress import Given, Progress, counted, moved
 from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
 from db import assignments, label_steps, labels, repeats
-from db import tweets as queries
 
+# Labels from which the pace is told.
+_RECENT = 200
 # Tweets of earlier sessions that "back" leads to.
 REMEMBERED = 50
 # What brought a tweet that the coder, or another page, asked for.
@@ -23,21 +28,20 @@ CHOSEN = "chosen"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far labelling is, in the languages asked for.
+class Recount:
+    """A count of the progress, and up to which event and tweet it counts."""
 
-    `labelled` and `per_language` count tweets with a label of any coder, `mine` those that this coder
-    labelled since the study exists, `per_leaf` tweets whose labels agree. `assigned` counts the tweets assigned
-    to this coder, `assigned_done` those of them that this coder labelled.
-    """
+    progress: Progress
+    seen: tuple[int, int]
 
-    labelled: int
-    total: int
-    per_leaf: dict[str, int]
-    per_language: dict[str, tuple[int, int]]
-    mine: int = 0
-    assigned: int = 0
-    assigned_done: int = 0
+
+@dataclass(frozen=True)
+class _Ahead:
+    """The tweet after the current one, read while that is looked at, and how it stood then."""
+
+    turn: Turn
+    row: TweetRow
+    state: labels.TweetState
 
 
 class Labelling:
@@ -63,9 +67,12 @@ class Labelling:
         self._languages = languages_of(self.coder, language)
         self._history = LabelHistory()
         self._progress: Progress | None = None
+        self._is_stale = False
         self._seen = (0, 0)
+        self._ahead: _Ahead | None = None
         with study.reading() as session:
             self._catch_up(session)
+            self._pace = Pace(labels.recent_times(session, self.coder.id, _RECENT))
         earlier = dict.fromkeys(_again(act) for act in reversed(self._history.done[-4 * REMEMBERED :]))
         self._trail = list(earlier)[:REMEMBERED][::-1]
         # Position in the trail of the tweet that is shown; its length: the next of the queue.
@@ -76,15 +83,37 @@ class Labelling:
         turn = self.turn()
         if turn is None:
             return None
-        row = get(self.study, [turn.tweet], viewer=self.coder.name)[0]
-        return self._as_if_new(row) if turn.repeat else row.seen_by(self.coder.name)
+        if self._ahead is not None and self._ahead.turn == turn:
+            return self._ahead.row
+        return self._read(turn)
+
+    def prepare(self) -> TweetRow | None:
+        """Read the tweet after the current one, so that nobody waits for it after the next label, and return it.
+
+        Costs a few milliseconds, to be spent while the current tweet is looked at. None where there is none yet.
+        """
+        turn = self.turn()
+        if turn is None:
+            return None
+        with self.study.reading() as session:
+            if self._position + 1 == len(self._trail):
+                found = self.queue.next(session)
+                if found is None or found.tweet == turn.tweet:
+                    return None
+                self._trail.append(found)
+            coming = self._trail[self._position + 1]
+            if self._ahead is not None and self._ahead.turn == coming:
+                return self._ahead.row
+            state = labels.state(session, coming.tweet, self.coder.id)
+        self._ahead = _Ahead(coming, self._read(coming), state)
+        return self._ahead.row
 
     def label(
         self,
         leaf: str,
         seconds: float | None = None,
         note: str = "",
-        flag: bool = False,
+        marks: Collection[str] = (),
         suggestion_shown: str = "",
     ) -> TweetRow | None:
         """Give the current tweet a label, commit it, and return the next tweet."""
@@ -93,21 +122,44 @@ class Labelling:
         turn = self.turn()
         if turn is None:
             raise UserError("There is no tweet left to label.", "Import more tweets.")
-        with self.study.writing() as session:
+        with self.study.writing_promptly() as session:
             self._catch_up(session)
-            given = self._add(
+            act, given = self._add(
                 session,
                 turn.tweet,
                 leaf,
                 seconds=seconds,
                 note=note,
-                flag=flag,
+                marks=marks,
                 suggestion_shown=suggestion_shown,
                 source=turn.source,
                 repeat=turn.repeat,
             )
-        self._committed(given)
+            self._look_ahead(session)
+        self._committed(act, given)
+        self._pace.add(turn.tweet)
         self._move_on()
+        return self.current()
+
+    def remark(self, note: str, marks: Collection[str]) -> TweetRow | None:
+        """Change the note and the marks beside this coder's label of the current tweet, and show it again.
+
+        The label stays as it was given: when it was judged, in how long, under which codebook. A tweet that the
+        coder has not labelled has nothing to remark on, nor has a hidden repeat once it was labelled.
+        """
+        turn = self.turn()
+        if turn is None:
+            return None
+        if turn.repeat:
+            return self.current()
+        with self.study.writing_promptly() as session:
+            self._catch_up(session)
+            own = labels.state(session, turn.tweet, self.coder.id).own
+            if own is None:
+                return self.current()
+            as_given = labels.circumstances(session, turn.tweet, self.coder.id)
+            act, given = self._add(session, turn.tweet, own, note=note, marks=marks, **as_given)
+        self._committed(act, given)
         return self.current()
 
     def clear(self) -> TweetRow | None:
@@ -115,21 +167,24 @@ class Labelling:
         turn = self.turn()
         if turn is None:
             return None
-        with self.study.writing() as session:
+        with self.study.writing_promptly() as session:
             self._catch_up(session)
             if turn.repeat:
                 own = repeats.second_label(session, self.coder.id, turn.tweet)
             else:
-                own = labels.touched(session, self.coder.id, [turn.tweet]).get(turn.tweet)
+                own = labels.state(session, turn.tweet, self.coder.id).own
             if own is None:
                 return self.current()
-            given = self._add(session, turn.tweet, None, source=turn.source, repeat=turn.repeat)
-        self._committed(given)
+            act, given = self._add(session, turn.tweet, None, source=turn.source, repeat=turn.repeat)
+        self._committed(act, given)
         return self.current()
 
     def skip(self) -> TweetRow | None:
         """Leave the current tweet as it is and return the next."""
         if self.turn() is not None:
+            if self._ahead is not None:
+                with self.study.reading() as session:
+                    self._look_ahead(session)
             self._move_on()
         return self.current()
 
@@ -151,33 +206,33 @@ class Labelling:
         return self.current()
 
     def undo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
-        """Take back this coder's last label and return its tweet, now the current one; None for nothing.
+        """Take back what this coder did last and return its tweet, now the current one; None for nothing.
 
         What was labelled in one stroke is taken back in one; the first of its tweets is the current one. That
         may take seconds: the `watch` is told how far it is, and may stop it.
         """
-        with self.study.writing() as session:
+        with self.study.writing_promptly() as session:
             self._catch_up(session)
             if not self._history.done:
                 return None
-            act = self._history.done[-1]
-            given = self._take_back(session, act, watch)
-        self._committed(given)
-        self._go_to(act)
+            last = self._history.done[-1]
+            act, given = self._take_back(session, last, watch)
+        self._committed(act, given)
+        self._go_to(last)
         return self.current()
 
     def redo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
-        """Give again the label that was undone last and return its tweet; None for nothing.
+        """Do again what was undone last and return its tweet; None for nothing.
 
         The tweet after it is the current one.
         """
-        with self.study.writing() as session:
+        with self.study.writing_promptly() as session:
             self._catch_up(session)
             if not self._history.undone:
                 return None
             undone, undo = self._history.undone[-1]
-            given = self._take_back(session, undo, watch)
-        self._committed(given)
+            act, given = self._take_back(session, undo, watch)
+        self._committed(act, given)
         self._go_to(undone)
         row = self.current()
         self._move_on()
@@ -185,12 +240,12 @@ class Labelling:
 
     @property
     def can_undo(self) -> bool:
-        """Say whether there is a label to take back."""
+        """Say whether there is something to take back."""
         return bool(self._history.done)
 
     @property
     def can_redo(self) -> bool:
-        """Say whether there is an undone label to give again."""
+        """Say whether there is something to do again."""
         return bool(self._history.undone)
 
     @property
@@ -203,44 +258,99 @@ class Labelling:
         """Return how many labels the next redo changes."""
         return self._history.undone[-1][1].events if self._history.undone else 0
 
+    @property
+    def pace(self) -> Pace:
+        """How fast this coder labels."""
+        return self._pace
+
     def progress(self) -> Progress:
-        """Return how far labelling is; counted once, then kept up with each label."""
+        """Return how far labelling is, what others did included."""
         with self.study.reading() as session:
             self._catch_up(session)
-            if self._progress is None:
-                self._progress = self._count(session)
+            if self._progress is None or self._is_stale:
+                self.take(Recount(self._count(session), self._seen))
+        assert self._progress is not None
         return self._progress
 
+    @property
+    def progress_so_far(self) -> Progress:
+        """How far labelling is by the last count and what this coder did since: at once."""
+        return self._progress or self.progress()
+
+    @property
+    def is_stale(self) -> bool:
+        """Say whether `progress_so_far` lacks what others did."""
+        return self._is_stale
+
+    def recount(self) -> Recount:
+        """Count the progress anew; may be called on any thread, `take` takes the result."""
+        with self.study.reading() as session:
+            return Recount(self._count(session), labels.last_added(session))
+
+    def take(self, recount: Recount) -> None:
+        """Take a count over, unless something was done meanwhile."""
+        if recount.seen == self._seen:
+            self._progress, self._is_stale = recount.progress, False
+
+    def turn(self) -> Turn | None:
+        """Return what is to be labelled now and what brought it, None where nothing is left."""
+        if self._position < len(self._trail):
+            return self._trail[self._position]
+        with self.study.reading() as session:
+            found = self.queue.next(session)
+        if found is not None:
+            self._trail.append(found)
+        return found
+
+    def _read(self, turn: Turn) -> TweetRow:
+        row = get(self.study, [turn.tweet], viewer=self.coder.name)[0]
+        return self._as_if_new(row) if turn.repeat else row.seen_by(self.coder.name)
+
     def _count(self, session: Session) -> Progress:
-        per_language = queries.languages(session)
-        if self._languages is not None:
-            per_language = {k: v for k, v in per_language.items() if k in self._languages}
-        found = queries.leaves(session, self._languages)
-        assigned_done, assigned = assignments.work_of(session, self.coder.id, self._languages)
-        return Progress(
-            labelled=sum(labelled for labelled, _ in per_language.values()),
-            total=sum(total for _, total in per_language.values()),
-            per_leaf={code: found.get(code, 0) for code in self.study.codebook.leaf_codes},
-            per_language=per_language,
-            mine=labels.count_of_coder(session, self.coder.id, self._languages),
-            assigned=assigned,
-            assigned_done=assigned_done,
-        )
+        return counted(session, self.coder, self._languages, self.study.codebook.leaf_codes)
 
     def _catch_up(self, session: Session) -> None:
         """Take in what this coder did elsewhere, in another window or process."""
-        seen = labels.marks(session)
+        seen = labels.last_added(session)
         if seen != self._seen:
             events = label_steps.own_events(session, self.coder.id, self._history.last_seq)
             self._history.follow(
                 Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq, e.repeat) for e in events
             )
-            self._progress = None
+            # Before the first count there is nothing to be out of date.
+            self._is_stale = self._progress is not None
             self._seen = seen
+            self._look_ahead(session)
 
-    def _take_back(self, session: Session, act: Act, watch: Watch) -> "_Given":
+    def _look_ahead(self, session: Session) -> None:
+        """Let go of the tweet that was read ahead, where it no longer stands as it did then."""
+        ahead = self._ahead
+        if ahead is None:
+            return
+        state = labels.state(session, ahead.row.id, self.coder.id)
+        done = state.own is not None or state.locked or (state.labelled and not ahead.state.labelled)
+        # A hidden repeat comes because it is labelled, a chosen tweet because it was chosen.
+        if self._is_replaceable(ahead.turn):
+            wanted = not (done and state != ahead.state) and self.queue.takes(session, ahead.turn)
+            if not wanted:
+                self._trail.pop()
+                self._ahead = None
+        if state != ahead.state:
+            self._ahead = None
+
+    def look_anew(self) -> None:
+        """Ask the queue again for the tweet after the current one: its order has changed."""
+        if self._ahead is not None and self._is_replaceable(self._ahead.turn):
+            self._trail.pop()
+            self._ahead = None
+
+    def _is_replaceable(self, coming: Turn) -> bool:
+        is_last = self._position + 2 == len(self._trail) and self._trail[-1] == coming
+        return is_last and not coming.repeat and coming.source != CHOSEN
+
+    def _take_back(self, session: Session, act: Act, watch: Watch) -> tuple[Act, Given | None]:
         if act.act is not None:
-            return _Given(label_acts.take_back(session, self.study, self.coder, act, watch))
+            return label_acts.take_back(session, self.study, self.coder, act, watch), None
         before = label_steps.leaf_before(session, act.id)
         return self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat)
 
@@ -252,22 +362,22 @@ class Labelling:
         *,
         seconds: float | None = None,
         note: str = "",
-        flag: bool = False,
+        marks: Collection[str] = (),
         suggestion_shown: str = "",
         source: str = "",
+        codebook_version_id: int | None = None,
         undoes: str | None = None,
         repeat: bool = False,
-    ) -> "_Given":
-        if not repeat:
+    ) -> tuple[Act, Given]:
+        old = labels.state(session, tweet, self.coder.id)
+        if old.locked and not repeat:
             refuse_locked(session, [tweet])
         if leaf is not None and leaf not in self.study.codebook.leaf_codes:
             raise UserError(
                 f"The codebook no longer has the class “{leaf}”.", "Label the tweet with one that it has."
             )
         # A label that comes back with an undo was given under the codebook of its own time.
-        version = label_steps.version_before(session, undoes) if undoes is not None else None
-        had = labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
-        old_labelled, old_leaf, language = labels.state(session, tweet)
+        version = label_steps.version_before(session, undoes) if undoes is not None else codebook_version_id
         seq, key = labels.add_event(
             session,
             {
@@ -280,46 +390,35 @@ class Labelling:
                 "seconds": seconds,
                 "suggestion_shown": suggestion_shown,
                 "note": note,
-                "flag": flag,
+                "marks": list(in_order(marks)),
                 "source": source,
                 "undoes": undoes,
                 "repeat": repeat,
                 "import_id": None,
             },
         )
-        labelled, new_leaf, _ = labels.state(session, tweet)
         # An undo takes back what was done here; a label that came with a copy of the study stays.
-        has = (leaf is not None and not repeat) or (
-            (undoes is not None or repeat)
-            and labels.touched(session, self.coder.id, [tweet]).get(tweet) is not None
-        )
-        return _Given(
-            act=Act(seq, key, tweet, undoes, repeat=repeat),
-            language=language,
-            old_leaf=old_leaf,
-            new_leaf=new_leaf,
-            labelled=int(labelled) - int(old_labelled),
-            mine=int(has) - int(had),
-            assigned=has != had and assignments.is_assigned(session, self.coder.id, tweet),
+        new = labels.state(session, tweet, self.coder.id)
+        mine = int(new.own is not None) - int(old.own is not None)
+        return Act(seq, key, tweet, undoes, repeat=repeat), Given(
+            language=old.language,
+            old_leaf=old.agreed_leaf,
+            new_leaf=new.agreed_leaf,
+            labelled=int(new.labelled) - int(old.labelled),
+            mine=mine,
+            assigned=bool(mine) and assignments.is_assigned(session, self.coder.id, tweet),
         )
 
-    def _committed(self, given: "_Given") -> None:
-        self._history.follow([given.act])
-        self._seen = (given.act.seq, self._seen[1])
-        if given.language is None:
-            self._progress = None
+    def _committed(self, act: Act, given: Given | None) -> None:
+        """Take note of what was done; of many labels at once all is counted anew, and read anew."""
+        self._history.follow([act])
+        self._seen = (act.seq, self._seen[1])
+        if given is None:
+            self._progress = self._ahead = None
         elif self._progress is not None:
-            self._progress = _moved(self._progress, given, given.language)
-
-    def turn(self) -> Turn | None:
-        """Return what is to be labelled now and what brought it, None where nothing is left."""
-        if self._position < len(self._trail):
-            return self._trail[self._position]
-        with self.study.reading() as session:
-            found = self.queue.next(session)
-        if found is not None:
-            self._trail.append(found)
-        return found
+            self._progress = moved(self._progress, given)
+        if self._ahead is not None and self._ahead.row.id == act.tweet:
+            self._ahead = None
 
     def _move_on(self) -> None:
         self._position += 1
@@ -348,39 +447,6 @@ class Labelling:
 def _again(act: Act) -> Turn:
     """Return the turn that leads back to what was done."""
     return Turn(act.tweet, AGAIN, repeat=True) if act.repeat else Turn(act.tweet, CHOSEN)
-
-
-@dataclass(frozen=True)
-class _Given:
-    """What one event changed; the counts are differences. Of many events `language` is None: all is counted anew."""
-
-    act: Act
-    language: str | None = None
-    old_leaf: str | None = None
-    new_leaf: str | None = None
-    labelled: int = 0
-    mine: int = 0
-    assigned: bool = False
-
-
-def _moved(progress: Progress, given: _Given, language: str) -> Progress:
-    if progress.per_language.get(language) is None:
-        return progress
-    per_leaf = dict(progress.per_leaf)
-    if given.old_leaf in per_leaf:
-        per_leaf[given.old_leaf] -= 1
-    if given.new_leaf in per_leaf:
-        per_leaf[given.new_leaf] += 1
-    labelled, total = progress.per_language[language]
-    return Progress(
-        labelled=progress.labelled + given.labelled,
-        total=progress.total,
-        per_leaf=per_leaf,
-        per_language=progress.per_language | {language: (labelled + given.labelled, total)},
-        mine=progress.mine + given.mine,
-        assigned=progress.assigned,
-        assigned_done=progress.assigned_done + given.mine * given.assigned,
-    )
 
 
 def current_labels(study: Study) -> dict[int, str]:

@@ -63,6 +63,12 @@ class OrderedQueue:
             self._emptied = queues.last_change(session)
         return found
 
+    def takes(self, session: Session, turn: Turn) -> bool:
+        """Say whether a tweet that was returned last is still one to label: it may be like one labelled since."""
+        if turn.source != self.source and self._rest is not None:
+            return self._rest.takes(session, turn)
+        return bool(queues.fitting(session, [turn.tweet], self._fit))
+
     def _next_in_order(self, session: Session) -> Turn | None:
         number = _FIRST_LOOK
         while self._place < len(self._order):
@@ -104,3 +110,7 @@ class FittingQueue:
             return None
         self._place = found
         return Turn(found[1], RANDOM)
+
+    def takes(self, session: Session, turn: Turn) -> bool:
+        """Say whether a tweet that was returned last is still one to label: it may be like one labelled since."""
+        return bool(queues.fitting(session, [turn.tweet], self._fit))

@@ -38,6 +38,9 @@ class Queue(Protocol):
     def next(self, session: Session) -> Turn | None:
         """Return the tweet after the one that came last, None where none is left."""
 
+    def takes(self, session: Session, turn: Turn) -> bool:
+        """Say whether a tweet that was returned last, and not labelled since, is still one to label."""
+
 
 def first_place(coder: Coder) -> tuple[int, int]:
     """Return where in the shuffled order of all tweets, (shuffle, id), a coder begins."""
@@ -69,3 +72,7 @@ class RandomQueue:
             return None
         self._place = found
         return Turn(found[1], RANDOM)
+
+    def takes(self, session: Session, turn: Turn) -> bool:
+        """Say whether a tweet that was returned last is still one to label: no other label changes that."""
+        return True

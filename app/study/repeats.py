@@ -55,6 +55,10 @@ class RepeatingQueue:
                 return Turn(tweet, AGAIN, repeat=True)
         return self.queue.next(session)
 
+    def takes(self, session: Session, turn: Turn) -> bool:
+        """Say whether a tweet that was returned last is still one to label: a repeat always is."""
+        return turn.repeat or self.queue.takes(session, turn)
+
     def _old(self, session: Session, place: float) -> int | None:
         before = (datetime.now(UTC) - timedelta(days=self._plan.days)).isoformat(timespec="microseconds")
         last = queries.old_enough(session, self._coder, self._plan.labels_between, before)

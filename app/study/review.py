@@ -9,6 +9,7 @@ from app.study import tweets
 from app.study.codebook import Codebook
 from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
+from app.study.marks import in_order
 from app.study.study import Coder, Study, now
 from app.study.tweets import HistoryEntry, TweetFilter, TweetRow
 from db import adjudications, labels, locks
@@ -37,7 +38,6 @@ class GivenLabel:
     seconds: float | None
     suggestion_shown: str
     note: str
-    flag: bool
     marks: tuple[str, ...]
     imported: bool
     contested: bool
@@ -144,8 +144,7 @@ def case(study: Study, tweet: int) -> Case:
                 seconds=row.seconds,
                 suggestion_shown=row.suggestion_shown,
                 note=row.note,
-                flag=row.flag,
-                marks=tuple(row.marks),
+                marks=in_order(row.marks),
                 imported=row.import_id is not None,
                 contested=row.contested,
             )

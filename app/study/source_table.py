@@ -7,6 +7,7 @@ from typing import Protocol
 from app.errors import UserError
 from app.study import columns as guessing
 from app.study import text_table
+from app.study.study import SUFFIX
 from app.study.text_table import DELIMITERS, NAMES_OF_ENCODINGS, Dialect
 from app.study.typed_table import TypedTable
 from app.study.workbook_table import WorkbookTable
@@ -57,6 +58,12 @@ def open_table(
         )
     if delimiter and delimiter not in DELIMITERS:
         raise UserError(f"The delimiter “{delimiter}” is not known.", "Use a comma, semicolon, tab or bar.")
+    if path.suffix.lower() == SUFFIX:
+        # Not looked into: it may be the study that is open, which SQLite alone may open and close.
+        raise UserError(
+            f"“{path.name}” is a study, not a table.",
+            "Open it, or take it in as a copy of the study that is open.",
+        )
     names_columns = guessing.is_header if has_header is None else lambda first, others: has_header
     ending = path.suffix.lower()
     if ending == ".xlsx":

@@ -155,6 +155,17 @@ class Study:
             yield session
 
     @contextlib.contextmanager
+    def writing_promptly(self) -> Iterator[Session]:
+        """As `writing`, where somebody waits for the end: whoever uses it calls `fold_log` in a pause."""
+        with told_kindly(), self._file.writing_promptly() as session:
+            yield session
+
+    def fold_log(self) -> None:
+        """Fold what was written promptly into the file; takes a moment, and nobody waits for it."""
+        with told_kindly():
+            self._file.fold_log()
+
+    @contextlib.contextmanager
     def writing_beside(self, uri: str) -> Iterator[Session]:
         """As `writing`, with another copy attached to be read (`StudyFile.writing_beside`)."""
         with told_kindly(), self._file.writing_beside(uri) as session:

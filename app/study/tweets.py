@@ -10,6 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.errors import UserError
+from app.study.marks import Remark, in_order
 from app.study.study import Study
 from db import adjudications, groups, labels, predictions, sealing
 from db import tweets as queries
@@ -65,7 +66,8 @@ class TweetRow:
     """A tweet with what is known about it.
 
     `label` is the gold label, else the leaf that all coders' labels agree on; where they differ it is None and
-    `disputed` is true. `labels` are all of them: (coder's name, leaf). `gold` is what was adjudicated, `gold_by`
+    `disputed` is true. `labels` are all of them: (coder's name, leaf), `remarks` what was said beside them, by
+    coder, where something was. `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
     "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none. `sealed` is "test" for a
     test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has been left without what others and
@@ -87,6 +89,7 @@ class TweetRow:
     probabilities: dict[str, float] = field(default_factory=dict)
     disputed: bool = False
     labels: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, Remark], ...] = ()
     prediction_status: str = ""
     prediction_reason: str = ""
     gold: str | None = None
@@ -114,8 +117,9 @@ class TweetRow:
     def unlabelled(self) -> "TweetRow":
         """Return the tweet as if nobody had labelled it, or decided."""
         return replace(
-            self, label=None, label_coder="", disputed=False, labels=(), gold=None, gold_by="", gold_reason=""
-        )
+            self, label=None, label_coder="", disputed=False, labels=(), remarks=(), gold=None, gold_by="",
+            gold_reason="",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class HistoryEntry:
     seconds: float | None
     suggestion_shown: str
     note: str
-    flag: bool
+    marks: tuple[str, ...]
     undoes: str | None
     imported: bool
     decided: bool = False
@@ -210,7 +214,7 @@ def history(study: Study, tweet: int, viewer: str | None = None, blind: bool = F
                 seconds=row.seconds,
                 suggestion_shown=row.suggestion_shown,
                 note=row.note,
-                flag=row.flag,
+                marks=in_order(row.marks),
                 undoes=row.undoes,
                 imported=row.import_id is not None,
             )
@@ -226,7 +230,7 @@ def history(study: Study, tweet: int, viewer: str | None = None, blind: bool = F
                 seconds=None,
                 suggestion_shown="",
                 note=row.reason,
-                flag=False,
+                marks=(),
                 undoes=row.undoes,
                 imported=False,
                 decided=True,
@@ -235,7 +239,9 @@ def history(study: Study, tweet: int, viewer: str | None = None, blind: bool = F
         ]
         hidden = viewer is not None and sealing.is_hidden(session, tweet, viewer)
         if blind and viewer:
-            hidden = hidden or viewer not in dict(queries.labels_of(session, [tweet]).get(tweet, ()))
+            hidden = hidden or viewer not in [
+                one.coder for one in queries.labels_of(session, [tweet]).get(tweet, ())
+            ]
     # Labels stay in the order in which they came into the file; decisions go where their time puts them.
     entries = heapq.merge(given, decided, key=lambda entry: entry.given)
     return [entry for entry in entries if not hidden or (entry.coder == viewer and not entry.decided)]
@@ -322,7 +328,7 @@ def _rows(
         _blinded(
             _row(
                 row,
-                tuple(given.get(row.id, ())),
+                given.get(row.id, ()),
                 predicted.get(row.id),
                 model,
                 adjudications.decision(decided.get(row.id, ())),
@@ -345,14 +351,14 @@ def _blinded(row: TweetRow, viewer: str | None) -> TweetRow:
     elif any(coder == viewer for coder, _ in row.labels):
         return row
     return replace(
-        row, label=None, label_coder="", labels=(), disputed=False, gold=None, gold_by="", gold_reason="",
+        row, label=None, label_coder="", labels=(), remarks=(), disputed=False, gold=None, gold_by="", gold_reason="",
         predicted=None, confidence=None, probabilities={}, prediction_status="", prediction_reason="", hidden=True,
     )  # fmt: skip
 
 
 def _row(
     row: Any,
-    given: tuple[tuple[str, str], ...],
+    given: Sequence[Any],
     prediction: Any,
     model: _ModelChoice | None,
     decision: Any,
@@ -371,12 +377,15 @@ def _row(
         created_at=row.created_at,
         extra=row.extra,
         label=row.agreed_leaf,
-        label_coder=", ".join(coder for coder, _ in given),
+        label_coder=", ".join(one.coder for one in given),
         predicted=prediction.leaf if prediction is not None else None,
         confidence=prediction.confidence if prediction is not None else None,
         probabilities=probabilities,
         disputed=bool(row.labelled) and row.agreed_leaf is None,
-        labels=given,
+        labels=tuple((one.coder, one.leaf) for one in given),
+        remarks=tuple(
+            (one.coder, Remark(one.note, in_order(one.marks))) for one in given if one.note or one.marks
+        ),
         prediction_status=prediction.status if prediction is not None else "",
         prediction_reason=prediction.reason if prediction is not None else "",
         gold=row.gold_leaf,

@@ -72,7 +72,7 @@ def on_the_study(study_path: Path, told: Path, seed: int, copies: list[Path]) ->
 
         def tell(act: str) -> None:
             with study.reading() as session:
-                seq = labels.marks(session)[0]
+                seq = labels.last_added(session)[0]
             out.write(json.dumps({"act": act, "seq": seq}) + "\n")
             out.flush()
 

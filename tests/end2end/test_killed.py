@@ -136,7 +136,7 @@ def _copies(study: Path, folder: Path, number: int) -> list[Path]:
 def _check(study: Study, last_told: int, copy: Path) -> None:
     with study.reading() as session:
         assert session.scalar(text("PRAGMA integrity_check")) == "ok"
-        last = labels.marks(session)[0]
+        last = labels.last_added(session)[0]
         assert last >= last_told, "an event that was answered is lost"
         late = session.execute(
             select(LabelEvent.seq, LabelEvent.merge_id, LabelEvent.act).where(LabelEvent.seq > last_told)

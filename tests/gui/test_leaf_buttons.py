@@ -11,7 +11,7 @@ from app.gui.label_desk import LabelDesk
 from app.gui.label_side import LabelSide
 from app.gui.leaf_buttons import LeafButtons
 from app.study.codebook import Codebook
-from app.study.labelling import Progress
+from app.study.progress import Progress
 
 NAMES = (
     "Economy", "Labour and employment", "Education", "Environment", "Energy", "Immigration and asylum policy",

@@ -30,7 +30,12 @@ def disputed(study: Study) -> Iterator[Study]:
         assert label is not None
         work.show(tweet)
         note = "<b>irony</b>" if tweet == 3 else ""
-        work.label(label if tweet == 20 else OTHERS[label], seconds=4.0, note=note, flag=tweet == 3)
+        work.label(
+            label if tweet == 20 else OTHERS[label],
+            seconds=4.0,
+            note=note,
+            marks=["uncertain"] if tweet == 3 else [],
+        )
     yield study
 
 
@@ -79,7 +84,7 @@ def test_the_labels_stand_side_by_side(page: ReviewPage, disputed: Study) -> Non
     cards = _tab(page).desk.labels.cards
     assert [card.accessibleName().split(":")[0] for card in cards] == ["Ana", "Ben"]
     texts = [label.text() for label in cards[1].findChildren(QLabel)]
-    assert any("uncertain" in text for text in texts) and "“<b>irony</b>”" in texts
+    assert any("Uncertain" in text for text in texts) and "“<b>irony</b>”" in texts
     assert any("4 s" in text and "codebook 1" in text for text in texts)
 
 

@@ -65,7 +65,7 @@ def upgrade() -> None:
     op.execute(
         "CREATE INDEX ix_tweets_disputed ON tweets (labelled, agreed_leaf) WHERE labelled IS 1 AND agreed_leaf IS NULL"
     )
-    _link_events()
+    _change_events()
     op.execute(
         "UPDATE tweets SET sealed = 1 WHERE id IN (SELECT tweet_id FROM split_tweets WHERE part = 'test' "
         "AND split_id IN (SELECT id FROM splits WHERE name = 'test rows'))"
@@ -75,8 +75,8 @@ def upgrade() -> None:
     _refuse_locked()
 
 
-def _link_events() -> None:
-    """Make each event the child of the one before it, which the coder had in sight when it was given."""
+def _change_events() -> None:
+    """Make each event the child of the one before it, which the coder had in sight; the flag becomes a mark."""
     op.execute("DROP TRIGGER label_events_no_update")
     # A UUID column holds 32 digits; inside JSON a UUID is written with its dashes.
     dashed = " || '-' || ".join(f"substr(before.id, {start}, {length})" for start, length in _UUID_PARTS)
@@ -85,6 +85,7 @@ def _link_events() -> None:
         "(PARTITION BY tweet_id, coder_id ORDER BY seq) AS id FROM label_events) AS before "
         "WHERE before.seq = label_events.seq AND before.id IS NOT NULL"
     )
+    op.execute("UPDATE label_events SET marks = '[\"uncertain\"]' WHERE flag")
     _refuse_changes("label_events", ("UPDATE",))
 
 

@@ -39,8 +39,17 @@ def test_what_is_not_known_is_dropped_and_logged(caplog: pytest.LogCaptureFixtur
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[1, 2]", '"dark"', '{"theme": "pink"}', '{"recent_studies": [1]}']
-)
+    "content",
+    [
+        "",
+        "{",
+        "[1, 2]",
+        '"dark"',
+        '{"theme": "pink"}',
+        '{"recent_studies": [1]}',
+        '{"label_keys": {"skip": 1, "back": ""}}',
+    ],
+)  # fmt: skip
 def test_a_broken_file_gives_the_defaults(content: str) -> None:
     _file().parent.mkdir(parents=True)
     _file().write_text(content, encoding="utf-8")

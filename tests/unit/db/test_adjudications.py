@@ -199,16 +199,13 @@ def test_a_disputed_tweet_of_a_million_is_found_by_an_index(make_study: MakeStud
 def test_labels_side_by_side_and_at_a_time(make_study: MakeStudy) -> None:
     file = make_study(1)
     with file.writing() as session:
-        _, first = labels.add_event(session, event(1, "pro", given="2026-11-24T10", note="irony", flag=True))
+        _, first = labels.add_event(
+            session, event(1, "pro", given="2026-11-24T10", note="irony", marks=["uncertain"])
+        )
         labels.add_event(session, event(1, "anti", 2, given="2026-11-24T11", marks=["quoting"]))
         ana, ben = labels.side_by_side(session, 1)
-        assert (ana.coder, ana.leaf, ana.note, ana.flag, ana.contested) == (
-            "Ana",
-            "pro",
-            "irony",
-            True,
-            False,
-        )
+        assert (ana.coder, ana.leaf, ana.note, ana.marks) == ("Ana", "pro", "irony", ["uncertain"])
+        assert not ana.contested
         assert (ben.coder, ben.leaf, ben.marks) == ("Ben", "anti", ["quoting"])
         # The same label given again elsewhere, with another leaf: both of Ana's are side by side.
         for leaf, given in (("neutral", "2026-11-24T12"), ("unrelated", "2026-11-24T13")):

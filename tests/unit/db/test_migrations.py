@@ -168,7 +168,7 @@ def test_the_second_schema_knows_who_followed_whom_and_goes_back(make_study: Mak
                 text(
                     f"INSERT INTO label_events (id, coder_id, tweet_id, codebook_version_id, {tweet_values}) "
                     f"VALUES ('{number:032}', '0000000000004000800000000000000{coder}', {tweet}, 1, "
-                    f"'label', '{leaf}', '2026-11-24', '', '', 0)"
+                    f"'label', '{leaf}', '2026-11-24', '', '', {int(number == 2)})"
                 )
             )
         session.execute(
@@ -177,7 +177,9 @@ def test_the_second_schema_knows_who_followed_whom_and_goes_back(make_study: Mak
         session.execute(text("INSERT INTO split_tweets VALUES ('s', 2, 'test')"))
     upgrade(file._writer)
     with file.reading() as session:
-        rows = session.execute(select(LabelEvent.id, LabelEvent.parents).order_by(LabelEvent.seq)).all()
+        columns = (LabelEvent.id, LabelEvent.parents, LabelEvent.marks)
+        rows = session.execute(select(*columns).order_by(LabelEvent.seq)).all()
+        assert [row.marks for row in rows] == [[], ["uncertain"], []], "the flag of old is a mark"
         assert [row.parents for row in rows] == [[], [], [rows[0].id]]
         assert session.scalars(select(Tweet.id).where(Tweet.sealed)).all() == [2]
     with pytest.raises(IntegrityError, match="only ever added"), file.writing() as session:
@@ -186,14 +188,13 @@ def test_the_second_schema_knows_who_followed_whom_and_goes_back(make_study: Mak
         labels.rebuild(session)
         assert labels.agreed(session) == {1: "anti"}
         labels.add_event(session, event(1, "neutral", repeat=True))
+        labels.add_event(session, event(1, "anti", marks=["sarcasm", "uncertain"]))
         assert labels.agreed(session) == {1: "anti"}
     downgrade(file._writer, 1)
     with file.reading() as session:
-        assert session.execute(text("SELECT leaf FROM label_events ORDER BY seq")).scalars().all() == [
-            "pro",
-            "anti",
-            "anti",
-        ]
+        assert [tuple(row) for row in session.execute(text("SELECT leaf, flag FROM label_events ORDER BY seq"))] == [
+            ("pro", 0), ("anti", 1), ("anti", 0), ("anti", 1),
+        ]  # fmt: skip
     with pytest.raises(IntegrityError, match="only ever added"), file.writing() as session:
         session.execute(text("DELETE FROM label_events"))
     upgrade(file._writer)

@@ -2,15 +2,19 @@
 
 import multiprocessing
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from db import errors, labels
 from db.engine import APPLICATION_ID, SCHEMA_VERSION, StudyFile, create_study, log_files, open_study
 from db.tables import Coder, StudyInfo, Tweet
+from tests.conftest import ROOT
 from tests.unit.db.conftest import WHEN, event, fill
 
 MakeStudy = Callable[[int], StudyFile]
@@ -204,3 +208,59 @@ def test_two_processes_write_without_losing_a_label(make_study: MakeStudy) -> No
     with file.reading() as session:
         assert labels.last_seq(session) == 2 * count
         assert labels.disputed(session) == list(range(1, count + 1))
+
+
+def test_a_prompt_write_leaves_the_log_for_a_pause(make_study: MakeStudy) -> None:
+    file = make_study(200)
+    file.fold_log()
+    before = file.path.read_bytes()
+
+    def change(session: Session) -> None:
+        session.execute(text("UPDATE tweets SET author = author || 'x'"))
+
+    with file.writing_promptly() as session:
+        change(session)
+        assert session.scalar(text("PRAGMA wal_autocheckpoint")) == 0
+    assert file.path.read_bytes() == before, "nobody waited for the log to be folded in"
+    with file.reading() as session:
+        assert session.scalar(text("PRAGMA wal_autocheckpoint")) == 1000, "the connection is as it was"
+        assert session.scalar(text("SELECT count(*) FROM tweets WHERE author LIKE '%x'")) == 200
+    file.fold_log()
+    assert file.path.read_bytes() != before
+    with pytest.raises(KeyError), file.writing_promptly() as session:
+        change(session)
+        raise KeyError
+    with file.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM tweets WHERE author LIKE '%xx'")) == 0
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from db.engine import open_study
+from sqlalchemy import text
+file = open_study(Path(sys.argv[1]))
+with file.reading() as session:
+    print(session.scalar(text("SELECT count(*) FROM label_events")))
+file.close()
+"""
+
+
+def test_opening_a_study_twice_leaves_its_log_in_place(make_study: MakeStudy) -> None:
+    """What one process has open, no other may take for closed: it would delete the log with the last labels."""
+    file = make_study(9)
+    with file.writing() as session:
+        labels.add_event(session, event(1, "pro"))
+    open_study(file.path).close()
+    for count in range(1, 9):
+        seen = subprocess.run(
+            [sys.executable, "-c", CHILD, str(file.path)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+        )
+        assert seen.stdout == f"{count}\n"
+        assert log_files(file.path)[0].exists(), "the log was deleted while the study was open"
+        with file.writing() as session:
+            labels.add_event(session, event(count + 1, "anti"))

@@ -436,3 +436,8 @@ def test_real_tweets_arrive_with_every_label(study: Study, shared_data: Path) ->
     assert importing.import_file(study, path).duplicates == 2625
     other = importing.import_file(study, shared_data / "multilingual" / "tweets.csv")
     assert other.rows == 24264 and other.rejected_count == 0
+
+
+def test_a_study_is_no_table_and_is_not_looked_into(study: Study) -> None:
+    with pytest.raises(UserError, match="is a study, not a table"):
+        importing.import_file(study, study.path)

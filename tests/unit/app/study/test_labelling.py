@@ -13,13 +13,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from app.study import bulk, importing, labelling, tweets
 from app.study.labelling import Labelling
+from app.study.marks import MARKS, Remark, in_order
 from app.study.study import Study
+from app.study.tweets import TweetFilter, TweetRow
 from tests.conftest import ROOT
 from tests.unit.app.study.conftest import LEAVES, add_tweets
 
+Said = tuple[str, tuple[str, ...]]
+marks_given = st.lists(st.sampled_from(MARKS), unique=True).map(in_order)
+
 
 class UndoMachine(RuleBasedStateMachine):
-    """Labels, undo, redo, going back, skipping and restarting, against lists."""
+    """Labels with marks, remarks, undo, redo, going back, skipping and restarting, against lists."""
 
     @initialize()
     def begin(self) -> None:
@@ -30,51 +35,62 @@ class UndoMachine(RuleBasedStateMachine):
         self.study = Study.create(path)
         add_tweets(self.study, path, 6)
         self.work = Labelling(self.study, "Ana")
-        self.labels: dict[int, str] = {}
-        # Steps; each a list of (tweet, label before, label after), of which a stroke of bulk has several.
-        self.done: list[list[tuple[int, str | None, str | None]]] = []
-        self.undone: list[list[tuple[int, str | None, str | None]]] = []
+        self.labels: dict[int, Said] = {}
+        # Steps; each a list of (tweet, said before, said after), of which a stroke of bulk has several.
+        self.done: list[list[tuple[int, Said | None, Said | None]]] = []
+        self.undone: list[list[tuple[int, Said | None, Said | None]]] = []
 
     def teardown(self) -> None:
         if hasattr(self, "study"):
             self.study.close()
             self.folder.cleanup()
 
-    def _set(self, tweet: int, leaf: str | None) -> None:
-        if leaf is None:
+    def _set(self, tweet: int, said: Said | None) -> None:
+        if said is None:
             self.labels.pop(tweet, None)
         else:
-            self.labels[tweet] = leaf
+            self.labels[tweet] = said
+
+    def _do(self, tweet: int, said: Said | None) -> None:
+        self.done.append([(tweet, self.labels.get(tweet), said)])
+        self.undone.clear()
+        self._set(tweet, said)
 
     @precondition(lambda self: self.work.current() is not None)
-    @rule(leaf=st.sampled_from(LEAVES))
-    def label(self, leaf: str) -> None:
+    @rule(leaf=st.sampled_from(LEAVES), marks=marks_given)
+    def label(self, leaf: str, marks: tuple[str, ...]) -> None:
         current = self.work.current()
         assert current is not None
-        self.done.append([(current.id, self.labels.get(current.id), leaf)])
-        self.undone.clear()
-        self._set(current.id, leaf)
-        self.work.label(leaf)
+        self._do(current.id, (leaf, marks))
+        self.work.label(leaf, marks=marks)
+
+    @rule(marks=marks_given)
+    def remark(self, marks: tuple[str, ...]) -> None:
+        current = self.work.current()
+        shown = self.work.remark("", marks)
+        assert (shown and shown.id) == (current and current.id), "a mark must not move on"
+        if current is not None and current.id in self.labels:
+            self._do(current.id, (self.labels[current.id][0], marks))
 
     @rule()
     def clear(self) -> None:
         current = self.work.current()
         if current is not None and current.id in self.labels:
-            self.done.append([(current.id, self.labels[current.id], None)])
-            self.undone.clear()
-            self._set(current.id, None)
+            self._do(current.id, None)
         self.work.clear()
 
     @rule(leaf=st.sampled_from(LEAVES), tweets=st.sets(st.integers(1, 6), min_size=1))
     def label_together(self, leaf: str, tweets: set[int]) -> None:
-        step = [(t, self.labels.get(t), leaf) for t in sorted(tweets) if self.labels.get(t) != leaf]
+        has = {tweet: said[0] for tweet, said in self.labels.items()}
+        said = (leaf, ())
+        step = [(t, self.labels.get(t), said) for t in sorted(tweets) if has.get(t) != leaf]
         report = bulk.label(self.study, "Ana", list(tweets), leaf)
         assert report.given(leaf) == len(step) and report.same(leaf) == len(tweets) - len(step)
         if step:
             self.done.append(step)
             self.undone.clear()
             for tweet, _, _ in step:
-                self._set(tweet, leaf)
+                self._set(tweet, said)
         # What is undone next is known once this coder's work has been looked at again.
         self.work.progress()
 
@@ -89,7 +105,7 @@ class UndoMachine(RuleBasedStateMachine):
         for tweet, before, _ in step:
             self._set(tweet, before)
         assert shown is not None
-        assert (shown.id, shown.label) == step[0][:2]
+        assert (shown.id, _said(shown)) == step[0][:2]
         assert self.work.current() == shown
 
     @rule()
@@ -103,7 +119,7 @@ class UndoMachine(RuleBasedStateMachine):
         for tweet, _, after in step:
             self._set(tweet, after)
         assert shown is not None
-        assert (shown.id, shown.label) == (step[0][0], step[0][2])
+        assert (shown.id, _said(shown)) == (step[0][0], step[0][2])
 
     @rule()
     def back(self) -> None:
@@ -112,6 +128,13 @@ class UndoMachine(RuleBasedStateMachine):
     @rule()
     def skip(self) -> None:
         self.work.skip()
+
+    @rule()
+    def prepare(self) -> None:
+        before = self.work.current()
+        ahead = self.work.prepare()
+        assert self.work.current() == before
+        assert ahead is None or ahead == tweets.get(self.study, [ahead.id])[0]
 
     @rule()
     def restart(self) -> None:
@@ -123,15 +146,23 @@ class UndoMachine(RuleBasedStateMachine):
     def labels_are_as_expected(self) -> None:
         if not hasattr(self, "work"):
             return
-        assert labelling.current_labels(self.study) == self.labels
+        found = {row.id: _said(row) for row in tweets.page(self.study) if row.labels}
+        assert found == self.labels
+        leaves = {tweet: leaf for tweet, (leaf, _) in self.labels.items()}
+        assert labelling.current_labels(self.study) == leaves
         assert self.work.can_undo == bool(self.done)
         assert self.work.can_redo == bool(self.undone)
         assert self.work.next_undo == (len(self.done[-1]) if self.done else 0)
         assert self.work.next_redo == (len(self.undone[-1]) if self.undone else 0)
         progress = self.work.progress()
-        assert (progress.labelled, progress.mine, progress.total) == (len(self.labels), len(self.labels), 6)
-        assert progress.per_leaf == {leaf: list(self.labels.values()).count(leaf) for leaf in LEAVES}
+        assert progress == self.work.progress_so_far and not self.work.is_stale
+        assert (progress.labelled, progress.mine, progress.total) == (len(leaves), len(leaves), 6)
+        assert progress.per_leaf == {leaf: list(leaves.values()).count(leaf) for leaf in LEAVES}
         assert progress == Labelling(self.study, "Ana").progress()
+
+
+def _said(row: TweetRow) -> Said | None:
+    return (row.label, dict(row.remarks).get("Ana", Remark()).marks) if row.label else None
 
 
 UndoMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
@@ -188,11 +219,11 @@ def test_labels_carry_what_the_coder_saw_and_wrote(study: Study, tmp_path: Path)
     work = Labelling(study, "Ana")
     first = work.current()
     assert first is not None
-    work.label("pro", seconds=2.25, note="ironic?", flag=True, suggestion_shown="anti")
+    work.label("pro", seconds=2.25, note="ironic?", marks=["sarcasm", "uncertain"], suggestion_shown="anti")
     work.undo()
     entry, undo = tweets.history(study, first.id)
     assert (entry.coder, entry.leaf, entry.seconds, entry.note) == ("Ana", "pro", 2.25, "ironic?")
-    assert (entry.flag, entry.suggestion_shown, entry.imported) == (True, "anti", False)
+    assert (entry.marks, entry.suggestion_shown, entry.imported) == (("uncertain", "sarcasm"), "anti", False)
     assert (undo.leaf, undo.undoes) == (None, entry.id)
     assert entry.given < undo.given and entry.given.endswith("+00:00")
 
@@ -284,3 +315,96 @@ def test_only_classes_of_the_codebook_are_labels(study: Study, tmp_path: Path, l
     add_tweets(study, tmp_path / "x", 1)
     with pytest.raises(UserError):
         Labelling(study, "Ana").label(leaf)
+
+
+def test_a_tweet_that_was_read_ahead_is_shown_without_reading_again(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tweets(study, tmp_path / "x", 5)
+    work = Labelling(study, "Ana")
+    ahead = work.prepare()
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the tweet was read while the coder waited")
+
+    monkeypatch.setattr(labelling, "get", never)
+    assert work.label("pro") is ahead and ahead is not None
+
+
+def test_what_others_labelled_meanwhile_is_not_offered(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 5)
+    work = Labelling(study, "Ana")
+    assert work.progress().labelled == 0
+    ahead = work.prepare()
+    assert ahead is not None
+    other = Labelling(study, "Ben")
+    other.show(ahead.id)
+    other.label("anti")
+    shown = work.skip()
+    assert shown is not None and shown.id != ahead.id and not shown.labels
+    seen = set()
+    while (current := work.current()) is not None:
+        seen.add(current.id)
+        work.prepare()
+        work.label("pro")
+    assert ahead.id not in seen and len(seen) == 4
+    assert work.is_stale and work.progress_so_far.labelled == 4
+    work.take(work.recount())
+    assert not work.is_stale and work.progress_so_far.labelled == 5
+
+
+def test_a_remark_keeps_how_the_label_was_given(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 2)
+    work = Labelling(study, "Ana")
+    first = work.current()
+    assert first is not None
+    work.label("pro", seconds=4.5, suggestion_shown="anti", marks=["uncertain"])
+    work.back()
+    version = study.codebook_version
+    study.set_codebook(study.codebook, ["pro"])
+    assert study.codebook_version != version
+    shown = work.remark("a thought", ["sarcasm"])
+    assert shown is not None and shown.id == first.id
+    given, remarked = tweets.history(study, first.id)
+    assert (given.marks, given.note) == (("uncertain",), "")
+    assert (remarked.leaf, remarked.marks, remarked.note) == ("pro", ("sarcasm",), "a thought")
+    assert (remarked.seconds, remarked.suggestion_shown) == (4.5, "anti")
+    assert remarked.codebook_version == version, "a remark is no second look"
+    assert tweets.count(study, TweetFilter(status="second_look")) == 1
+
+
+MARKING_CHILD = """
+import sys
+from app.study.study import Study
+from app.study.labelling import Labelling
+work = Labelling(Study.open(sys.argv[1]), "Ana")
+while True:
+    shown = work.current()
+    work.label("pro")
+    print("label", shown.id, flush=True)
+    work.back()
+    work.remark("", ["sarcasm"])
+    print("mark", shown.id, flush=True)
+    work.skip()
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 2, 31, 58])
+def test_a_kill_between_label_and_mark_loses_neither(study: Study, tmp_path: Path, lines: int) -> None:
+    add_tweets(study, tmp_path / "x", 2000)
+    study.close()
+    child = subprocess.Popen(
+        [sys.executable, "-c", MARKING_CHILD, str(study.path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert child.stdout is not None
+    told = [child.stdout.readline() for _ in range(lines)]
+    os.kill(child.pid, signal.SIGKILL)
+    told += [line + "\n" for line in child.stdout.read().split("\n")[:-1]]
+    child.stdout.close()
+    child.wait()
+    said = [line.split() for line in told]
+    with Study.open(study.path) as again:
+        rows = {row.id: row for row in tweets.page(again, TweetFilter(status="labelled"), limit=5000)}
+        assert {int(tweet) for what, tweet in said if what == "label"} <= set(rows)
+        marked = {int(tweet) for what, tweet in said if what == "mark"}
+        assert all(dict(rows[tweet].remarks)["Ana"].marks == ("sarcasm",) for tweet in marked)

@@ -121,7 +121,10 @@ def disputed(study: Study, tmp_path: Path) -> Study:
         for tweet, leaf in given.items():
             work.show(tweet)
             work.label(
-                leaf, seconds=2.5, note="irony" if tweet == 1 and coder == "Ana" else "", flag=tweet == 2
+                leaf,
+                seconds=2.5,
+                note="irony" if tweet == 1 and coder == "Ana" else "",
+                marks=["uncertain"] if tweet == 2 else [],
             )
     return study
 
@@ -151,9 +154,9 @@ def test_the_list_and_its_filters(disputed: Study) -> None:
 def test_a_case_has_all_that_belongs_to_it(disputed: Study) -> None:
     case = review.case(disputed, 1)
     ana, ben, cem = case.labels
-    assert (ana.coder, ana.leaf, ana.note, ana.flag, ana.seconds) == ("Ana", "pro", "irony", False, 2.5)
+    assert (ana.coder, ana.leaf, ana.note, ana.marks, ana.seconds) == ("Ana", "pro", "irony", (), 2.5)
     assert (ben.coder, ben.leaf, cem.coder, ana.codebook_version) == ("Ben", "anti", "Cem", 1)
-    assert review.case(disputed, 2).labels[0].flag
+    assert review.case(disputed, 2).labels[0].marks == ("uncertain",)
     assert case.decision is None and case.locked_in == "" and len(case.history) == 3
 
 
