@@ -429,7 +429,6 @@ class LabelPage(LabelView):
             self.study_touched.emit({"labels"})
         finally:
             self._telling = False
-        self.state_changed.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

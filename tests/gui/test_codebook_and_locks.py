@@ -166,6 +166,7 @@ def test_a_decision_is_undone_from_another_page(window: MainWindow, qtbot: QtBot
     settled()
     assert area.states["review"].text() == "1"
     area.show_page("review")
+    settled()
     qtbot.keyClick(area.review_page.disagreements, Qt.Key.Key_3)
     assert tweets.get(study, [3])[0].gold == "neutral"
     area.show_page("tweets")

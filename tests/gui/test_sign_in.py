@@ -245,7 +245,8 @@ def test_assigned_tweets_come_first_and_then_others_if_one_wants(
         assert set(session.scalars(by_hand)) == {"assigned"}
     assert page.stack.currentWidget() is page.end and "All 3 tweets assigned to you" in page.end.text.text()
     page.undo()
-    assert side.assigned.text() == "Assigned: 2 of 3" and page.stack.currentWidget() is page.desk
+    assert page.stack.currentWidget() is page.desk
+    qtbot.waitUntil(lambda: side.assigned.text() == "Assigned: 2 of 3", timeout=3000)
     page.redo()
     page.end.button.click()
     settled()
