@@ -190,6 +190,26 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("study", type=Path, metavar="STUDY")
     evaluate.add_argument("--model", required=True, help="a model's name on the shelf, its folder or file")
 
+    light = _add(
+        subcommands,
+        "light-model",
+        commands.light_model,
+        "learn from the labels so far: what to label next, and how much more would help",
+        long=True,
+    )
+    light.add_argument("study", type=Path, metavar="STUDY")
+    light.add_argument("--coder", default="", help="begin with the tweets that this coder would get next")
+    light.add_argument(
+        "--languages",
+        type=_words,
+        default=[],
+        metavar="en,es",
+        help="look at tweets in these only (default: all)",
+    )
+    light.add_argument(
+        "--no-curve", action="store_true", help="leave the learning curve out: it takes longest"
+    )
+
     agreement = _add(subcommands, "agreement", commands.agreement, "how far the coders of a study agree")
     agreement.add_argument("study", type=Path, metavar="STUDY")
     agreement.add_argument(

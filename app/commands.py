@@ -327,6 +327,37 @@ def evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def light_model(arguments: argparse.Namespace) -> int:
+    """Train the light model on the labels so far."""
+    from app.study.light_training import train_light_model
+    from app.study.study import Study
+    from app.terminal import JobEvents, learning_text
+
+    events = JobEvents(arguments.json)
+    with Study.open(arguments.study) as study:
+        scores = train_light_model(
+            study,
+            arguments.coder,
+            arguments.languages,
+            with_curve=not arguments.no_curve,
+            on_event=events.append,
+            stop=_stopper(arguments),
+        )
+    if scores is None:
+        tell_failure("Stopped before the light model was ready.", arguments.json, "cancelled")
+        return 1
+    events.write(
+        "finished",
+        labels=scores.labels,
+        macro_f1=scores.macro_f1,
+        looked_at=len(scores.ids),
+        curve=None if scores.curve is None else scores.curve.as_dict(),
+    )
+    if not arguments.json:
+        print(learning_text(scores))
+    return 0
+
+
 def agreement(arguments: argparse.Namespace) -> None:
     """Measure agreement between coders."""
     from app.study.agreement import measure_agreement

@@ -28,6 +28,8 @@ class Settings:
     inspector: bool = True
     hide_author: bool = False
     label_keys: dict[str, str] = field(default_factory=dict)
+    # What each coder chose to label next, by study: {"study's uuid/coder": QueueChoice.as_dict()}.
+    queues: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls) -> "Settings":

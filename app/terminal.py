@@ -11,6 +11,7 @@ from training.contract.events import EventLog, make_event
 if TYPE_CHECKING:
     from app.study.agreement import AgreementReport, Estimates
     from app.study.agreement_measures import Estimate
+    from app.study.light_scores import LightScores
     from app.study.sealing import SealedSet
 
 _QUIET_SECONDS = 10.0
@@ -229,6 +230,32 @@ def _undefined(rows: "Sequence[tuple[str, Estimates]]") -> dict[str, list[str]]:
             told = name if len(measures) == len(estimates) else f"{name} ({', '.join(measures)})"
             found.setdefault(f"– {why}", []).append(told)
     return found
+
+
+def learning_text(scores: "LightScores") -> str:
+    """Return what the light model has learnt, and what more labels would add."""
+    lines = [
+        f"The light model learnt from {scores.labels:,} labels and looked at {len(scores.ids):,} tweets."
+    ]
+    if scores.macro_f1 is not None:
+        lines.append(f"Macro-F1, cross-validated: {scores.macro_f1:.3f}.")
+    curve = scores.curve
+    if curve is None:
+        return "\n".join(lines)
+    if not curve.points:
+        lines.append("It is too early to say how much more labels would help.")
+    else:
+        rows = [[point.labels, point.macro_f1, point.low, point.high] for point in curve.points]
+        lines += ["", table(["labels", "macro-F1", "from", "to"], rows)]
+        lines += [
+            f"{gain.more} more labels: about {100 * gain.gain:+.1f} points "
+            f"({100 * gain.low:+.1f} to {100 * gain.high:+.1f})."
+            for gain in curve.gains
+        ]
+    for name, found in (("class", curve.per_class), ("language", curve.per_language)):
+        cells: list[list[object]] = [[one or "–", *figures] for one, figures in found.items()]
+        lines += ["", table([name, "labels", "F1"], cells)]
+    return "\n".join(lines)
 
 
 def tell_failure(message: str, as_json: bool, kind: str, **fields: Any) -> None:

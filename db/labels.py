@@ -46,9 +46,10 @@ def add_events(
     All are undos or redos (`undoes`), or none is; all are repeats, or none is. An event follows all heads that the
     coder has on the tweet, so that it settles what contradicted each other. An undo or redo follows what the
     coder did here alone: what came with a copy is not taken back. `flag` follows from `marks`. `step` is told how
-    many are done, and may raise, to stop.
+    many are done, and may raise, to stop. A repeat follows the coder's other repeats on the tweet, and changes no
+    label.
     """
-    seq = session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'label_events'")) or 0
+    seq = session.connection().scalar(_LAST_SEQ) or 0
     given: list[tuple[int, str]] = []
     for batch in batches(events):
         tweets, coder = [event["tweet_id"] for event in batch], batch[0]["coder_id"]
@@ -57,12 +58,15 @@ def add_events(
         rows = []
         for event in batch:
             seq += 1
-            parents = [] if repeat else _parents(known.get(event["tweet_id"], []), event.get("undoes"))
+            if repeat:
+                parents = _repeat_heads(session, event["tweet_id"], coder)
+            else:
+                parents = _parents(known.get(event["tweet_id"], []), event.get("undoes"))
             flag = {"flag": UNCERTAIN in event.get("marks", ())}
             rows.append({"seq": seq, "id": new_uuid(), "parents": parents} | event | flag)
         session.connection().execute(_INSERT, rows)
         given += [(row["seq"], row["id"]) for row in rows]
-        if undoes:
+        if undoes and not repeat:
             for row in rows:
                 known.setdefault(row["tweet_id"], []).append(
                     _Event(**{c: row.get(c) for c in _Event._fields})
@@ -74,6 +78,13 @@ def add_events(
             refresh(session, tweets)
         step(len(given))
     return given
+
+
+def _repeat_heads(session: Session, tweet: int, coder: str) -> list[str]:
+    statement = select(_EVENTS.c.id, _EVENTS.c.parents).where(
+        _EVENTS.c.tweet_id == tweet, _EVENTS.c.coder_id == coder, _EVENTS.c.repeat.is_(True)
+    )
+    return [event.id for event in _heads(list(session.execute(statement)))]
 
 
 def _parents(events: Sequence[Any], undoes: str | None) -> list[str]:
@@ -93,7 +104,7 @@ def derive(session: Session, pairs: Iterable[tuple[int, str]]) -> None:
     wanted = set(pairs)
     for batch in batches(sorted({tweet for tweet, _ in wanted})):
         events: dict[tuple[int, str], list[Any]] = {}
-        for event in session.execute(_select_events().where(_EVENTS.c.tweet_id.in_(batch))):
+        for event in session.execute(_ON_TWEETS, {"tweets": batch}):
             events.setdefault((event.tweet_id, event.coder_id), []).append(event)
         _put_standing(session, {pair: events[pair] for pair in sorted(wanted & events.keys())})
 
@@ -161,12 +172,13 @@ class _Event(NamedTuple):
 def _select_events() -> Select[Any]:
     # UUIDs become text in SQLite: a hundred thousand of them in Python would take seconds.
     columns = [
-        _dashed(name) if name in ("id", "coder_id", "undoes") else _EVENTS.c[name] for name in _Event._fields
+        dashed(name) if name in ("id", "coder_id", "undoes") else _EVENTS.c[name] for name in _Event._fields
     ]
     return select(*columns).where(_EVENTS.c.repeat.is_(False))
 
 
-def _dashed(column: str) -> ColumnElement[str]:
+def dashed(column: str) -> ColumnElement[str]:
+    """Return a column of UUIDs of label events as text with its dashes, made in SQLite."""
     digits = type_coerce(_EVENTS.c[column], Text)
     places = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
     parts = [func.substr(digits, start, length, type_=Text) for start, length in places]
@@ -174,10 +186,11 @@ def _dashed(column: str) -> ColumnElement[str]:
     return joined.label(column)
 
 
+# Made once: SQLAlchemy takes longer to put such a statement together than SQLite to answer it.
+_ON_TWEETS = _select_events().where(_EVENTS.c.tweet_id.in_(bindparam("tweets", expanding=True)))
+_OF_TWEETS = _ON_TWEETS.where(_EVENTS.c.coder_id == bindparam("coder"))
+_LAST_SEQ = text("SELECT seq FROM sqlite_sequence WHERE name = 'label_events'")
 _INSERT = insert(_EVENTS)
-_OF_TWEETS = _select_events().where(
-    _EVENTS.c.tweet_id.in_(bindparam("tweets", expanding=True)), _EVENTS.c.coder_id == bindparam("coder")
-)
 
 
 def _of_tweets(session: Session, tweets: Sequence[int], coder: str) -> dict[int, list[Any]]:
@@ -218,9 +231,9 @@ def add_first_labels(session: Session, events: list[dict[str, Any]]) -> None:
     """Append many "label" events of one coder, for tweets on which that coder has no event yet."""
     if not events:
         return
-    first = (session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'label_events'")) or 0) + 1
+    first = (session.scalar(_LAST_SEQ) or 0) + 1
     numbered = [{"seq": first + n, "id": new_uuid(), "kind": "label"} | e for n, e in enumerate(events)]
-    session.execute(insert(_EVENTS), numbered)
+    session.execute(_INSERT, numbered)
     current = [{k: e[k] for k in ("tweet_id", "coder_id", "leaf", "seq")} for e in numbered]
     session.execute(insert(_CURRENT), current)
     refresh(session, [e["tweet_id"] for e in events])
@@ -267,57 +280,6 @@ def touched(session: Session, coder_id: str, tweets: Sequence[int]) -> dict[int,
     return found
 
 
-def own_events(session: Session, coder_id: str, after: int) -> list[Any]:
-    """Return what a coder did here by hand after event `after`, in order; the events of one act are one row.
-
-    (seq of the last event; seq, id, tweet_id, undoes and act of the first; how many `events`)
-    """
-    one = func.coalesce(_EVENTS.c.act, _EVENTS.c.seq)
-    steps = (
-        select(
-            func.min(_EVENTS.c.seq).label("first_seq"),
-            func.max(_EVENTS.c.seq).label("seq"),
-            func.count().label("events"),
-        )
-        .where(
-            _EVENTS.c.coder_id == coder_id,
-            _EVENTS.c.import_id.is_(None),
-            _EVENTS.c.merge_id.is_(None),
-            _EVENTS.c.seq > after,
-        )
-        .group_by(one)
-        .subquery()
-    )
-    statement = (
-        select(
-            steps.c.seq, steps.c.first_seq, steps.c.events,
-            _EVENTS.c.id, _EVENTS.c.tweet_id, _EVENTS.c.undoes, _EVENTS.c.act,
-        )
-        .join(_EVENTS, _EVENTS.c.seq == steps.c.first_seq)
-        .order_by(steps.c.first_seq)
-    )  # fmt: skip
-    return list(session.execute(statement))
-
-
-def events_of_act(session: Session, coder_id: str, act: str, first: int, last: int) -> list[Any]:
-    """Return (id, tweet_id, parents) of a coder's events of one act, in order; all lie between two numbers."""
-    statement = select(_dashed("id"), _EVENTS.c.tweet_id, _EVENTS.c.parents).where(
-        _EVENTS.c.seq.between(first, last), _EVENTS.c.coder_id == coder_id, _EVENTS.c.act == act
-    )
-    return list(session.execute(statement.order_by(_EVENTS.c.seq)))
-
-
-def labelled_before(session: Session, parents: Sequence[str]) -> dict[str, Any]:
-    """Return {event: (leaf, given, codebook_version_id)} of those of the events that are labels."""
-    found: dict[str, Any] = {}
-    for batch in batches(parents):
-        statement = select(
-            _dashed("id"), _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.codebook_version_id
-        ).where(_EVENTS.c.id.in_(batch), _EVENTS.c.leaf.is_not(None))
-        found.update((row.id, row) for row in session.execute(statement))
-    return found
-
-
 _GIVEN = (
     select(_EVENTS.c.seconds, _EVENTS.c.suggestion_shown, _EVENTS.c.source, _EVENTS.c.codebook_version_id)
     .join(_CURRENT, _CURRENT.c.seq == _EVENTS.c.seq)
@@ -352,22 +314,6 @@ def recent_times(session: Session, coder_id: str, limit: int) -> list[tuple[int,
 def last_seq(session: Session) -> int:
     """Return the number of the last event of the study, 0 for none."""
     return session.scalar(select(func.max(_EVENTS.c.seq))) or 0
-
-
-def leaf_before(session: Session, event_id: str) -> str | None:
-    """Return the label that the coder had on the tweet just before an event, None for none."""
-    parents = session.scalar(select(_EVENTS.c.parents).where(_EVENTS.c.id == event_id)) or []
-    statement = select(_EVENTS.c.leaf).where(_EVENTS.c.id.in_(parents))
-    return session.scalar(statement.order_by(_EVENTS.c.leaf.is_(None), _EVENTS.c.given.desc()).limit(1))
-
-
-def version_before(session: Session, event_id: str) -> int | None:
-    """Return the codebook version under which the label just before an event was given, None for no label."""
-    parents = session.scalar(select(_EVENTS.c.parents).where(_EVENTS.c.id == event_id)) or []
-    statement = select(_EVENTS.c.codebook_version_id).where(
-        _EVENTS.c.id.in_(parents), _EVENTS.c.leaf.is_not(None)
-    )
-    return session.scalar(statement.order_by(_EVENTS.c.given.desc()).limit(1))
 
 
 def side_by_side(session: Session, tweet: int) -> list[Any]:

@@ -45,6 +45,7 @@ class LabelBar(QWidget):
         layout = QHBoxLayout()
         layout.setSpacing(theme.SMALL)
         self.buttons: list[QToolButton] = []
+        self.choices: list[QWidget] = []
         for act in acts:
             button = act_button(act)
             self.buttons.append(button)
@@ -74,13 +75,18 @@ class LabelBar(QWidget):
             self._row.takeAt(self._place)
             self._row.insertWidget(self._place, self.last_act, 1)
 
+    def add_choice(self, button: QWidget) -> None:
+        """Put the chooser of the queue before that of the language."""
+        self.choices.append(button)
+        self._row.insertWidget(self._row.indexOf(self.language), button)
+
     def controls(self) -> list[QWidget]:
         """Return what can be used, from left to right."""
-        return [*self.buttons, self.language, self.coder]
+        return [*self.buttons, *self.choices, self.language, self.coder]
 
     def show_work(self, at_work: bool, coder: str) -> None:
         """Show the controls that make sense now."""
-        for control in (*self.buttons, self.language):
+        for control in (*self.buttons, *self.choices, self.language):
             control.setVisible(at_work)
         self.coder.setText(coder)
         self.coder.setAccessibleName(self.tr("Labelling as {coder}").format(coder=coder))

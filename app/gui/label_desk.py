@@ -112,6 +112,12 @@ class LabelDesk(QWidget):
         layout.addWidget(self._leaves_scroll)
         layout.addLayout(under)
 
+    def add_suggestion(self, line: QWidget) -> None:
+        """Put the line with a model's suggestion over the classes."""
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        layout.insertWidget(1, line)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_leaves()

@@ -6,15 +6,16 @@ from PySide6.QtWidgets import QWidget
 from app.gui import figures
 from app.gui.empty_state import EmptyState
 
-_ALL_LANGUAGES, _IMPORT, _BEYOND = "all languages", "import", "beyond"
+_ALL_LANGUAGES, _IMPORT, _BEYOND, _QUEUE = "all languages", "import", "beyond", "queue"
 
 
 class LabelEnd(EmptyState):
-    """No tweets yet, all labelled that were assigned, all in one language, or all."""
+    """No tweets yet, none left in the chosen queue, all labelled that were assigned, all in one language, or all."""
 
     import_wanted = Signal()
     page_wanted = Signal(str)
     all_languages_wanted = Signal()
+    queue_wanted = Signal()
     beyond_assigned_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -57,6 +58,15 @@ class LabelEnd(EmptyState):
                 "train",
             )
 
+    def show_empty_queue(self, reason: str) -> None:
+        """Say that the chosen queue has no tweet, while others may have some."""
+        self._show(
+            reason,
+            self.tr("Label in random order"),
+            self.tr("Go on with all tweets that nobody has labelled"),
+            _QUEUE,
+        )
+
     def _show(self, text: str, button: str, tip: str, wanted: str) -> None:
         self.say(text)
         self.button.setText(button)
@@ -67,6 +77,8 @@ class LabelEnd(EmptyState):
     def _go_on(self) -> None:
         if self._wanted == _ALL_LANGUAGES:
             self.all_languages_wanted.emit()
+        elif self._wanted == _QUEUE:
+            self.queue_wanted.emit()
         elif self._wanted == _BEYOND:
             self.beyond_assigned_wanted.emit()
         elif self._wanted == _IMPORT:

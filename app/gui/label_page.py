@@ -54,6 +54,7 @@ class LabelPage(LabelView):
         self.desk.note.editingFinished.connect(self.save_remark)
         self.desk.note.returnPressed.connect(self.leave)
         self.end.beyond_assigned_wanted.connect(self._go_beyond_assigned)
+        self.order.chosen.connect(self._choose_queue)
         self.bar.language_chosen.connect(self._choose_language)
         self.bar.coder_clicked.connect(self.coder_wanted)
 
@@ -77,6 +78,7 @@ class LabelPage(LabelView):
         if self.pauses.end():
             self._tell_labels()
         self.labelling = self.row = self.progress = None
+        self.order.end()
         self._wanted = ()
         self.drafts.forget()
         self.show_nothing()
@@ -149,7 +151,14 @@ class LabelPage(LabelView):
         remark = self.desk.remark()
         seconds = round(time.monotonic() - self.shown_at, 3)
         with self.errors_told():
-            following = labelling.label(leaf, seconds=seconds, note=remark.note, marks=remark.marks)
+            following = labelling.label(
+                leaf,
+                seconds=seconds,
+                note=remark.note,
+                marks=remark.marks,
+                suggestion_shown=self.order_acts.suggestion.shown,
+            )
+            self.new_labels += 1
             self.desk.saved = remark
             self.say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self.named(leaf)))
             self._after(following, changed=True)
@@ -318,10 +327,12 @@ class LabelPage(LabelView):
         beyond = self.beyond_assigned
         if study is None:
             return
+        self.order.begin(study, coder, language)
+        read_order = self.order.reader()
         if not keep:
             self.labelling = None
         run_in_worker(
-            lambda: read_queue(study, coder, language, beyond),
+            lambda: read_queue(study, coder, language, beyond, read_order),
             lambda found: self._take(turn, found),
             self.tell,
             self,
@@ -330,6 +341,7 @@ class LabelPage(LabelView):
     def _take(self, turn: int, found: LabelQueue) -> None:
         if turn != self._turn:
             return
+        under_way = None if self.labelling is None or self.row is None else self.labelling.turn()
         labelling = self.labelling = found.labelling
         self.progress = found.progress
         self.bar.show_languages(found.languages)
@@ -339,10 +351,12 @@ class LabelPage(LabelView):
             return
         if not self.bar.last_act.text():
             self.say(self.tr("One key labels and shows the next tweet · F1 lists all keys"))
+        self.order.take(labelling, found.order)
+        self.order_acts.show_choice()
         row = labelling.show(*self._wanted)
         self._wanted = ()
-        if self.row is not None and (row is None or row.id != self.row.id):
-            row = labelling.show(self.row.id)
+        if under_way is not None:
+            row = labelling.go_on_with(under_way)
         self._after(row, keep_note=self.row is not None)
 
     def _after(self, row: TweetRow | None, changed: bool = False, keep_note: bool = False) -> None:
@@ -378,6 +392,10 @@ class LabelPage(LabelView):
         self.let_go()
         self._begin()
         self.setFocus()
+
+    def _choose_queue(self) -> None:
+        self.say("")
+        self._choose_language()
 
     def _go_beyond_assigned(self) -> None:
         self.beyond_assigned = True

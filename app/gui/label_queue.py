@@ -1,13 +1,14 @@
 """What the label page reads on a worker: the coder's queue, how far labelling is, all languages."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.gui.label_order import ReadOrder
 from app.study import tweets
-from app.study.assigned_queue import AssignedQueue
 from app.study.labelling import Labelling
 from app.study.progress import Progress
 from app.study.queues import languages_of
-from app.study.study import Study
+from app.study.study import Coder, Study
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,19 @@ class LabelQueue:
     labelling: Labelling | None
     progress: Progress
     languages: dict[str, tuple[int, int]]
+    order: ReadOrder | None = None
 
 
-def read_queue(study: Study, coder: str, language: str, beyond_assigned: bool = False) -> LabelQueue:
-    """Read a coder's queue in a language, "" for all; in a large study counting takes a moment.
+def read_queue(
+    study: Study,
+    coder: str,
+    language: str,
+    beyond_assigned: bool,
+    read_order: Callable[[Study, Coder, str, bool], ReadOrder],
+) -> LabelQueue:
+    """Read the queue that a coder chose in a language, "" for all; in a large study that takes a moment.
 
-    A coder with assigned tweets gets these, to the end, and others with `beyond_assigned` alone.
+    A coder with assigned tweets gets these, to the end, and others in random order with `beyond_assigned` alone.
     """
     languages = tweets.languages(study)
     if not coder:
@@ -37,7 +45,7 @@ def read_queue(study: Study, coder: str, language: str, beyond_assigned: bool = 
         languages = {code: counts for code, counts in languages.items() if code in reads}
     labelling = Labelling(study, who, language)
     progress = labelling.progress()
-    if progress.assigned and not beyond_assigned:
-        labelling.queue = AssignedQueue(who, language)
+    order = read_order(study, who, language, bool(progress.assigned) and not beyond_assigned)
+    labelling.queue = order.queue
     labelling.current()
-    return LabelQueue(labelling, progress, languages)
+    return LabelQueue(labelling, progress, languages, order)

@@ -75,6 +75,7 @@ class StudyArea(QWidget):
         self.study_page = StudyPage()
         self.label_page = LabelPage(settings)
         self.label_page.settings_changed.connect(settings.save)
+        self.label_page.order.remember_in(settings)
         self.label_page.coder_wanted.connect(self.ask_coder)
         self.review_page = ReviewPage()
         self.review_page.coder_wanted.connect(self.ask_coder)
@@ -91,6 +92,7 @@ class StudyArea(QWidget):
         tweets_page.tweet_selected.connect(self.tweet_selected)
         tweets_page.review_wanted.connect(self.review_page.show_tweet)
         tweets_page.locks_wanted.connect(self.show_locks)
+        tweets_page.queue_wanted.connect(self._label_search_result)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
@@ -235,6 +237,10 @@ class StudyArea(QWidget):
     def _label_again(self, tweets: list[int]) -> None:
         self.show_page("label")
         self.label_page.show_tweet(*tweets)
+
+    def _label_search_result(self, filter: TweetFilter) -> None:
+        self.show_page("label")
+        self.label_page.order_acts.label_search_result(filter)
 
     def _label_sealed(self) -> None:
         """Bring the coder the test tweets that he or she has not labelled."""

@@ -41,7 +41,8 @@ class TweetsPage(Page):
 
     `tweet_selected` gives the selected `TweetRow`, or None, to the inspector; `label_wanted` gives the primary
     key of a tweet that the user wants to label, `review_wanted` of one to decide on. `locks_wanted` gives the
-    filter for the tweets to lock, `seeing_wanted` asks to end blind coding.
+    filter for the tweets to lock, `queue_wanted` that for the tweets to label one after the other, `seeing_wanted`
+    asks to end blind coding.
     """
 
     key = "tweets"
@@ -51,6 +52,7 @@ class TweetsPage(Page):
     label_wanted = Signal(int)
     review_wanted = Signal(int)
     locks_wanted = Signal(object)
+    queue_wanted = Signal(object)
     seeing_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -75,6 +77,8 @@ class TweetsPage(Page):
         self.count.setProperty("role", "muted")
         self.locks = QPushButton(self.tr("Locked batches …"))
         self.locks.setToolTip(self.tr("Lock the tweets shown, or release a locked batch (Ctrl+K)"))
+        self.label_these = QPushButton(self.tr("Label these"))
+        self.label_these.setToolTip(self.tr("Label the tweets shown, one after the other (Ctrl+J)"))
         self.table = self._make_table()
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -112,6 +116,8 @@ class TweetsPage(Page):
         self.table.setToolTip(self.tr("Enter or double-click labels the selected tweet"))
         make_action(self, self.tr("Locked batches …"), "Ctrl+K", self._show_locks)
         self.locks.clicked.connect(self._show_locks)
+        make_action(self, self.tr("Label the tweets shown"), "Ctrl+J", self._label_shown)
+        self.label_these.clicked.connect(self._label_shown)
         self.search.setToolTip(self.tr("Search text, author or id (Ctrl+F)"))
         self.search.setAccessibleName(self.tr("Search the tweets"))
 
@@ -279,6 +285,8 @@ class TweetsPage(Page):
         self.count.setVisible(self._total > 0)
         self.together.button.setVisible(self._total > 0)
         self.locks.setVisible(self._total > 0)
+        self.label_these.setVisible(self._total > 0)
+        self.label_these.setEnabled(self.model.rowCount() > 0)
         self.blind.setVisible(self._is_blind and bool(self.coder) and self._total > 0)
 
     def _fit_columns(self) -> None:
@@ -327,6 +335,10 @@ class TweetsPage(Page):
     def _show_locks(self) -> None:
         if self._total:
             self.locks_wanted.emit(self.asked())
+
+    def _label_shown(self) -> None:
+        if self.model.rowCount():
+            self.queue_wanted.emit(self.asked())
 
     # How it is made
 
@@ -426,6 +438,7 @@ class TweetsPage(Page):
         first.setSpacing(theme.SMALL)
         first.addWidget(self.search, 1)
         first.addWidget(self.count)
+        first.addWidget(self.label_these)
         first.addWidget(self.together.button)
         first.addWidget(self.locks)
         self.blind = self._make_blind_line()

@@ -192,13 +192,19 @@ def _units(shared: Iterable[Any], coder_ids: Sequence[str], leaves: set[str]) ->
 
 
 def _repeats(events: Iterable[Any], leaves: set[str]) -> list[tuple[str, str, str, str]]:
-    """Return (coder, language, the label that stood, the repeat) for each repeat that was not taken back."""
+    """Return (coder, language, the label that stood, the repeat) for each repeat that was not taken back.
+
+    Of a repeat that the coder corrected at once, only the last word counts.
+    """
     of_pair: dict[tuple[int, str], list[Any]] = defaultdict(list)
     for event in events:
         of_pair[event.tweet_id, event.coder_id].append(event)
     found = []
     for own in of_pair.values():
-        withdrawn = {event.undoes for event in own if event.repeat and event.undoes}
+        second = [event for event in own if event.repeat]
+        withdrawn = {event.undoes for event in second} | {
+            parent for event in second for parent in event.parents
+        }
         for again in own:
             if not again.repeat or again.leaf not in leaves or again.id in withdrawn:
                 continue

@@ -1,5 +1,7 @@
 """The queue of what was assigned to a coder."""
 
+from typing import ClassVar
+
 from sqlalchemy.orm import Session
 
 from app.study.queues import Turn, languages_of
@@ -14,6 +16,8 @@ class AssignedQueue:
 
     Tweets in languages that the coder does not read, or not the one chosen, are left out, and locked ones.
     """
+
+    reads_ahead: ClassVar[bool] = True
 
     def __init__(self, coder: Coder, language: str = "") -> None:
         self._coder = coder.id

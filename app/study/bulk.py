@@ -17,8 +17,9 @@ from app.study.tweets import TweetFilter
 from db.tables import CurrentLabel, Tweet
 from db.tweets import batches
 
-MOST = 100_000
-"""So many tweets are labelled in one act: it is one transaction, which takes some seconds."""
+MOST = 50_000
+"""So many tweets are labelled in one act. It is one transaction, and so is its undo: a job that writes meanwhile waits
+for it, for `BUSY_TIMEOUT_S` at most."""
 BULK, GROUP = "bulk", "group"
 
 

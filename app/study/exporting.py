@@ -13,6 +13,7 @@ from app.errors import UserError
 from app.study import review, tweets
 from app.study.codebook import Codebook
 from app.study.export_formats import FORMATS, FormatLimit, Values
+from app.study.label_provenance import Provenance, is_known
 from app.study.marks import MARKS
 from app.study.study import Study
 from db import labels, predictions
@@ -63,11 +64,12 @@ def export(
 
     Columns: id, text, lang, author, date; the file's own other columns; label, one label_<question> each,
     coders, disagreement; where coders remarked on anything: one mark_<mark> each (how many coders set it), notes;
-    where anything was adjudicated: gold_label, gold_by, gold_reason; and where a model has predicted:
-    predicted_label, one predicted_<question> each, confidence, one p_<leaf> each, model, prediction_status.
-    Predictions on sealed tweets that nobody has labelled are left out: who codes them must not have read them in
-    a file. The file appears whole or not at all. Raises `UserError` where the format cannot hold
-    the study or the disk refuses.
+    where it is known: label_sources (the queue that brought the tweet, "coder: queue"), suggestions_shown, repeats
+    (what was said when a tweet came again, hidden); where anything was adjudicated: gold_label, gold_by,
+    gold_reason; and where a model has predicted: predicted_label, one predicted_<question> each, confidence, one
+    p_<leaf> each, model, prediction_status. Predictions on sealed tweets that nobody has labelled are left out: who
+    codes them must not have read them in a file. The file appears whole or not at all. Raises `UserError` where the
+    format cannot hold the study or the disk refuses.
     """
     path = Path(out_path)
     write = FORMATS.get(path.suffix.lower())
@@ -83,10 +85,11 @@ def export(
     filter = filter or tweets.TweetFilter()
     total = tweets.count(study, filter)
     model = _model(study, filter)
-    columns, renamed = _columns(study, model)
+    provenance = Provenance() if is_known(study) else None
+    columns, renamed = _columns(study, model, provenance)
     values = Values([c.name for c in columns], [c.number for c in columns], total)
     report = ExportReport(0, path, values.names, renamed, model[0] if model else "")
-    rows = _rows(study, filter, columns, report, total, progress, stop)
+    rows = _rows(study, filter, columns, provenance, report, total, progress, stop)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         report.renamed |= write(temporary, values, rows)
@@ -113,6 +116,7 @@ def _rows(
     study: Study,
     filter: tweets.TweetFilter,
     columns: Sequence[Column],
+    provenance: Provenance | None,
     report: ExportReport,
     total: int,
     progress: Progress | None,
@@ -122,6 +126,8 @@ def _rows(
         if stop is not None and stop():
             report.stopped = True
             return
+        if provenance is not None:
+            provenance.read(study, chunk)
         for row in chunk:
             yield [column.value(row) for column in columns]
         report.rows += len(chunk)
@@ -141,7 +147,9 @@ def _model(study: Study, filter: tweets.TweetFilter) -> tuple[str, tuple[str, ..
         return None if row is None else (row.name, tuple(row.leaves))
 
 
-def _columns(study: Study, model: tuple[str, tuple[str, ...]] | None) -> tuple[list[Column], dict[str, str]]:
+def _columns(
+    study: Study, model: tuple[str, tuple[str, ...]] | None, provenance: Provenance | None
+) -> tuple[list[Column], dict[str, str]]:
     before = [
         Column("id", lambda row: row.tweet_id),
         Column("text", lambda row: row.text),
@@ -152,6 +160,12 @@ def _columns(study: Study, model: tuple[str, tuple[str, ...]] | None) -> tuple[l
     after = _label_columns(study.codebook)
     if _has_remarks(study):
         after += _remark_columns()
+    if provenance is not None:
+        after += [
+            Column("label_sources", provenance.sources),
+            Column("suggestions_shown", provenance.suggestions),
+            Column("repeats", provenance.repeats),
+        ]
     if review.counts(study).adjudicated:
         after += _gold_columns()
     if model:

@@ -10,7 +10,7 @@ from app.errors import UserError
 from app.study.label_history import Act
 from app.study.locks import refuse_locked
 from app.study.study import Coder, Study, now
-from db import labels
+from db import label_steps, labels
 from db.tables import new_uuid
 
 
@@ -54,9 +54,9 @@ def take_back(session: Session, study: Study, coder: Coder, done: Act, watch: Wa
     has: then nothing is taken back.
     """
     assert done.act is not None
-    events = labels.events_of_act(session, coder.id, done.act, done.first_seq, done.seq)
+    events = label_steps.events_of_act(session, coder.id, done.act, done.first_seq, done.seq)
     refuse_locked(session, [event.tweet_id for event in events])
-    before = labels.labelled_before(session, [parent for event in events for parent in event.parents])
+    before = label_steps.labelled_before(session, [parent for event in events for parent in event.parents])
     act, given = new_uuid(), now()
     undo = []
     for event in events:

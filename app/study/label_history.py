@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class Act:
     """One step as undo sees it: an event, or many of one `act`, of which the first is named.
 
-    `events` says how many; `first_seq` is the number of the first, `seq` that of the last.
+    `events` says how many; `first_seq` is the number of the first, `seq` that of the last. `repeat`: it is a hidden
+    repeat's.
     """
 
     seq: int
@@ -18,6 +19,7 @@ class Act:
     act: str | None = None
     events: int = 1
     first_seq: int = 0
+    repeat: bool = False
 
 
 @dataclass

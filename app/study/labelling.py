@@ -1,7 +1,8 @@
 """Giving labels: the queue of a coder, undo and redo, progress."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -10,13 +11,14 @@ from app.study import label_acts
 from app.study.label_acts import Watch
 from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
-from app.study.marks import in_order
+from app.study.marks import Remark, in_order
 from app.study.pace import Pace
 from app.study.progress import Given, Progress, counted, moved
 from app.study.queues import Queue, RandomQueue, Turn, languages_of
+from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import assignments, labels
+from db import assignments, label_steps, labels, repeats
 
 # Labels from which the pace is told.
 _RECENT = 200
@@ -38,6 +40,7 @@ class Recount:
 class _Ahead:
     """The tweet after the current one, read while that is looked at, and how it stood then."""
 
+    turn: Turn
     row: TweetRow
     state: labels.TweetState
 
@@ -47,6 +50,7 @@ class Labelling:
 
     Tweets come as `queue` has them: in random order where none is given, with `double` also those that other
     coders have labelled. The languages that the coder reads narrow that queue and what is counted, `language` to one.
+    A hidden repeat looks like any other tweet: the coder's label on it is not in its row, and stays what it was.
     """
 
     def __init__(
@@ -66,43 +70,47 @@ class Labelling:
         self._progress: Progress | None = None
         self._is_stale = False
         self._seen = (0, 0)
+        self._ahead: _Ahead | None = None
         with study.reading() as session:
             self._catch_up(session)
             self._pace = Pace(labels.recent_times(session, self.coder.id, _RECENT))
-        earlier = dict.fromkeys(act.tweet for act in reversed(self._history.done[-4 * REMEMBERED :]))
-        self._trail = [Turn(tweet, CHOSEN) for tweet in list(earlier)[:REMEMBERED][::-1]]
+        earlier = dict.fromkeys(_again(act) for act in reversed(self._history.done[-4 * REMEMBERED :]))
+        self._trail = list(earlier)[:REMEMBERED][::-1]
         # Position in the trail of the tweet that is shown; its length: the next of the queue.
         self._position = len(self._trail)
-        self._ahead: _Ahead | None = None
 
     def current(self) -> TweetRow | None:
         """Return the tweet to label now, None where there is none left."""
         turn = self.turn()
         if turn is None:
             return None
-        if self._ahead is not None and self._ahead.row.id == turn.tweet:
+        if self._ahead is not None and self._ahead.turn == turn:
             return self._ahead.row
-        return self._read(turn.tweet)
+        return self._read(turn)
 
     def prepare(self) -> TweetRow | None:
         """Read the tweet after the current one, so that nobody waits for it after the next label, and return it.
 
-        Costs a few milliseconds, to be spent while the current tweet is looked at. None where there is none yet.
+        Costs a few milliseconds, to be spent while the current tweet is looked at. None where there is none yet, or
+        where it depends on the label of this one.
         """
         turn = self.turn()
         if turn is None:
             return None
         with self.study.reading() as session:
+            self._catch_up(session)
             if self._position + 1 == len(self._trail):
+                if not self.queue.reads_ahead:
+                    return None
                 found = self.queue.next(session)
                 if found is None or found.tweet == turn.tweet:
                     return None
                 self._trail.append(found)
-            tweet = self._trail[self._position + 1].tweet
-            if self._ahead is not None and self._ahead.row.id == tweet:
+            following = self._trail[self._position + 1]
+            if self._ahead is not None and self._ahead.turn == following:
                 return self._ahead.row
-            state = labels.state(session, tweet, self.coder.id)
-        self._ahead = _Ahead(self._read(tweet), state)
+            state = labels.state(session, following.tweet, self.coder.id)
+        self._ahead = _Ahead(following, self._read(following), state)
         return self._ahead.row
 
     def label(
@@ -130,6 +138,7 @@ class Labelling:
                 marks=marks,
                 suggestion_shown=suggestion_shown,
                 source=turn.source,
+                repeat=turn.repeat,
             )
             self._look_ahead(session)
         self._committed(act, given)
@@ -148,11 +157,15 @@ class Labelling:
             return None
         with self.study.writing_promptly() as session:
             self._catch_up(session)
-            own = labels.state(session, turn.tweet, self.coder.id).own
+            own = self._own(session, turn)
             if own is None:
                 return self.current()
-            as_given = labels.circumstances(session, turn.tweet, self.coder.id)
-            act, given = self._add(session, turn.tweet, own, note=note, marks=marks, **as_given)
+            as_given: dict[str, Any] = {"source": turn.source}
+            if not turn.repeat:
+                as_given = labels.circumstances(session, turn.tweet, self.coder.id)
+            act, given = self._add(
+                session, turn.tweet, own, note=note, marks=marks, repeat=turn.repeat, **as_given
+            )
         self._committed(act, given)
         return self.current()
 
@@ -163,9 +176,9 @@ class Labelling:
             return None
         with self.study.writing_promptly() as session:
             self._catch_up(session)
-            if labels.state(session, turn.tweet, self.coder.id).own is None:
+            if self._own(session, turn) is None:
                 return self.current()
-            act, given = self._add(session, turn.tweet, None, source=turn.source)
+            act, given = self._add(session, turn.tweet, None, source=turn.source, repeat=turn.repeat)
         self._committed(act, given)
         return self.current()
 
@@ -189,6 +202,12 @@ class Labelling:
         self._trail[self._position : self._position] = [Turn(tweet, CHOSEN) for tweet in tweets]
         return self.current()
 
+    def go_on_with(self, turn: Turn) -> TweetRow | None:
+        """Make a turn the current one that was under way, after the queue was made anew."""
+        if self.turn() != turn:
+            self._trail.insert(self._position, turn)
+        return self.current()
+
     def undo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
         """Take back what this coder did last and return its tweet, now the current one; None for nothing.
 
@@ -202,7 +221,7 @@ class Labelling:
             last = self._history.done[-1]
             act, given = self._take_back(session, last, watch)
         self._committed(act, given)
-        self._go_to(last.tweet)
+        self._go_to(last)
         return self.current()
 
     def redo(self, watch: Watch = Watch()) -> TweetRow | None:  # noqa: B008
@@ -217,7 +236,7 @@ class Labelling:
             undone, undo = self._history.undone[-1]
             act, given = self._take_back(session, undo, watch)
         self._committed(act, given)
-        self._go_to(undone.tweet)
+        self._go_to(undone)
         row = self.current()
         self._move_on()
         return row
@@ -286,8 +305,16 @@ class Labelling:
             self._trail.append(found)
         return found
 
-    def _read(self, tweet: int) -> TweetRow:
-        return get(self.study, [tweet], viewer=self.coder.name)[0].seen_by(self.coder.name)
+    def _read(self, turn: Turn) -> TweetRow:
+        row = get(self.study, [turn.tweet], viewer=self.coder.name)[0]
+        return self._as_if_new(row) if turn.repeat else row.seen_by(self.coder.name)
+
+    def _own(self, session: Session, turn: Turn) -> str | None:
+        """Return this coder's label on the tweet of a turn; of a repeat, what was said this second time."""
+        if turn.repeat:
+            said = repeats.second_label(session, self.coder.id, turn.tweet)
+            return None if said is None else said.leaf
+        return labels.state(session, turn.tweet, self.coder.id).own
 
     def _count(self, session: Session) -> Progress:
         return counted(session, self.coder, self._languages, self.study.codebook.leaf_codes)
@@ -296,13 +323,14 @@ class Labelling:
         """Take in what this coder did elsewhere, in another window or process."""
         seen = labels.last_added(session)
         if seen != self._seen:
-            events = labels.own_events(session, self.coder.id, self._history.last_seq)
+            events = label_steps.own_events(session, self.coder.id, self._history.last_seq)
             self._history.follow(
-                Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq) for e in events
+                Act(e.seq, e.id, e.tweet_id, e.undoes, e.act, e.events, e.first_seq, e.repeat) for e in events
             )
             # Before the first count there is nothing to be out of date.
             self._is_stale = self._progress is not None
             self._seen = seen
+            self._look_ahead(session)
 
     def _look_ahead(self, session: Session) -> None:
         """Let go of the tweet that was read ahead, where it no longer stands as it did then."""
@@ -313,13 +341,16 @@ class Labelling:
         if state != ahead.state:
             self._ahead = None
             done = state.own is not None or state.locked or (state.labelled and not ahead.state.labelled)
-            if done and self._position + 2 == len(self._trail) and self._trail[-1].tweet == ahead.row.id:
+            if done and self._position + 2 == len(self._trail) and self._trail[-1] == ahead.turn:
                 self._trail.pop()
 
     def _take_back(self, session: Session, act: Act, watch: Watch) -> tuple[Act, Given | None]:
         if act.act is not None:
             return label_acts.take_back(session, self.study, self.coder, act, watch), None
-        return self._add(session, act.tweet, labels.leaf_before(session, act.id), undoes=act.id)
+        before = label_steps.leaf_before(session, act.id)
+        # Of a repeat the last event counts, of other labels the one that stands.
+        said = repeats.said_before(session, act.id) if act.repeat else {}
+        return self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat, **said)
 
     def _add(
         self,
@@ -334,16 +365,17 @@ class Labelling:
         source: str = "",
         codebook_version_id: int | None = None,
         undoes: str | None = None,
+        repeat: bool = False,
     ) -> tuple[Act, Given]:
         old = labels.state(session, tweet, self.coder.id)
-        if old.locked:
+        if old.locked and not repeat:
             refuse_locked(session, [tweet])
         if leaf is not None and leaf not in self.study.codebook.leaf_codes:
             raise UserError(
                 f"The codebook no longer has the class “{leaf}”.", "Label the tweet with one that it has."
             )
         # A label that comes back with an undo was given under the codebook of its own time.
-        version = labels.version_before(session, undoes) if undoes is not None else codebook_version_id
+        version = label_steps.version_before(session, undoes) if undoes is not None else codebook_version_id
         seq, key = labels.add_event(
             session,
             {
@@ -359,13 +391,14 @@ class Labelling:
                 "marks": list(in_order(marks)),
                 "source": source,
                 "undoes": undoes,
+                "repeat": repeat,
                 "import_id": None,
             },
         )
         # An undo takes back what was done here; a label that came with a copy of the study stays.
         new = labels.state(session, tweet, self.coder.id)
         mine = int(new.own is not None) - int(old.own is not None)
-        return Act(seq, key, tweet, undoes), Given(
+        return Act(seq, key, tweet, undoes, repeat=repeat), Given(
             language=old.language,
             old_leaf=old.agreed_leaf,
             new_leaf=new.agreed_leaf,
@@ -391,12 +424,29 @@ class Labelling:
             del self._trail[: 10 * REMEMBERED]
             self._position -= 10 * REMEMBERED
 
-    def _go_to(self, tweet: int) -> None:
-        upto = [turn.tweet for turn in self._trail[: self._position + 1]]
-        if tweet in upto:
-            self._position = len(upto) - 1 - upto[::-1].index(tweet)
+    def _go_to(self, act: Act) -> None:
+        upto = [(turn.tweet, turn.repeat) for turn in self._trail[: self._position + 1]]
+        if (act.tweet, act.repeat) in upto:
+            self._position = len(upto) - 1 - upto[::-1].index((act.tweet, act.repeat))
         else:
-            self._trail.insert(self._position, Turn(tweet, CHOSEN))
+            self._trail.insert(self._position, _again(act))
+
+    def _as_if_new(self, row: TweetRow) -> TweetRow:
+        """Return a repeated tweet without its labels, but for what the coder said of it this second time."""
+        with self.study.reading() as session:
+            said = repeats.second_label(session, self.coder.id, row.id)
+        new, name = row.unlabelled(), self.coder.name
+        if said is None or said.leaf is None:
+            return new
+        remark = Remark(said.note, in_order(said.marks))
+        return replace(
+            new, label=said.leaf, label_coder=name, labels=((name, said.leaf),), remarks=((name, remark),)
+        )
+
+
+def _again(act: Act) -> Turn:
+    """Return the turn that leads back to what was done."""
+    return Turn(act.tweet, AGAIN, repeat=True) if act.repeat else Turn(act.tweet, CHOSEN)
 
 
 def current_labels(study: Study) -> dict[int, str]:

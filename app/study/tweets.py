@@ -112,9 +112,13 @@ class TweetRow:
         """
         if not coder or coder in dict(self.labels):
             return self
+        return replace(self.unlabelled(), blind=bool(self.labels or self.gold))
+
+    def unlabelled(self) -> "TweetRow":
+        """Return the tweet as if nobody had labelled it, or decided."""
         return replace(
-            self, label=None, label_coder="", disputed=False, labels=(), remarks=(), gold=None, gold_by="",
-            gold_reason="", blind=bool(self.labels or self.gold),
+            self, label=None, label_coder="", disputed=False, labels=(), remarks=(), gold=None,
+            gold_by="", gold_reason="",
         )  # fmt: skip
 
 

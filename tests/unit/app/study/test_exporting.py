@@ -18,6 +18,9 @@ from hypothesis import strategies as st
 from app.errors import UserError
 from app.study import exporting, importing, models, predictions, tweets
 from app.study.export_formats import FORMATS, FormatLimit, Values, write_xlsx
+from app.study.labelling import Labelling
+from app.study.queues import RandomQueue
+from app.study.repeats import RepeatingQueue, RepeatPlan
 from app.study.study import Study
 from tests.unit.app.study.test_importing import TEXTS
 
@@ -252,3 +255,29 @@ def test_an_empty_study_gives_a_table_without_rows(study: Study, tmp_path: Path,
     report = exporting.export(study, tmp_path / f"out{suffix}")
     assert report.rows == 0
     assert _read(tmp_path / f"out{suffix}") == []
+
+
+def test_how_labels_came_about_is_exported(study: Study, write: Write, tmp_path: Path) -> None:
+    rows = "\n".join(f"{n},tweet {n},en" for n in range(1, 5))
+    importing.import_file(study, write(f"id,text,lang\n{rows}"))
+    who = study.coder("Ana")
+    plan = RepeatPlan(share=1.0, labels_between=1)
+    work = Labelling(study, who, queue=RepeatingQueue(RandomQueue(who), who, plan))
+    first = work.current()
+    assert first is not None
+    work.label("pro", suggestion_shown="anti (light model of 40 labels)")
+    second = work.current()
+    assert second is not None and second.id != first.id
+    work.label("neutral")
+    turn = work.turn()
+    assert turn is not None and turn.repeat and turn.tweet == first.id
+    work.label("anti")
+    exporting.export(study, tmp_path / "out.csv")
+    with open(tmp_path / "out.csv", encoding="utf-8-sig", newline="") as file:
+        found = {row["id"]: row for row in csv.DictReader(file)}
+    one, other = found[first.tweet_id], found[second.tweet_id]
+    assert (one["label"], one["label_sources"], one["repeats"]) == ("pro", "Ana: random", "Ana: anti")
+    assert one["suggestions_shown"] == "Ana: anti (light model of 40 labels)"
+    assert (other["label_sources"], other["suggestions_shown"], other["repeats"]) == ("Ana: random", "", "")
+    rest = [row for key, row in found.items() if key not in (first.tweet_id, second.tweet_id)]
+    assert all(row["label_sources"] == "" for row in rest)
