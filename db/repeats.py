@@ -76,12 +76,23 @@ def to_repeat(
     return session.scalar(statement)
 
 
-def second_label(session: Session, coder_id: str, tweet: int) -> str | None:
-    """Return what the coder said of a tweet when it came again, None for nothing or where that was taken back."""
+def second_label(session: Session, coder_id: str, tweet: int) -> Any | None:
+    """Return the event that says what the coder said of a tweet when it came again, with leaf, note and marks.
+
+    None for nothing; its leaf is None where that was taken back.
+    """
     statement = (
-        select(_EVENTS.c.leaf)
+        select(_EVENTS.c.leaf, _EVENTS.c.note, _EVENTS.c.marks)
         .where(_EVENTS.c.tweet_id == tweet, _EVENTS.c.coder_id == coder_id, _EVENTS.c.repeat.is_(True))
         .order_by(_EVENTS.c.seq.desc())
         .limit(1)
     )
-    return session.scalar(statement)
+    return session.execute(statement).first()
+
+
+def said_before(session: Session, event_id: str) -> dict[str, Any]:
+    """Return note and marks of what stood before a repeat's event, to be given again by an undo; {} for nothing."""
+    parents = session.scalar(select(_EVENTS.c.parents).where(_EVENTS.c.id == event_id)) or []
+    statement = select(_EVENTS.c.note, _EVENTS.c.marks).where(_EVENTS.c.id.in_(parents))
+    row = session.execute(statement.order_by(_EVENTS.c.seq.desc()).limit(1)).first()
+    return {} if row is None else dict(row._mapping)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +11,7 @@ from app.study import label_acts
 from app.study.label_acts import Watch
 from app.study.label_history import Act, LabelHistory
 from app.study.locks import refuse_locked
-from app.study.marks import in_order
+from app.study.marks import Remark, in_order
 from app.study.pace import Pace
 from app.study.progress import Given, Progress, counted, moved
 from app.study.queues import Queue, RandomQueue, Turn, languages_of
@@ -90,22 +91,26 @@ class Labelling:
     def prepare(self) -> TweetRow | None:
         """Read the tweet after the current one, so that nobody waits for it after the next label, and return it.
 
-        Costs a few milliseconds, to be spent while the current tweet is looked at. None where there is none yet.
+        Costs a few milliseconds, to be spent while the current tweet is looked at. None where there is none yet, or
+        where it depends on the label of this one.
         """
         turn = self.turn()
         if turn is None:
             return None
         with self.study.reading() as session:
+            self._catch_up(session)
             if self._position + 1 == len(self._trail):
+                if not self.queue.reads_ahead:
+                    return None
                 found = self.queue.next(session)
                 if found is None or found.tweet == turn.tweet:
                     return None
                 self._trail.append(found)
-            coming = self._trail[self._position + 1]
-            if self._ahead is not None and self._ahead.turn == coming:
+            following = self._trail[self._position + 1]
+            if self._ahead is not None and self._ahead.turn == following:
                 return self._ahead.row
-            state = labels.state(session, coming.tweet, self.coder.id)
-        self._ahead = _Ahead(coming, self._read(coming), state)
+            state = labels.state(session, following.tweet, self.coder.id)
+        self._ahead = _Ahead(following, self._read(following), state)
         return self._ahead.row
 
     def label(
@@ -145,20 +150,22 @@ class Labelling:
         """Change the note and the marks beside this coder's label of the current tweet, and show it again.
 
         The label stays as it was given: when it was judged, in how long, under which codebook. A tweet that the
-        coder has not labelled has nothing to remark on, nor has a hidden repeat once it was labelled.
+        coder has not labelled has nothing to remark on.
         """
         turn = self.turn()
         if turn is None:
             return None
-        if turn.repeat:
-            return self.current()
         with self.study.writing_promptly() as session:
             self._catch_up(session)
-            own = labels.state(session, turn.tweet, self.coder.id).own
+            own = self._own(session, turn)
             if own is None:
                 return self.current()
-            as_given = labels.circumstances(session, turn.tweet, self.coder.id)
-            act, given = self._add(session, turn.tweet, own, note=note, marks=marks, **as_given)
+            as_given: dict[str, Any] = {"source": turn.source}
+            if not turn.repeat:
+                as_given = labels.circumstances(session, turn.tweet, self.coder.id)
+            act, given = self._add(
+                session, turn.tweet, own, note=note, marks=marks, repeat=turn.repeat, **as_given
+            )
         self._committed(act, given)
         return self.current()
 
@@ -169,11 +176,7 @@ class Labelling:
             return None
         with self.study.writing_promptly() as session:
             self._catch_up(session)
-            if turn.repeat:
-                own = repeats.second_label(session, self.coder.id, turn.tweet)
-            else:
-                own = labels.state(session, turn.tweet, self.coder.id).own
-            if own is None:
+            if self._own(session, turn) is None:
                 return self.current()
             act, given = self._add(session, turn.tweet, None, source=turn.source, repeat=turn.repeat)
         self._committed(act, given)
@@ -306,6 +309,13 @@ class Labelling:
         row = get(self.study, [turn.tweet], viewer=self.coder.name)[0]
         return self._as_if_new(row) if turn.repeat else row.seen_by(self.coder.name)
 
+    def _own(self, session: Session, turn: Turn) -> str | None:
+        """Return this coder's label on the tweet of a turn; of a repeat, what was said this second time."""
+        if turn.repeat:
+            said = repeats.second_label(session, self.coder.id, turn.tweet)
+            return None if said is None else said.leaf
+        return labels.state(session, turn.tweet, self.coder.id).own
+
     def _count(self, session: Session) -> Progress:
         return counted(session, self.coder, self._languages, self.study.codebook.leaf_codes)
 
@@ -328,31 +338,19 @@ class Labelling:
         if ahead is None:
             return
         state = labels.state(session, ahead.row.id, self.coder.id)
-        done = state.own is not None or state.locked or (state.labelled and not ahead.state.labelled)
-        # A hidden repeat comes because it is labelled, a chosen tweet because it was chosen.
-        if self._is_replaceable(ahead.turn):
-            wanted = not (done and state != ahead.state) and self.queue.takes(session, ahead.turn)
-            if not wanted:
-                self._trail.pop()
-                self._ahead = None
         if state != ahead.state:
             self._ahead = None
-
-    def look_anew(self) -> None:
-        """Ask the queue again for the tweet after the current one: its order has changed."""
-        if self._ahead is not None and self._is_replaceable(self._ahead.turn):
-            self._trail.pop()
-            self._ahead = None
-
-    def _is_replaceable(self, coming: Turn) -> bool:
-        is_last = self._position + 2 == len(self._trail) and self._trail[-1] == coming
-        return is_last and not coming.repeat and coming.source != CHOSEN
+            done = state.own is not None or state.locked or (state.labelled and not ahead.state.labelled)
+            if done and self._position + 2 == len(self._trail) and self._trail[-1] == ahead.turn:
+                self._trail.pop()
 
     def _take_back(self, session: Session, act: Act, watch: Watch) -> tuple[Act, Given | None]:
         if act.act is not None:
             return label_acts.take_back(session, self.study, self.coder, act, watch), None
         before = label_steps.leaf_before(session, act.id)
-        return self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat)
+        # Of a repeat the last event counts, of other labels the one that stands.
+        said = repeats.said_before(session, act.id) if act.repeat else {}
+        return self._add(session, act.tweet, before, undoes=act.id, repeat=act.repeat, **said)
 
     def _add(
         self,
@@ -436,12 +434,14 @@ class Labelling:
     def _as_if_new(self, row: TweetRow) -> TweetRow:
         """Return a repeated tweet without its labels, but for what the coder said of it this second time."""
         with self.study.reading() as session:
-            leaf = repeats.second_label(session, self.coder.id, row.id)
-        new = row.unlabelled()
-        if leaf is None:
+            said = repeats.second_label(session, self.coder.id, row.id)
+        new, name = row.unlabelled(), self.coder.name
+        if said is None or said.leaf is None:
             return new
-        said = ((self.coder.name, leaf),)
-        return replace(new, label=leaf, label_coder=self.coder.name, labels=said)
+        remark = Remark(said.note, in_order(said.marks))
+        return replace(
+            new, label=said.leaf, label_coder=name, labels=((name, said.leaf),), remarks=((name, remark),)
+        )
 
 
 def _again(act: Act) -> Turn:

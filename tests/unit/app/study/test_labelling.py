@@ -14,6 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from app.study import bulk, importing, labelling, tweets
 from app.study.labelling import Labelling
 from app.study.marks import MARKS, Remark, in_order
+from app.study.queues import Turn
+from app.study.repeats import AGAIN
 from app.study.study import Study
 from app.study.tweets import TweetFilter, TweetRow
 from tests.conftest import ROOT
@@ -408,3 +410,23 @@ def test_a_kill_between_label_and_mark_loses_neither(study: Study, tmp_path: Pat
         assert {int(tweet) for what, tweet in said if what == "label"} <= set(rows)
         marked = {int(tweet) for what, tweet in said if what == "mark"}
         assert all(dict(rows[tweet].remarks)["Ana"].marks == ("sarcasm",) for tweet in marked)
+
+
+def test_marks_of_a_hidden_repeat_are_its_own(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path / "x", 3)
+    work = Labelling(study, "Ana")
+    work.show(2)
+    work.label("pro", marks=["uncertain"], note="first time")
+    again = Turn(2, AGAIN, repeat=True)
+    shown = work.go_on_with(again)
+    assert shown is not None and (shown.id, shown.labels, shown.remarks) == (2, (), ())
+    work.label("anti", marks=["sarcasm"])
+    shown = work.back()
+    assert shown is not None and shown.label == "anti"
+    assert dict(shown.remarks)["Ana"].marks == ("sarcasm",)
+    shown = work.remark("", ["quoting"])
+    assert shown is not None and dict(shown.remarks)["Ana"].marks == ("quoting",)
+    shown = work.undo()
+    assert shown is not None and (shown.label, dict(shown.remarks)["Ana"].marks) == ("anti", ("sarcasm",))
+    first = tweets.get(study, [2])[0]
+    assert first.label == "pro" and dict(first.remarks)["Ana"] == Remark("first time", ("uncertain",))
