@@ -18,7 +18,7 @@ from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import assignments, label_steps, labels, repeats
+from db import assignments, label_overview, label_steps, labels, repeats
 
 # Labels from which the pace is told.
 _RECENT = 200
@@ -452,11 +452,11 @@ def _again(act: Act) -> Turn:
 def current_labels(study: Study) -> dict[int, str]:
     """Return {tweet: leaf} for tweets whose coders agree."""
     with study.reading() as session:
-        return labels.agreed(session)
+        return label_overview.agreed(session)
 
 
 def disagreements(study: Study) -> list[TweetRow]:
     """Return the tweets whose coders gave different labels; `labels` of each says which."""
     with study.reading() as session:
-        ids = labels.disputed(session)
+        ids = label_overview.disputed(session)
     return get(study, ids)
