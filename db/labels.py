@@ -49,7 +49,7 @@ def add_events(
     many are done, and may raise, to stop. A repeat follows the coder's other repeats on the tweet, and changes no
     label.
     """
-    seq = session.connection().scalar(_LAST_SEQ) or 0
+    seq = session.scalar(_LAST_SEQ) or 0
     given: list[tuple[int, str]] = []
     for batch in batches(events):
         tweets, coder = [event["tweet_id"] for event in batch], batch[0]["coder_id"]

@@ -201,6 +201,7 @@ class LabelOrder(QObject):
         self.scores = scores
         if order is not None and self._labelling is labelling and self.choice.kind == kind:
             give_order(labelling.queue, order)
+            labelling.look_anew()
         self.learnt.emit()
 
 
