@@ -26,10 +26,10 @@ class Settings:
     blind: bool = True
     geometry: str = ""
     inspector: bool = True
-    # What each coder chose to label next, by study: {"study's uuid/coder": QueueChoice.as_dict()}.
-    queues: dict[str, Any] = field(default_factory=dict)
     hide_author: bool = False
     label_keys: dict[str, str] = field(default_factory=dict)
+    # What each coder chose to label next, by study: {"study's uuid/coder": QueueChoice.as_dict()}.
+    queues: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls) -> "Settings":

@@ -3,7 +3,8 @@
 Three questions, each with its own part (`--part`):
 
 - next: the time of `next` of each queue on a study of a million generated tweets, as a ratio to the random queue, and
-  how long it takes to make its order; labels of the coder are given in between, as in the window.
+  how long it takes to make its order; labels of the coder are given in between, as in the window; at last while
+  the light model is being trained.
 - train: seconds of the light model at 500, 2,000 and 5,000 labels, until the orders are there and with the curve.
 - gain: macro-F1 of the light model on held-out real tweets after equal numbers of labels, by uncertainty sampling
   and by the rarest class first against random order, over folds and seeds; and whether the gain that the learning
@@ -26,6 +27,8 @@ import numpy as np
 from sqlalchemy import text
 from threadpoolctl import threadpool_limits
 
+from app.jobs.commands import child_environment, child_folder
+from app.jobs.process_family import start_apart
 from app.study import queues
 from app.study.labelling import Labelling
 from app.study.learning_curve import learning_curve, macro_f1
@@ -82,17 +85,31 @@ def measure_next(folder: Path, tweets: int) -> None:
                 work = Labelling(study, who, queue=make_queue(study, who, "", choice, scores))
                 made = time.perf_counter() - began
                 times = _turns(study, work)
-                middle = statistics.median(times)
-                usual = usual or middle
-                name = f"{kind}{' + repeats' if repeats else ''}"
-                p99 = sorted(times)[int(0.99 * len(times))] if times else float("nan")
-                print(f"{name:18} {made:10.2f} {1000 * middle:9.2f} {1000 * p99:8.2f} {middle / usual:9.2f}")
+                usual = usual or statistics.median(times)
+                _print_times(f"{kind}{' + repeats' if repeats else ''}", made, times, usual)
+        child = start_apart(
+            [sys.executable, "-m", "app", "light-model", str(path)],
+            child_folder(),
+            child_environment(),
+            folder / "out",
+            folder / "log",
+        )
+        work = Labelling(study, who, queue=make_queue(study, who, "", QueueChoice()))
+        times = []
+        while child.poll() is None:
+            times += _turns(study, work, 20)
+        _print_times("random, training", 0.0, times, usual)
 
 
-def _turns(study: Study, work: Labelling) -> list[float]:
+def _print_times(name: str, made: float, times: Sequence[float], usual: float) -> None:
+    middle, p99 = statistics.median(times), sorted(times)[int(0.99 * len(times))]
+    print(f"{name:18} {made:10.2f} {1000 * middle:9.2f} {1000 * p99:8.2f} {middle / usual:9.2f}", flush=True)
+
+
+def _turns(study: Study, work: Labelling, number: int = TURNS) -> list[float]:
     leaves = study.codebook.leaf_codes
     times = []
-    for number in range(TURNS):
+    for turn_number in range(number):
         with study.reading() as session:
             began = time.perf_counter()
             turn = work.queue.next(session)
@@ -100,7 +117,7 @@ def _turns(study: Study, work: Labelling) -> list[float]:
         if turn is None:
             break
         work.go_on_with(turn)
-        work.label(leaves[number % len(leaves)])
+        work.label(leaves[turn_number % len(leaves)])
     return times
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import (
     delete,
     func,
     insert,
-    or_,
     select,
     text,
     tuple_,
@@ -23,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session
 
 from db.tables import CodebookVersion, Coder, CurrentLabel, LabelEvent, Tweet, new_uuid
-from db.tweets import batches, outdated_labels
+from db.tweets import batches
 
 # The mark that the first schema kept in the column `flag`; see `LabelEvent`.
 UNCERTAIN = "uncertain"
@@ -49,7 +48,7 @@ def add_events(
     many are done, and may raise, to stop. A repeat follows the coder's other repeats on the tweet, and changes no
     label.
     """
-    seq = session.scalar(_LAST_SEQ) or 0
+    seq = session.connection().scalar(_LAST_SEQ) or 0
     given: list[tuple[int, str]] = []
     for batch in batches(events):
         tweets, coder = [event["tweet_id"] for event in batch], batch[0]["coder_id"]
@@ -354,30 +353,6 @@ def labels_at(session: Session, tweet: int, given: str) -> list[tuple[str, str]]
     return sorted(pair for pair in last.values() if pair[1] is not None)
 
 
-def coders(session: Session) -> list[str]:
-    """Return the names of all who have a label on some tweet, in alphabetical order."""
-    has = select(_CURRENT.c.tweet_id).where(_CURRENT.c.coder_id == Coder.id).exists()
-    return list(session.scalars(select(Coder.name).where(has).order_by(func.lower(Coder.name))))
-
-
-def count_outdated(session: Session) -> dict[str, int]:
-    """Return {coder's name: number of labels given before a codebook version touched their leaf}."""
-    found = outdated_labels().subquery()
-    statement = (
-        select(Coder.name, func.count())
-        .join(found, found.c.coder_id == Coder.id)
-        .group_by(Coder.name)
-        .order_by(func.lower(Coder.name))
-    )
-    return {row[0]: row[1] for row in session.execute(statement)}
-
-
-def count_of_leaves(session: Session) -> dict[str, int]:
-    """Return {leaf: number of labels of all coders}."""
-    statement = select(_CURRENT.c.leaf, func.count()).group_by(_CURRENT.c.leaf)
-    return {row[0]: row[1] for row in session.execute(statement)}
-
-
 def history(session: Session, tweet_id: int) -> list[Any]:
     """Return every event on a tweet with the coder's name and the codebook version, oldest first."""
     statement = (
@@ -432,49 +407,6 @@ def _first_of(wrapped: bool, labelled: bool, in_language: bool) -> Select[int, i
         place = tuple_(_TWEETS.c.shuffle, _TWEETS.c.id)
         statement = statement.where(place > tuple_(bindparam("shuffle"), bindparam("id")))
     return statement.order_by(_TWEETS.c.shuffle, _TWEETS.c.id).limit(1)
-
-
-def agreed(session: Session) -> dict[int, str]:
-    """Return {tweet: leaf} for tweets whose current labels agree."""
-    statement = select(_TWEETS.c.id, _TWEETS.c.agreed_leaf).where(_TWEETS.c.agreed_leaf.is_not(None))
-    return {row.id: row.agreed_leaf for row in session.execute(statement.order_by(_TWEETS.c.id))}
-
-
-def count_disputed(session: Session) -> int:
-    """Return on how many tweets the current labels differ and nobody has decided."""
-    statement = select(func.count()).where(_TWEETS.c.labelled.is_(True), _TWEETS.c.agreed_leaf.is_(None))
-    return session.scalar(statement) or 0
-
-
-def disputed(session: Session) -> list[int]:
-    """Return the tweets whose current labels differ, in file order."""
-    statement = select(_TWEETS.c.id).where(_TWEETS.c.labelled.is_(True), _TWEETS.c.agreed_leaf.is_(None))
-    return list(session.scalars(statement.order_by(_TWEETS.c.id)))
-
-
-def has_remarks(session: Session) -> bool:
-    """Say whether a current label has a note or a mark."""
-    said = (
-        select(_EVENTS.c.seq)
-        .join(_CURRENT, _CURRENT.c.seq == _EVENTS.c.seq)
-        .where(or_(_EVENTS.c.note != "", func.json_array_length(_EVENTS.c.marks) > 0))
-    )
-    return bool(session.scalar(select(said.exists())))
-
-
-def used_leaves(session: Session) -> list[str]:
-    """Return the leaves that any coder's current label names."""
-    return list(session.scalars(select(_CURRENT.c.leaf).distinct()))
-
-
-def count_of_coder(session: Session, coder_id: str, languages: Sequence[str] | None = None) -> int:
-    """Return how many tweets a coder has labelled, in all languages where none are asked for."""
-    statement = select(func.count()).select_from(_CURRENT).where(_CURRENT.c.coder_id == coder_id)
-    if languages is not None:
-        statement = statement.join(_TWEETS, _TWEETS.c.id == _CURRENT.c.tweet_id).where(
-            _TWEETS.c.lang.in_(languages)
-        )
-    return session.scalar(statement) or 0
 
 
 class TweetState(NamedTuple):

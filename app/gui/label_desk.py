@@ -105,16 +105,18 @@ class LabelDesk(QWidget):
         under.setSpacing(theme.SMALL)
         under.addWidget(self.marks)
         under.addWidget(self.note, 1)
-        self._rows = QVBoxLayout(self)
-        self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.setSpacing(theme.MEDIUM)
-        self._rows.addWidget(self._scroll, 1)
-        self._rows.addWidget(self._leaves_scroll)
-        self._rows.addLayout(under)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.MEDIUM)
+        layout.addWidget(self._scroll, 1)
+        layout.addWidget(self._leaves_scroll)
+        layout.addLayout(under)
 
-    def put_over_classes(self, line: QWidget) -> None:
-        """Put a line between the tweet and its classes."""
-        self._rows.insertWidget(1, line)
+    def add_suggestion(self, line: QWidget) -> None:
+        """Put the line with a model's suggestion over the classes."""
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        layout.insertWidget(1, line)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -76,6 +76,9 @@ class LabelOrder(QObject):
         """Take up what this coder chose in this study."""
         if self._study is not study:
             self.end()
+        if language != self._language:
+            # The light model has looked at tweets in other languages.
+            self._since = max(self._since, _NEW_LABELS)
         self._study, self._language = study, language
         kept = {} if self._settings is None else self._settings.queues
         if self._settings is not None:
@@ -85,6 +88,7 @@ class LabelOrder(QObject):
         """Let go of the study."""
         self.job.close()
         self.scores = self._labelling = self._study = None
+        self._language = ""
         self._since, self._failed_at = 0, -1
 
     def choose(self, coder: str, **changes: Any) -> None:
@@ -201,7 +205,6 @@ class LabelOrder(QObject):
         self.scores = scores
         if order is not None and self._labelling is labelling and self.choice.kind == kind:
             give_order(labelling.queue, order)
-            labelling.look_anew()
         self.learnt.emit()
 
 

@@ -121,6 +121,9 @@ class LabelOrderActs(QObject):
             run_in_worker(lambda: tweets.languages(study), self._show_quotas, self._tell, self)
 
     def _show_quotas(self, languages: dict[str, tuple[int, int]]) -> None:
+        labelling = self._at_work.labelling
+        reads = None if labelling is None else labelling.coder.reads
+        languages = {code: counts for code, counts in languages.items() if reads is None or code in reads}
         dialog = QuotaDialog(languages, self._order.choice.quotas, self._page)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._choose(kind=queues.QUOTAS, quotas=dialog.quotas()))

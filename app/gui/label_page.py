@@ -13,8 +13,6 @@ from app.gui.change_keys_dialog import ChangeKeysDialog, KeyLine
 from app.gui.codebook_view import shape_of
 from app.gui.label_acts import LabelActs
 from app.gui.label_keys import class_name, with_keys
-from app.gui.label_order import LabelOrder
-from app.gui.label_order_acts import LabelOrderActs
 from app.gui.label_pauses import LabelPauses, fold_log
 from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_view import LabelView
@@ -49,20 +47,14 @@ class LabelPage(LabelView):
         self._wanted: tuple[int, ...] = ()
         self._telling = False
         self._clicked_at = 0.0
-        # Labels that the order of work has not counted yet.
-        self._new_labels = 0
         acts = LabelActs(self, self, self.settings.label_keys)
         self.make(acts, LabelPauses(self.show_later, self.expect, self._tell_labels, self))
-        self.order = LabelOrder(self)
-        self.order.chosen.connect(self._choose_queue)
-        self.order_acts = LabelOrderActs(self, self, self.order, self.bar, self.tell)
-        self.desk.put_over_classes(self.order_acts.suggestion)
-        self.end.queue_wanted.connect(self.order_acts.choose_random)
         self.desk.leaves.chosen.connect(self._click)
         self.desk.marks.changed.connect(self.save_remark)
         self.desk.note.editingFinished.connect(self.save_remark)
         self.desk.note.returnPressed.connect(self.leave)
         self.end.beyond_assigned_wanted.connect(self._go_beyond_assigned)
+        self.order.chosen.connect(self._choose_queue)
         self.bar.language_chosen.connect(self._choose_language)
         self.bar.coder_clicked.connect(self.coder_wanted)
 
@@ -166,7 +158,7 @@ class LabelPage(LabelView):
                 marks=remark.marks,
                 suggestion_shown=self.order_acts.suggestion.shown,
             )
-            self._new_labels += 1
+            self.new_labels += 1
             self.desk.saved = remark
             self.say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self.named(leaf)))
             self._after(following, changed=True)
@@ -388,23 +380,6 @@ class LabelPage(LabelView):
                 self.setFocus()
         self.show_controls()
         self.pauses.begin(self.labelling, changed)
-
-    def show_row(self, row: TweetRow) -> None:
-        """Show a tweet, and what is suggested for it where the coder wants that."""
-        super().show_row(row)
-        assert self.labelling is not None
-        self.order_acts.show_suggestion(row, self.labelling)
-
-    def show_later(self) -> None:
-        """Show how far labelling is; the order of work may start to train now, which no key shall wait for."""
-        super().show_later()
-        while self._new_labels:
-            self._new_labels -= 1
-            self.order.labelled()
-
-    def empty_reason(self) -> str:
-        """Return why the chosen queue may be empty while there are tweets to label; "" for the random one."""
-        return self.order_acts.empty_reason
 
     def _click(self, leaf: str) -> None:
         """Label by mouse: a click that follows another at once was not meant for a tweet that nobody has read."""

@@ -19,6 +19,8 @@ from app.gui.label_desk import LabelDesk
 from app.gui.label_drafts import LabelDrafts
 from app.gui.label_end import LabelEnd
 from app.gui.label_keys import with_keys
+from app.gui.label_order import LabelOrder
+from app.gui.label_order_acts import LabelOrderActs
 from app.gui.label_pauses import LabelPauses
 from app.gui.label_side import LabelSide
 from app.gui.notice import Notice, Tone
@@ -50,6 +52,9 @@ class LabelView(Page):
         self.beyond_assigned = False
         self.shown_at = 0.0
         self.drafts = LabelDrafts()
+        self.order = LabelOrder(self)
+        # Labels that the order of work does not know of yet.
+        self.new_labels = 0
         self.notice = Notice()
         self.desk = LabelDesk()
         self.nobody = EmptyState(
@@ -74,6 +79,9 @@ class LabelView(Page):
         self.acts, self.pauses = acts, pauses
         self.desk.use_acts(acts.author, acts.history)
         self.bar = LabelBar((acts.back, acts.skip))
+        self.order_acts = LabelOrderActs(self, self, self.order, self.bar, self.tell)
+        self.desk.add_suggestion(self.order_acts.suggestion)
+        self.end.queue_wanted.connect(self.order_acts.choose_random)
         self.say = self.bar.last_act.setText
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()
@@ -107,6 +115,7 @@ class LabelView(Page):
         self.desk.show_tweet(row, own, saved, draft, context, not self.settings.hide_author)
         if self.desk.history.isVisible():
             self.show_history()
+        self.order_acts.show_suggestion(row, self.labelling)
         self.shown_at = time.monotonic()
 
     def own_label(self, row: TweetRow) -> str | None:
@@ -145,6 +154,10 @@ class LabelView(Page):
         leaves, coder = self.study.codebook.leaves, self.labelling.coder.name
         self.side.progress.show_progress(self.progress, leaves, coder, self.labelling.pace)
         self.act_done.emit()
+        while self.new_labels:
+            # It may start to train, which nobody who presses a key shall wait for.
+            self.new_labels -= 1
+            self.order.labelled()
 
     def expect(self, row: TweetRow) -> None:
         """Get ready for the tweet that comes next."""
@@ -168,17 +181,12 @@ class LabelView(Page):
             if self.isVisible() and not asked:
                 self.coder_wanted.emit()
         else:
-            reason = self.empty_reason()
-            if progress.total and reason:
-                self.end.show_empty_queue(reason)
+            if progress.total and self.order_acts.empty_reason:
+                self.end.show_empty_queue(self.order_acts.empty_reason)
             else:
                 assigned = 0 if self.beyond_assigned else progress.assigned
                 self.end.show_reason(progress.total, self.bar.chosen_language(), assigned)
             self.stack.setCurrentWidget(self.end)
-
-    def empty_reason(self) -> str:
-        """Return why the queue may be empty while there are tweets to label; "" where it takes all."""
-        return ""
 
     def show_controls(self) -> None:
         """Let that work which makes sense with what is shown."""

@@ -45,7 +45,9 @@ def queue_meaning(kind: str) -> str:
         queues.NEAR_DUPLICATES: _tr(
             "Tweets that have near-duplicates, one group after the other, the largest group first."
         ),
-        queues.SEARCH: _tr("The tweets that the filters of the Tweets page let through."),
+        queues.SEARCH: _tr(
+            "The tweets that the filters of the Tweets page let through when “Label these” was pressed there."
+        ),
     }[kind]
 
 

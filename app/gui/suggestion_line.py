@@ -17,6 +17,7 @@ class SuggestionLine(QuietLine):
         super().__init__(parent=parent)
         self.shown = ""
         self.alignment = Qt.AlignmentFlag.AlignCenter
+        self.setAccessibleName(self.tr("Suggestion"))
         self.hide()
 
     def show_suggestion(self, suggestion: Suggestion | None, wanted: bool, codebook: Codebook) -> None:
@@ -33,4 +34,5 @@ class SuggestionLine(QuietLine):
             )
         else:
             self.setText(self.tr("No suggestion for this tweet"))
+        self.setAccessibleDescription(self.text())
         self.setVisible(wanted)

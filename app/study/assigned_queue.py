@@ -1,5 +1,7 @@
 """The queue of what was assigned to a coder."""
 
+from typing import ClassVar
+
 from sqlalchemy.orm import Session
 
 from app.study.queues import Turn, languages_of
@@ -15,6 +17,8 @@ class AssignedQueue:
     Tweets in languages that the coder does not read, or not the one chosen, are left out, and locked ones.
     """
 
+    reads_ahead: ClassVar[bool] = True
+
     def __init__(self, coder: Coder, language: str = "") -> None:
         self._coder = coder.id
         self._languages = languages_of(coder, language)
@@ -27,7 +31,3 @@ class AssignedQueue:
             return None
         self._place = found
         return Turn(found[1], SOURCE)
-
-    def takes(self, session: Session, turn: Turn) -> bool:
-        """Say whether a tweet that was returned last is still one to label: no other label changes that."""
-        return True

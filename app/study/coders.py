@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.errors import UserError
 from app.study.import_report import IMPORTED
 from app.study.study import Coder, Study, now, now_after
-from db import assignments, labels
+from db import assignments, label_overview
 from db.tables import Coder as CoderRow
 
 
@@ -41,7 +41,7 @@ def people(study: Study) -> list[CoderAtWork]:
         if coder.name != IMPORTED:
             with study.reading() as session:
                 done, assigned = assignments.work_of(session, coder.id, coder.reads)
-                given = labels.count_of_coder(session, coder.id)
+                given = label_overview.count_of_coder(session, coder.id)
             found.append(CoderAtWork(coder.id, coder.name, coder.languages, given, done, assigned))
     return found
 

@@ -16,7 +16,7 @@ from app.study.export_formats import FORMATS, FormatLimit, Values
 from app.study.label_provenance import Provenance, is_known
 from app.study.marks import MARKS
 from app.study.study import Study
-from db import labels, predictions
+from db import label_overview, predictions
 from db.tables import Model, Tweet
 
 Progress = Callable[[int, int], None]
@@ -203,7 +203,7 @@ def _label_columns(codebook: Codebook) -> list[Column]:
 
 def _has_remarks(study: Study) -> bool:
     with study.reading() as session:
-        return labels.has_remarks(session)
+        return label_overview.has_remarks(session)
 
 
 def _remark_columns() -> list[Column]:

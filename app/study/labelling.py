@@ -18,7 +18,7 @@ from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import assignments, label_steps, labels, repeats
+from db import assignments, label_overview, label_steps, labels, repeats
 
 # Labels from which the pace is told.
 _RECENT = 200
@@ -91,7 +91,8 @@ class Labelling:
     def prepare(self) -> TweetRow | None:
         """Read the tweet after the current one, so that nobody waits for it after the next label, and return it.
 
-        Costs a few milliseconds, to be spent while the current tweet is looked at. None where there is none yet.
+        Costs a few milliseconds, to be spent while the current tweet is looked at. None where there is none yet, or
+        where it depends on the label of this one.
         """
         turn = self.turn()
         if turn is None:
@@ -99,15 +100,17 @@ class Labelling:
         with self.study.reading() as session:
             self._catch_up(session)
             if self._position + 1 == len(self._trail):
+                if not self.queue.reads_ahead:
+                    return None
                 found = self.queue.next(session)
                 if found is None or found.tweet == turn.tweet:
                     return None
                 self._trail.append(found)
-            coming = self._trail[self._position + 1]
-            if self._ahead is not None and self._ahead.turn == coming:
+            following = self._trail[self._position + 1]
+            if self._ahead is not None and self._ahead.turn == following:
                 return self._ahead.row
-            state = labels.state(session, coming.tweet, self.coder.id)
-        self._ahead = _Ahead(coming, self._read(coming), state)
+            state = labels.state(session, following.tweet, self.coder.id)
+        self._ahead = _Ahead(following, self._read(following), state)
         return self._ahead.row
 
     def label(
@@ -147,7 +150,7 @@ class Labelling:
         """Change the note and the marks beside this coder's label of the current tweet, and show it again.
 
         The label stays as it was given: when it was judged, in how long, under which codebook. A tweet that the
-        coder has not labelled has nothing to remark on. Of a hidden repeat it is said of the second label.
+        coder has not labelled has nothing to remark on.
         """
         turn = self.turn()
         if turn is None:
@@ -335,25 +338,11 @@ class Labelling:
         if ahead is None:
             return
         state = labels.state(session, ahead.row.id, self.coder.id)
-        done = state.own is not None or state.locked or (state.labelled and not ahead.state.labelled)
-        # A hidden repeat comes because it is labelled, a chosen tweet because it was chosen.
-        if self._is_replaceable(ahead.turn):
-            wanted = not (done and state != ahead.state) and self.queue.takes(session, ahead.turn)
-            if not wanted:
-                self._trail.pop()
-                self._ahead = None
         if state != ahead.state:
             self._ahead = None
-
-    def look_anew(self) -> None:
-        """Ask the queue again for the tweet after the current one: its order has changed."""
-        if self._ahead is not None and self._is_replaceable(self._ahead.turn):
-            self._trail.pop()
-            self._ahead = None
-
-    def _is_replaceable(self, coming: Turn) -> bool:
-        is_last = self._position + 2 == len(self._trail) and self._trail[-1] == coming
-        return is_last and not coming.repeat and coming.source != CHOSEN
+            done = state.own is not None or state.locked or (state.labelled and not ahead.state.labelled)
+            if done and self._position + 2 == len(self._trail) and self._trail[-1] == ahead.turn:
+                self._trail.pop()
 
     def _take_back(self, session: Session, act: Act, watch: Watch) -> tuple[Act, Given | None]:
         if act.act is not None:
@@ -463,11 +452,11 @@ def _again(act: Act) -> Turn:
 def current_labels(study: Study) -> dict[int, str]:
     """Return {tweet: leaf} for tweets whose coders agree."""
     with study.reading() as session:
-        return labels.agreed(session)
+        return label_overview.agreed(session)
 
 
 def disagreements(study: Study) -> list[TweetRow]:
     """Return the tweets whose coders gave different labels; `labels` of each says which."""
     with study.reading() as session:
-        ids = labels.disputed(session)
+        ids = label_overview.disputed(session)
     return get(study, ids)

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,8 @@ class OrderedQueue:
     Goes round: what was skipped comes again after all others. Where `rest` is given, it goes on after the order's
     end. `agreeing` has the label of a tweet with which there is nothing to ask any more.
     """
+
+    reads_ahead: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -63,12 +66,6 @@ class OrderedQueue:
             self._emptied = queues.last_change(session)
         return found
 
-    def takes(self, session: Session, turn: Turn) -> bool:
-        """Say whether a tweet that was returned last is still one to label: it may be like one labelled since."""
-        if turn.source != self.source and self._rest is not None:
-            return self._rest.takes(session, turn)
-        return bool(queues.fitting(session, [turn.tweet], self._fit))
-
     def _next_in_order(self, session: Session) -> Turn | None:
         number = _FIRST_LOOK
         while self._place < len(self._order):
@@ -99,6 +96,8 @@ class OrderedQueue:
 class FittingQueue:
     """All unlabelled tweets that fit, in the random order of labelling: what a model has not looked at yet."""
 
+    reads_ahead: ClassVar[bool] = False
+
     def __init__(self, coder: Coder, fit: Fit) -> None:
         self._fit = fit
         self._place = first_place(coder)
@@ -110,7 +109,3 @@ class FittingQueue:
             return None
         self._place = found
         return Turn(found[1], RANDOM)
-
-    def takes(self, session: Session, turn: Turn) -> bool:
-        """Say whether a tweet that was returned last is still one to label: it may be like one labelled since."""
-        return bool(queues.fitting(session, [turn.tweet], self._fit))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.study.study import Coder
-from db import assignments, labels
+from db import assignments, label_overview
 from db import tweets as queries
 
 
@@ -54,7 +54,7 @@ def counted(
         total=sum(total for _, total in per_language.values()),
         per_leaf={code: found.get(code, 0) for code in leaves},
         per_language=per_language,
-        mine=labels.count_of_coder(session, coder.id, languages),
+        mine=label_overview.count_of_coder(session, coder.id, languages),
         assigned=assigned,
         assigned_done=assigned_done,
     )

@@ -4,6 +4,7 @@ from array import array
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.errors import UserError
 from app.study import tweets
 from app.study.assigned_queue import AssignedQueue
 from app.study.light_scores import LightScores, least_margin
@@ -138,7 +139,11 @@ def _fixed_queue(study: Study, coder: Coder, languages: tuple[str, ...] | None, 
             found = queues.group_by_group(session, fit)
         else:
             fit = _search_fit(fit, choice.filter)
-            selected = tweets.selection(session, asked)
+            try:
+                selected = tweets.selection(session, asked)
+            except UserError:
+                # The model of a filter that was kept is gone: nothing passes it any more.
+                selected = None
             found = [] if selected is None else queues.passing(session, selected, fit)
     return OrderedQueue(choice.kind, found, fit)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -33,13 +33,15 @@ class Turn:
 
 
 class Queue(Protocol):
-    """One coder's order of work. It goes round: what was skipped comes again after all others."""
+    """One coder's order of work. It goes round: what was skipped comes again after all others.
+
+    `reads_ahead`: the next tweet does not depend on the label that is given now, and may be asked for before it.
+    """
+
+    reads_ahead: ClassVar[bool]
 
     def next(self, session: Session) -> Turn | None:
         """Return the tweet after the one that came last, None where none is left."""
-
-    def takes(self, session: Session, turn: Turn) -> bool:
-        """Say whether a tweet that was returned last, and not labelled since, is still one to label."""
 
 
 def first_place(coder: Coder) -> tuple[int, int]:
@@ -60,6 +62,8 @@ class RandomQueue:
     one chosen. With `double`, tweets that other coders have labelled come too.
     """
 
+    reads_ahead: ClassVar[bool] = True
+
     def __init__(self, coder: Coder, language: str = "", double: bool = False) -> None:
         self._languages = languages_of(coder, language)
         self._without_coder = coder.id if double else None
@@ -72,7 +76,3 @@ class RandomQueue:
             return None
         self._place = found
         return Turn(found[1], RANDOM)
-
-    def takes(self, session: Session, turn: Turn) -> bool:
-        """Say whether a tweet that was returned last is still one to label: no other label changes that."""
-        return True

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -28,13 +29,14 @@ class QuotaQueue:
     `quotas` is {language: number}; languages that it lacks are left out. Each coder starts at another place.
     """
 
+    reads_ahead: ClassVar[bool] = False
+
     def __init__(self, coder: Coder, quotas: Mapping[str, int]) -> None:
         self._start = first_place(coder)
         self._lines = [_Line(language, quota, self._start) for language, quota in quotas.items() if quota > 0]
         # The next tweet of each language that is not met.
         self._heads: dict[str, tuple[int, int]] = {}
         self._met: set[str] = set()
-        self._last_language = ""
 
     def next(self, session: Session) -> Turn | None:
         """Return the next tweet of a language whose number is not met, None where all are met."""
@@ -46,12 +48,6 @@ class QuotaQueue:
             if turn is not None:
                 return turn
         return None
-
-    def takes(self, session: Session, turn: Turn) -> bool:
-        """Say whether a tweet that was returned last is still one to label: its language may be met since."""
-        quotas = {line.language: line.quota for line in self._lines}
-        quota = quotas.get(self._last_language, 0)
-        return queues.count_labelled(session, self._last_language, quota) < quota
 
     def _draw(self, session: Session) -> Turn | None:
         while True:
@@ -69,7 +65,6 @@ class QuotaQueue:
                 if self._distance(head) <= self._distance(line.place) and line.place != self._start:
                     line.rounds += 1
                 line.place = head
-                self._last_language = line.language
                 return Turn(head[1], QUOTAS)
 
     def _look(self, session: Session, line: _Line) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
@@ -35,6 +36,8 @@ class RepeatingQueue:
     so that it is the same after a restart. A repeat that is skipped gives way to the queue.
     """
 
+    reads_ahead: ClassVar[bool] = False
+
     def __init__(
         self, queue: Queue, coder: Coder, plan: RepeatPlan, languages: Collection[str] | None = None
     ) -> None:
@@ -54,10 +57,6 @@ class RepeatingQueue:
             if tweet is not None:
                 return Turn(tweet, AGAIN, repeat=True)
         return self.queue.next(session)
-
-    def takes(self, session: Session, turn: Turn) -> bool:
-        """Say whether a tweet that was returned last is still one to label: a repeat always is."""
-        return turn.repeat or self.queue.takes(session, turn)
 
     def _old(self, session: Session, place: float) -> int | None:
         before = (datetime.now(UTC) - timedelta(days=self._plan.days)).isoformat(timespec="microseconds")

@@ -12,7 +12,7 @@ from app.study.locks import refuse_locked
 from app.study.marks import in_order
 from app.study.study import Coder, Study, now
 from app.study.tweets import HistoryEntry, TweetFilter, TweetRow
-from db import adjudications, labels, locks
+from db import adjudications, label_overview, labels, locks
 from db import tweets as queries
 
 _DAY_AND_MINUTE = 16
@@ -88,7 +88,9 @@ def counts(study: Study) -> ReviewCounts:
     """Count what is left to decide and what was decided."""
     with study.reading() as session:
         return ReviewCounts(
-            labels.count_disputed(session), adjudications.count(session), tuple(labels.coders(session))
+            label_overview.count_disputed(session),
+            adjudications.count(session),
+            tuple(label_overview.coders(session)),
         )
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from app.study.study import Study
-from db import groups, labels, sealing
+from db import groups, label_overview, sealing
 from db import tweets as queries
 from training.contract.prompt import normalise
 from training.contract.spec import Row
@@ -87,7 +87,7 @@ def labelled_rows(study: Study) -> list[tuple[int, Row]]:
     with study.reading() as session:
         # A copy that was taken in can bring labels of an older codebook.
         known = set(study.codebook.leaf_codes)
-        agreed = {tweet: leaf for tweet, leaf in labels.agreed(session).items() if leaf in known}
+        agreed = {tweet: leaf for tweet, leaf in label_overview.agreed(session).items() if leaf in known}
         return [
             (row.id, Row(row.tweet_id, row.text, row.lang, agreed[row.id]))
             for row in queries.rows(session, list(agreed))

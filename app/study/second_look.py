@@ -7,7 +7,7 @@ label given under that version or a later one, also the same again, takes it off
 from app.study import tweets
 from app.study.study import Study
 from app.study.tweets import TweetFilter, TweetRow
-from db import labels
+from db import label_overview
 
 
 def asked(coder: str = "") -> TweetFilter:
@@ -18,7 +18,7 @@ def asked(coder: str = "") -> TweetFilter:
 def counts(study: Study) -> dict[str, int]:
     """Return {coder's name: number of tweets on the list}, only of those who have some."""
     with study.reading() as session:
-        return labels.count_outdated(session)
+        return label_overview.count_outdated(session)
 
 
 def count(study: Study, coder: str = "") -> int:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 import app
 from app.errors import UserError
 from app.study.codebook import Codebook
-from db import adjudications, errors, labels, predictions, tweets
+from db import adjudications, errors, label_overview, predictions, tweets
 from db.engine import StudyFile, create_study, open_study
 from db.tables import CodebookVersion, Model, StudyInfo, TrainingRun
 from db.tables import Coder as CoderRow
@@ -187,7 +187,7 @@ class Study:
         """
         wanted = sorted(set(touched), key=codebook.leaf_codes.index)
         with self.writing() as session:
-            used = {*labels.used_leaves(session), *adjudications.used_leaves(session)}
+            used = {*label_overview.used_leaves(session), *adjudications.used_leaves(session)}
             missing = sorted(used - set(codebook.leaf_codes))
             if missing:
                 raise UserError(
@@ -208,7 +208,7 @@ class Study:
     def labels_per_leaf(self) -> dict[str, int]:
         """Return {leaf: number of labels and gold labels}, of those leaves that have some."""
         with self.reading() as session:
-            found = labels.count_of_leaves(session)
+            found = label_overview.count_of_leaves(session)
             for leaf in adjudications.used_leaves(session):
                 found.setdefault(leaf, 1)
             return found
@@ -249,7 +249,7 @@ class Study:
                 predicted=predictions.count(session, model) if model is not None else 0,
                 models=session.scalar(select(func.count()).select_from(Model)) or 0,
                 runs=session.scalar(select(func.count()).select_from(TrainingRun)) or 0,
-                disputed=labels.count_disputed(session),
+                disputed=label_overview.count_disputed(session),
             )
 
 

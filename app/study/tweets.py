@@ -117,8 +117,8 @@ class TweetRow:
     def unlabelled(self) -> "TweetRow":
         """Return the tweet as if nobody had labelled it, or decided."""
         return replace(
-            self, label=None, label_coder="", disputed=False, labels=(), remarks=(), gold=None, gold_by="",
-            gold_reason="",
+            self, label=None, label_coder="", disputed=False, labels=(), remarks=(), gold=None,
+            gold_by="", gold_reason="",
         )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from app.study.agreement_text import methods_text
 from app.study.importing import import_file
 from app.study.labelling import Labelling
 from app.study.study import Study
-from db import labels
+from db import label_overview, labels
 
 Settled = Callable[[], None]
 LEAVES = ["pro", "anti", "neutral", "unrelated"]
@@ -30,7 +30,7 @@ LEAVES = ["pro", "anti", "neutral", "unrelated"]
 def label_like(study: Study, coder: str, folder: Path, every: int, language: str = "") -> None:
     """Import Ana's labels as another coder's, with each so-manyth turned into the next class."""
     with study.reading() as session:
-        ana = labels.agreed(session)
+        ana = label_overview.agreed(session)
     path = folder / f"{coder}.csv"
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -203,7 +203,7 @@ def test_it_follows_labels_when_it_is_seen(qtbot: QtBot, study: Study, settled: 
     view = shown(qtbot, study, settled)
     work = Labelling(study, "Dora", double=True)
     with study.reading() as session:
-        ana = labels.agreed(session)
+        ana = label_overview.agreed(session)
     first, second = list(ana)[:2]
     work.show(first)
     work.label(ana[first])
@@ -236,7 +236,7 @@ def test_repeats_of_a_coder_are_shown(
     assert "No tweet" in view.repeats_note.text()
     ben = study.coder("Ben").id
     with study.writing() as session:
-        tweet, leaf = next(iter(labels.agreed(session).items()))
+        tweet, leaf = next(iter(label_overview.agreed(session).items()))
         labels.add_event(
             session,
             {

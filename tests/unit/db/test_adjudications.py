@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import adjudications, labels, locks
+from db import adjudications, label_overview, labels, locks
 from db.engine import StudyFile
 from db.errors import TweetLocked
 from db.migrations import downgrade, upgrade
@@ -60,14 +60,14 @@ def test_the_last_decision_is_the_gold_label_and_stands(make_study: MakeStudy) -
     with file.writing() as session:
         labels.add_event(session, event(1, "pro"))
         labels.add_event(session, event(1, "anti", 2))
-        assert labels.disputed(session) == [1]
+        assert label_overview.disputed(session) == [1]
         # All at the same moment by the clock: each still comes after the one before.
         for leaf in ("neutral", "anti", "unrelated"):
             adjudications.add_event(session, decided(1, leaf))
             assert labels.state(session, 1)[:2] == (True, leaf)
-        assert labels.disputed(session) == [] and labels.count_disputed(session) == 0
+        assert label_overview.disputed(session) == [] and label_overview.count_disputed(session) == 0
         adjudications.add_event(session, decided(1, None, 2))
-        assert labels.disputed(session) == [1] and labels.count_disputed(session) == 1
+        assert label_overview.disputed(session) == [1] and label_overview.count_disputed(session) == 1
         adjudications.add_event(session, decided(2, "pro"))
         assert labels.state(session, 2)[:2] == (True, "pro")
         assert adjudications.used_leaves(session) == ["pro"] and adjudications.count(session) == 1
@@ -130,19 +130,19 @@ def test_labels_and_decisions_of_locked_tweets_are_refused(make_study: MakeStudy
         with pytest.raises(TweetLocked, match="locked batch"), file.writing() as session:
             write(session)
     with file.writing() as session:
-        assert labels.agreed(session) == {1: "pro"}
+        assert label_overview.agreed(session) == {1: "pro"}
         # A repeat changes no label; what came with a merge was given elsewhere, before the lock was known.
         labels.add_event(session, event(1, "anti", repeat=True))
         merge = _merge(session)
         labels.add_event(session, event(1, "neutral", 2, merge_id=merge))
         adjudications.add_event(session, decided(2, "anti", merge_id=merge))
-        assert labels.disputed(session) == [1] and labels.agreed(session) == {2: "anti"}
+        assert label_overview.disputed(session) == [1] and label_overview.agreed(session) == {2: "anti"}
         found = session.get(Lock, key)
         assert found is not None
         found.released = WHEN
         locks.derive_locked(session, found)
         labels.add_event(session, event(1, None))
-        assert labels.agreed(session) == {1: "neutral", 2: "anti"}
+        assert label_overview.agreed(session) == {1: "neutral", 2: "anti"}
 
 
 def test_a_tweet_in_two_locks_is_free_when_both_are_released(make_study: MakeStudy) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import labels, tweets
+from db import label_overview, labels, tweets
 from db.engine import StudyFile
 from db.tables import CurrentLabel, LabelEvent, Tweet, new_uuid
 from tests.unit.db.conftest import event
@@ -170,8 +170,8 @@ def test_the_gold_label_stands_whatever_the_coders_say(make_study: MakeStudy) ->
         labels.add_event(session, event(1, "anti", 2))
         session.execute(text("UPDATE tweets SET gold_leaf = 'neutral'"))
         labels.refresh(session, [1, 2])
-        assert labels.agreed(session) == {1: "neutral", 2: "neutral"}
+        assert label_overview.agreed(session) == {1: "neutral", 2: "neutral"}
         labels.add_event(session, event(1, "anti"))
-        assert labels.agreed(session)[1] == "neutral"
+        assert label_overview.agreed(session)[1] == "neutral"
         labels.rebuild(session)
-        assert labels.agreed(session)[1] == "neutral"
+        assert label_overview.agreed(session)[1] == "neutral"

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 import db.engine
 import db.migrations
-from db import labels
+from db import label_overview, labels
 from db.engine import StudyFile, open_study
 from db.migrations import downgrade, upgrade
 from db.tables import Base, LabelEvent, Tweet
@@ -124,7 +124,7 @@ def test_an_upgrade_keeps_the_data_and_a_backup(
             ("Ana", "?"),
             ("Ben", "?"),
         ]
-        assert labels.agreed(session) == {2: "anti"}
+        assert label_overview.agreed(session) == {2: "anti"}
         assert labels.last_seq(session) == 3
         assert session.scalar(text("PRAGMA user_version")) == here + 1
     # Rebuilding a table must not have lost what refuses changes to events.
@@ -140,7 +140,7 @@ def test_an_upgrade_keeps_the_data_and_a_backup(
         assert list(session.execute(text("SELECT * FROM coders")).keys()) == [
             column.name for column in Base.metadata.tables["coders"].columns
         ]
-        assert labels.agreed(session) == {2: "anti"}
+        assert label_overview.agreed(session) == {2: "anti"}
     upgraded.close()
 
 
@@ -186,10 +186,10 @@ def test_the_second_schema_knows_who_followed_whom_and_goes_back(make_study: Mak
         session.execute(text("UPDATE label_events SET leaf = 'pro'"))
     with file.writing() as session:
         labels.rebuild(session)
-        assert labels.agreed(session) == {1: "anti"}
+        assert label_overview.agreed(session) == {1: "anti"}
         labels.add_event(session, event(1, "neutral", repeat=True))
         labels.add_event(session, event(1, "anti", marks=["sarcasm", "uncertain"]))
-        assert labels.agreed(session) == {1: "anti"}
+        assert label_overview.agreed(session) == {1: "anti"}
     downgrade(file._writer, 1)
     with file.reading() as session:
         assert [tuple(row) for row in session.execute(text("SELECT leaf, flag FROM label_events ORDER BY seq"))] == [

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from db import errors, labels
+from db import errors, label_overview, labels
 from db.engine import APPLICATION_ID, SCHEMA_VERSION, StudyFile, create_study, log_files, open_study
 from db.tables import Coder, StudyInfo, Tweet
 from tests.conftest import ROOT
@@ -154,7 +154,7 @@ def test_a_full_disk_is_told_and_loses_nothing(make_study: MakeStudy) -> None:
     file.close()
     again = open_study(file.path)
     with again.reading() as session:
-        assert labels.agreed(session) == {1: "pro"}
+        assert label_overview.agreed(session) == {1: "pro"}
     again.close()
 
 
@@ -182,7 +182,7 @@ def test_copies_are_whole_while_someone_writes(make_study: MakeStudy, tmp_path: 
         file.copy_to(target)
     copy = open_study(target)
     with copy.reading() as session:
-        assert labels.agreed(session) == {1: "pro"}
+        assert label_overview.agreed(session) == {1: "pro"}
     copy.close()
     assert sorted(p.name for p in tmp_path.glob("copy*")) == ["copy.stancedesk"]
 
@@ -207,7 +207,7 @@ def test_two_processes_write_without_losing_a_label(make_study: MakeStudy) -> No
     assert [child.exitcode for child in children] == [0, 0]
     with file.reading() as session:
         assert labels.last_seq(session) == 2 * count
-        assert labels.disputed(session) == list(range(1, count + 1))
+        assert label_overview.disputed(session) == list(range(1, count + 1))
 
 
 def test_a_prompt_write_leaves_the_log_for_a_pause(make_study: MakeStudy) -> None:

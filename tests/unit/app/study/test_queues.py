@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from app.study import locks, models, predictions, queues
+from app.study.assigned_queue import AssignedQueue
 from app.study.labelling import Labelling
 from app.study.light_scores import LightScores
+from app.study.ordered_queue import OrderedQueue
 from app.study.queue_choice import KINDS, OF_MODEL, QueueChoice
 from app.study.queue_making import give_order, make_queue, model_order
 from app.study.queues import Turn
+from app.study.repeats import RepeatingQueue
 from app.study.study import Coder, Study
 from app.study.tweets import TweetFilter
 from db.tables import Tweet
@@ -347,3 +351,28 @@ def _check(study: Study, who: Coder, kind: str, turn: Turn, language: str) -> No
         assert not tweet.sealed
     if kind in (queues.UNCERTAIN, queues.RARE_CLASS):
         assert not row.labels and not has_labelled_double
+
+
+def test_a_search_whose_model_is_gone_is_empty(filled: Study) -> None:
+    asked = TweetFilter(status="predicted", model="gone")
+    assert _offered(filled, QueueChoice(queues.SEARCH, filter=asked), 3) == []
+
+
+def test_what_is_assigned_comes_in_place_of_random_order_alone(filled: Study) -> None:
+    who = filled.coder("Mia")
+    for kind, expected in ((queues.RANDOM, AssignedQueue), (queues.SEARCH, OrderedQueue)):
+        assert isinstance(make_queue(filled, who, "", QueueChoice(kind), assigned=True), expected)
+    repeating = make_queue(filled, who, "", QueueChoice(repeats=0.05), assigned=True)
+    assert isinstance(repeating, RepeatingQueue) and isinstance(repeating.queue, AssignedQueue)
+
+
+def test_queues_keep_to_the_languages_that_the_coder_reads(filled: Study) -> None:
+    who = replace(filled.coder("Mia"), languages=("de",))
+    _set(filled, range(1, TWEETS + 1), group_id=1)
+    scores = _scores(filled, dict.fromkeys(range(1, 9), 0.5))
+    for kind in (queues.QUOTAS, queues.RARE_CLASS, queues.NEAR_DUPLICATES, queues.SEARCH):
+        choice = QueueChoice(kind, {"en": 4, "de": 4})
+        queue = make_queue(filled, who, "", choice, scores)
+        with filled.reading() as session:
+            seen = [turn.tweet for _ in range(6) if (turn := queue.next(session)) is not None]
+        assert seen and set(_languages(filled, seen)) == {"de"}
