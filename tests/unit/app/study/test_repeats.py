@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import settings
@@ -14,8 +15,8 @@ from app.study.agreement import measure_agreement
 from app.study.labelling import Labelling
 from app.study.queues import RandomQueue
 from app.study.repeats import AGAIN, RepeatingQueue, RepeatPlan
-from app.study.study import Study
-from db.tables import CurrentLabel, LabelEvent
+from app.study.study import Study, now
+from db.tables import Coder, CurrentLabel, LabelEvent
 from tests.unit.app.study.conftest import LEAVES, add_tweets
 
 OFTEN = RepeatPlan(share=0.5, labels_between=5, seed=3)
@@ -208,6 +209,9 @@ class RepeatMachine(RuleBasedStateMachine):
         path = Path(self.folder.name) / "a.stancedesk"
         self.study = Study.create(path)
         add_tweets(self.study, path, 8)
+        # Which tweet comes follows from the coder's id: with another one each time no example could be repeated.
+        with self.study.writing() as session:
+            session.add(Coder(id=str(UUID(int=7)), name="Mia", created=now()))
         self.plan = RepeatPlan(share=0.6, labels_between=1, seed=2)
         self.work = at_work(self.study, self.plan)
         # (tweet, whether it is a repeat): what was said.
