@@ -67,7 +67,7 @@ class LearningCurvePlot(QWidget):
         area = QRectF(self.rect()).adjusted(
             left, metrics.height() + theme.SMALL, -theme.WIDE, -metrics.height() - theme.MEDIUM
         )
-        most = expected[-1][0]
+        most = max(self.curve.labels, expected[-1][0])
         bottom, top = self.scale()
 
         def at(labels: float, score: float) -> QPointF:

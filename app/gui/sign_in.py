@@ -211,7 +211,8 @@ class SignIn(QWidget):
             item.setToolTip(item.text())
             self.list.addItem(item)
         names = [person.name for person in found.people]
-        self.list.setCurrentRow(names.index(selected) if selected in names else 0)
+        # Where nobody was at work, Enter must not sign anybody in.
+        self.list.setCurrentRow(names.index(selected) if selected in names else -1)
         _fit(self.list)
         for widget in (self.list, self.list_row):
             widget.setVisible(bool(names))

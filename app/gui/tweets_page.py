@@ -34,6 +34,8 @@ from app.study.tweets import NO_LANGUAGE, TweetFilter
 _TYPING_MILLISECONDS = 250
 # Narrower than this, four filters side by side would show no more than their first letters.
 _NARROW = 640
+# So much room the search field keeps beside the buttons, in pixels; with less, they get a row of their own.
+_SEARCH = 220
 
 
 class TweetsPage(Page):
@@ -77,7 +79,7 @@ class TweetsPage(Page):
         self.count.setProperty("role", "muted")
         self.locks = QPushButton(self.tr("Locked batches …"))
         self.locks.setToolTip(self.tr("Lock the tweets shown, or release a locked batch (Ctrl+K)"))
-        self.label_these = QPushButton(self.tr("Label these"))
+        self.label_these = QPushButton(self.tr("Label one by one"))
         self.label_these.setToolTip(self.tr("Label the tweets shown, one after the other (Ctrl+J)"))
         self.table = self._make_table()
         self._pause = QTimer(self)
@@ -434,13 +436,13 @@ class TweetsPage(Page):
         for shown in (self.table, self.empty, self.no_hit):
             self.stack.addWidget(shown)
         self.stack.setCurrentWidget(self.empty)
-        first = QHBoxLayout()
-        first.setSpacing(theme.SMALL)
-        first.addWidget(self.search, 1)
-        first.addWidget(self.count)
-        first.addWidget(self.label_these)
-        first.addWidget(self.together.button)
-        first.addWidget(self.locks)
+        self._first, self._second = QHBoxLayout(), QHBoxLayout()
+        for line in (self._first, self._second):
+            line.setSpacing(theme.SMALL)
+        self._first.addWidget(self.search, 1)
+        self._first.addWidget(self.count)
+        self._second.addStretch(1)
+        self._place_buttons(self._first)
         self.blind = self._make_blind_line()
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)
@@ -449,12 +451,22 @@ class TweetsPage(Page):
         layout.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.WIDE)
         layout.setSpacing(theme.SMALL)
         layout.addWidget(self.notice)
-        layout.addLayout(first)
+        layout.addLayout(self._first)
+        layout.addLayout(self._second)
         layout.addLayout(self._filters)
         layout.addWidget(self.blind)
         layout.addSpacing(theme.TIGHT)
         layout.addWidget(self.stack, 1)
         self._show_state()
+
+    def _place_buttons(self, line: QHBoxLayout) -> None:
+        for button in (self.label_these, self.together.button, self.locks):
+            line.addWidget(button)
+
+    def _beside_search(self) -> int:
+        """Return how wide the page has to be for the buttons to have room beside the search."""
+        shown = (self.count, self.label_these, self.together.button, self.locks)
+        return _SEARCH + 2 * theme.WIDE + sum(one.sizeHint().width() + theme.SMALL for one in shown)
 
     def _place_filters(self, in_a_row: int) -> None:
         for place, choice in enumerate((self.language, self.label, self.status, self.order)):
@@ -465,6 +477,7 @@ class TweetsPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_filters(4 if event.size().width() >= _NARROW else 2)
+        self._place_buttons(self._first if event.size().width() >= self._beside_search() else self._second)
 
     def _show_everything(self) -> None:
         self.order.setCurrentIndex(0)
