@@ -354,7 +354,7 @@ def test_the_plot_tells_its_points_and_paints(qtbot: QtBot) -> None:
     points = tuple(CurvePoint(n, s, s - 0.05, s + 0.05) for n, s in ((80, 0.4), (200, 0.5), (800, 0.6)))
     plot.show_curve(
         LearningCurve(
-            1000, ("a", "b"), points, (Gain(100, 0.01, 0.0, 0.02), Gain(500, 0.03, 0.0, 0.6)), {}, {}
+            1000, 900, ("a", "b"), points, (Gain(100, 0.01, 0.0, 0.02), Gain(500, 0.03, 0.0, 0.6)), {}, {}
         )
     )
     assert "800 labels: macro-F1 0.600" in plot.accessibleDescription()
@@ -363,6 +363,15 @@ def test_the_plot_tells_its_points_and_paints(qtbot: QtBot) -> None:
     for width, height in ((480, 240), (200, 180), (900, 500)):
         plot.resize(width, height)
         assert not plot.grab().isNull()
+
+
+def test_the_plot_ends_at_the_labels_there_are_where_no_tweet_is_left(qtbot: QtBot) -> None:
+    plot = LearningCurvePlot()
+    qtbot.addWidget(plot)
+    points = tuple(CurvePoint(n, s, s - 0.05, s + 0.05) for n, s in ((80, 0.4), (800, 0.6)))
+    plot.show_curve(LearningCurve(1000, 0, ("a", "b"), points, (), {}, {}))
+    assert plot.most() == 1000 and plot.expected() == [(800, 0.6, 0.6, 0.6)]
+    assert not plot.grab().isNull()
 
 
 def test_a_key_opens_no_menu_where_there_is_no_work(opened: Callable[..., LabelPage], qtbot: QtBot) -> None:

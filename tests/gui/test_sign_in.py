@@ -69,7 +69,12 @@ def test_a_coder_is_chosen_from_the_list_by_key(at_work: MainWindow, qtbot: QtBo
     assert told == ["Ana · 3 of 3 assigned left", "Ben · 3 of 3 assigned left"], (
         "the column of the file is nobody"
     )
-    assert _focused() is asked.list
+    assert _focused() is asked.list and not asked.button.isEnabled()
+    qtbot.keyClick(asked.list, Qt.Key.Key_Return)
+    settled()
+    assert asked.isVisible() and at_work.settings.coder == "", "nobody was chosen yet"
+    qtbot.keyClick(asked.list, Qt.Key.Key_Down)
+    assert asked.list.currentItem().text().startswith("Ana") and asked.button.isEnabled()
     qtbot.keyClick(asked.list, Qt.Key.Key_Down)
     qtbot.keyClick(asked.list, Qt.Key.Key_Return)
     settled()

@@ -262,3 +262,20 @@ def test_inspector_shows_all_that_is_known(study: Study, qtbot: QtBot) -> None:
 def test_text_direction(text: str, right: bool) -> None:
     wanted = Qt.LayoutDirection.RightToLeft if right else Qt.LayoutDirection.LeftToRight
     assert text_direction(text) == wanted
+
+
+@pytest.mark.parametrize("width", [560, 700, 900, 1400])
+def test_the_buttons_have_their_room_at_every_width(
+    opened: Callable[..., TweetsPage], qtbot: QtBot, width: int
+) -> None:
+    page = opened(TweetsPage())
+    page.resize(width, 600)
+    qtbot.wait(10)
+    buttons = [page.label_these, page.together.button, page.locks]
+    for shown in (page.count, *buttons):
+        assert shown.width() >= shown.sizeHint().width(), shown.text()
+        assert shown.x() >= 0 and shown.geometry().right() < page.width()
+    assert page.search.width() >= 200
+    assert len({button.y() for button in buttons}) == 1
+    assert (page.locks.y() > page.search.geometry().bottom()) == (width < 900)
+    assert page.label_these.text() != page.together.button.text()
