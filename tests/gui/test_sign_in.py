@@ -140,6 +140,7 @@ def test_the_name_and_the_languages_are_changed_later(
     at_work: MainWindow, study: Study, qtbot: QtBot, settled: Settled
 ) -> None:
     asked = _ask(at_work, qtbot, settled)
+    qtbot.keyClick(asked.list, Qt.Key.Key_Down)
     qtbot.keyClick(asked.list, Qt.Key.Key_Return)
     settled()
     at_work.area.show_page("label")  # type: ignore[union-attr]
@@ -203,6 +204,7 @@ def test_a_chosen_tweet_is_the_one_to_label_after_signing_in(
     settled()
     asked = _sign_in(at_work)
     assert asked.isVisible(), "the label page asks who labels"
+    qtbot.keyClick(asked.list, Qt.Key.Key_Down)
     qtbot.keyClick(asked.list, Qt.Key.Key_Return)
     settled()
     assert at_work.area.current is _label_page(at_work)
