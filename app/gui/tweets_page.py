@@ -35,7 +35,7 @@ _TYPING_MILLISECONDS = 250
 # Narrower than this, four filters side by side would show no more than their first letters.
 _NARROW = 640
 # So much room the search field keeps beside the buttons, in pixels; with less, they get a row of their own.
-_SEARCH = 220
+_SEARCH = 180
 
 
 class TweetsPage(Page):
@@ -442,7 +442,8 @@ class TweetsPage(Page):
         self._first.addWidget(self.search, 1)
         self._first.addWidget(self.count)
         self._second.addStretch(1)
-        self._place_buttons(self._first)
+        for button in (self.label_these, self.together.button, self.locks):
+            self._first.addWidget(button)
         self.blind = self._make_blind_line()
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)
@@ -459,14 +460,16 @@ class TweetsPage(Page):
         layout.addWidget(self.stack, 1)
         self._show_state()
 
-    def _place_buttons(self, line: QHBoxLayout) -> None:
-        for button in (self.label_these, self.together.button, self.locks):
-            line.addWidget(button)
-
-    def _beside_search(self) -> int:
-        """Return how wide the page has to be for the buttons to have room beside the search."""
-        shown = (self.count, self.label_these, self.together.button, self.locks)
-        return _SEARCH + 2 * theme.WIDE + sum(one.sizeHint().width() + theme.SMALL for one in shown)
+    def _place_buttons(self, width: int) -> None:
+        """Put the buttons beside the search where it keeps its room, else under it, the locks as long as they fit."""
+        widths = {one: one.sizeHint().width() for one in (self.label_these, self.together.button, self.locks)}
+        room = width - 2 * theme.WIDE
+        count = self.count.sizeHint().width() + theme.SMALL
+        buttons = sum(widths.values()) + theme.SMALL * len(widths)
+        beside = room >= _SEARCH + count + buttons
+        for button in widths:
+            stays = beside or (button is self.locks and room < buttons)
+            (self._first if stays else self._second).addWidget(button)
 
     def _place_filters(self, in_a_row: int) -> None:
         for place, choice in enumerate((self.language, self.label, self.status, self.order)):
@@ -477,7 +480,7 @@ class TweetsPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_filters(4 if event.size().width() >= _NARROW else 2)
-        self._place_buttons(self._first if event.size().width() >= self._beside_search() else self._second)
+        self._place_buttons(event.size().width())
 
     def _show_everything(self) -> None:
         self.order.setCurrentIndex(0)
