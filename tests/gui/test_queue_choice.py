@@ -153,6 +153,7 @@ def test_quotas_are_asked_for_and_a_refusal_leaves_the_queue(
     assert page.order_acts.button.text() == "Random ▾" and page.order.choice.kind == queues.RANDOM
     _choose(page, qtbot, settled, queues.QUOTAS)
     asked = dialog()
+    assert asked.start.isDefault() and asked.start.x() > asked.cancel.geometry().right()
     done = {code: labelled for code, (labelled, _) in tweets.languages(study).items()}
     for code, field in asked.fields.items():
         field.setValue(done[code] + 1 if code == "de" else 0)
