@@ -30,7 +30,8 @@ from app.study.study import Study
 
 _WIDTH, _HEIGHT = 700, 560
 _NUMBER = 140
-_MOST_ROWS = 6
+# With more the dialog would be higher than a screen of 600 pixels.
+_MOST_ROWS = 4
 # A check box in a cell, with what is around it, in pixels.
 _CHECK_BOX = 48
 _SEALED, _AVAILABLE, _DRAWN, _LEFT = range(1, 5)
