@@ -81,6 +81,7 @@ class AgreementView(QWidget):
         self.explanations = [_muted() for _ in MEASURES]
         self.languages_heading = _heading(self.tr("Each language"))
         self.languages = EstimateTable(self.tr("Agreement per language"))
+        self.languages_notes, self.pairs_notes, self.repeats_notes = _muted(), _muted(), _muted()
         self.pairs_heading = _heading(self.tr("Each pair of coders"))
         self.pairs = EstimateTable(self.tr("Agreement per pair of coders"))
         self.confusion_heading = _heading(self.tr("Who said what"))
@@ -195,6 +196,13 @@ class AgreementView(QWidget):
         self.pairs.show_estimates(self.tr("coders"), pairs)
         self.repeats.show_estimates(self.tr("coder"), repeats)
         self.confusion.show_question(question)
+        for notes, rows in (
+            (self.languages_notes, languages if len(languages) > 1 else []),
+            (self.pairs_notes, pairs if len(pairs) > 1 else []),
+            (self.repeats_notes, repeats),
+        ):
+            notes.setText(words.footnotes(rows))
+            notes.setVisible(bool(notes.text()))
         for widgets, there in (
             # One language and one pair are what stands above already.
             ((self.languages_heading, self.languages), len(languages) > 1),
@@ -220,7 +228,7 @@ class AgreementView(QWidget):
                     words.measure_name(one.measure),
                     self.tr("not defined") if one.value is None else words.figure(one, one.value),
                     words.interval(one),
-                    figures.count(one.n),
+                    words.tweets_cell(question.overall),
                 ]
                 for one in question.overall.values()
             ],
@@ -333,10 +341,10 @@ class AgreementView(QWidget):
             label.setText(f"<b>{html.escape(name)}.</b> {html.escape(explained)}")
             rows.addWidget(label)
         for part in (
-            (self.languages_heading, self.languages),
-            (self.pairs_heading, self.pairs),
+            (self.languages_heading, self.languages, self.languages_notes),
+            (self.pairs_heading, self.pairs, self.pairs_notes),
             (self.confusion_heading, self.confusion),
-            (self.repeats_heading, self.repeats_note, self.repeats),
+            (self.repeats_heading, self.repeats_note, self.repeats, self.repeats_notes),
         ):
             rows.addSpacing(theme.SMALL)
             for widget in part:
