@@ -271,6 +271,10 @@ class DisagreementsTab(ReviewTab):
             kept = self.case is not None and self.case.row.id == first
             with self._errors_told():
                 self._show(first, keep_reason=kept)
+            if kept and self.case is None and found.first is not None:
+                # It was sealed meanwhile, or the own label on it is gone.
+                with self._errors_told():
+                    self._show(found.first)
 
     def _filter(self) -> None:
         """Show another list, from its beginning."""

@@ -105,7 +105,7 @@ def test_a_language_is_measured_alone(
     settled()
     german = measure_agreement(study, ["de"])
     assert view.report == german
-    assert view.measures.text(0, 3) == str(german.question("topic").n)
+    assert view.measures.text(0, 3) == f"{german.question('topic').n} (few tweets)"
     assert not view.languages.isVisibleTo(view)
     choose(qtbot, view.language, "All languages")
     settled()
@@ -247,7 +247,8 @@ def test_repeats_of_a_coder_are_shown(
     view.study_changed({"labels"})
     settled()
     assert view.repeats.isVisibleTo(view)
-    assert view.repeats.texts()[0][:3] == ["Ben", "1", "100.0 %"]
+    assert view.repeats.texts()[0][:3] == ["Ben", "1 (few tweets)", "100.0 % *"]
+    assert "One unit alone gives no interval. (Ben: Percent agreement" in view.repeats_notes.text()
 
 
 def test_an_error_that_can_be_mended_is_told(view: AgreementView, settled: Settled) -> None:
