@@ -11,6 +11,10 @@ from app.study.agreement import CLASS, Estimates, QuestionAgreement
 from app.study.agreement_measures import FEW, NAMES, PERCENT, Estimate
 
 
+# So many rows of a table are named below it.
+_FEW_NAMES = 3
+
+
 def translated(text: str) -> str:
     """Return a sentence on agreement in the language of the window; it is looked up by its English words."""
     return QCoreApplication.translate("agreement", text)
@@ -61,19 +65,24 @@ def tweets_cell(estimates: Estimates) -> str:
 
 
 def footnotes(rows: Iterable[tuple[str, Estimates]]) -> str:
-    """Return what the stars of a table stand for: each sentence with the rows and measures that it is about."""
-    about: dict[str, dict[str, list[str]]] = {}
+    """Return what the stars of a table stand for: each sentence with the rows that it is about, if they are few.
+
+    Each cell's tooltip tells what is said of that figure.
+    """
+    about: dict[str, dict[str, None]] = {}
     for name, estimates in rows:
         for estimate in estimates.values():
             for sentence in (estimate.undefined, estimate.note):
                 if sentence:
-                    about.setdefault(sentence, {}).setdefault(name, []).append(measure_name(estimate.measure))
-    return "\n".join(
-        f"* {translated(sentence)} ("
-        + "; ".join(f"{name}: {', '.join(measures)}" for name, measures in where.items())
-        + ")"
-        for sentence, where in about.items()
-    )
+                    about.setdefault(sentence, {})[name] = None
+    lines = []
+    for sentence, names in about.items():
+        few = list(names)[:_FEW_NAMES]
+        more = len(names) - len(few)
+        told = translated("{names} and {more} more") if more else "{names}"
+        where = told.format(names=", ".join(few), more=figures.count(more))
+        lines.append(f"* {translated(sentence)} ({where})")
+    return "\n".join(lines)
 
 
 def plot_row(estimate: Estimate) -> PlotRow:

@@ -4,10 +4,11 @@ import html
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QShowEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QComboBox,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -174,6 +175,7 @@ class AgreementView(QWidget):
             _offer(self.language, [(self.tr("All languages"), _ALL), *named], _ALL)
         questions = [(words.question_name(question), question.code) for question in report.questions]
         _offer(self.question, questions, self.question.currentData())
+        self._place_copies()
         self._show_question()
 
     def shown(self) -> QuestionAgreement | None:
@@ -309,8 +311,12 @@ class AgreementView(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(theme.SMALL)
+        self._choices, self._copies = QWidget(), QWidget()
+        choices = QHBoxLayout(self._choices)
+        copies = QHBoxLayout(self._copies)
+        for row in (choices, copies):
+            row.setContentsMargins(0, 0, 0, 0)
+            row.setSpacing(theme.SMALL)
         for choice, text, tip in (
             (self.question, self.tr("&Question"), self.tr("Which question is measured")),
             (self.language, self.tr("Lan&guage"), self.tr("In which language the tweets are")),
@@ -320,11 +326,16 @@ class AgreementView(QWidget):
             choice.setAccessibleName(text.replace("&", ""))
             choice.setToolTip(f"{tip} (Alt+{text[text.index('&') + 1].upper()})")
             choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-            head.addWidget(label)
-            head.addWidget(choice)
-        head.addStretch(1)
-        head.addWidget(self.copy_table)
-        head.addWidget(self.copy_text)
+            choices.addWidget(label)
+            choices.addWidget(choice)
+        choices.addStretch(1)
+        copies.addWidget(self.copy_table)
+        copies.addWidget(self.copy_text)
+        copies.addStretch(1)
+        self._head = QGridLayout()
+        self._head.setSpacing(theme.SMALL)
+        self._head.setColumnStretch(0, 1)
+        self._place_copies()
         figure = QHBoxLayout()
         figure.setSpacing(theme.MEDIUM)
         figure.addWidget(self.measures)
@@ -357,7 +368,7 @@ class AgreementView(QWidget):
         layout = QVBoxLayout(work)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
-        layout.addLayout(head)
+        layout.addLayout(self._head)
         layout.addWidget(area, 1)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.empty)
@@ -368,6 +379,17 @@ class AgreementView(QWidget):
         outer.setSpacing(theme.MEDIUM)
         outer.addWidget(self.notice)
         outer.addWidget(self.stack, 1)
+
+    def _place_copies(self) -> None:
+        """Put the buttons beside the choices; below them where there is no room for both."""
+        needed = self._choices.sizeHint().width() + theme.SMALL + self._copies.sizeHint().width()
+        row, column = (0, 1) if self.width() >= needed else (1, 0)
+        self._head.addWidget(self._choices, 0, 0)
+        self._head.addWidget(self._copies, row, column)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_copies()
 
 
 def _offer(choice: QComboBox, named: Sequence[tuple[str, str]], chosen: object) -> None:
