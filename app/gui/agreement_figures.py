@@ -10,7 +10,6 @@ from app.gui.language_names import language_name
 from app.study.agreement import CLASS, Estimates, QuestionAgreement
 from app.study.agreement_measures import FEW, NAMES, PERCENT, Estimate
 
-
 # So many rows of a table are named below it.
 _FEW_NAMES = 3
 
