@@ -1,13 +1,14 @@
 """The labels of a study as a whole: who gave some, how many there are, where they contradict each other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from db.tables import Coder, CurrentLabel, LabelEvent, Tweet
-from db.tweets import outdated_labels
+from db.tweets import TweetQuery, matching, outdated_labels
 
 _EVENTS: Any = LabelEvent.__table__
 _CURRENT: Any = CurrentLabel.__table__
@@ -44,10 +45,33 @@ def agreed(session: Session) -> dict[int, str]:
     return {row.id: row.agreed_leaf for row in session.execute(statement.order_by(_TWEETS.c.id))}
 
 
-def count_disputed(session: Session) -> int:
-    """Return on how many tweets the current labels differ and nobody has decided."""
-    statement = select(func.count()).where(_TWEETS.c.labelled.is_(True), _TWEETS.c.agreed_leaf.is_(None))
-    return session.scalar(statement) or 0
+def count_disputed(session: Session, viewer: str | None = None) -> int:
+    """Return on how many tweets the current labels differ, nobody has decided, and somebody can decide.
+
+    Not counted are locked tweets and, for a `viewer` (a coder's name, "" for nobody), the sealed ones of which
+    this coder must know nothing yet (`sealing.hidden_from`).
+    """
+    return _count(session, TweetQuery(status="disputed", unlocked=True, viewer=viewer))
+
+
+def count_left_out(session: Session, viewer: str | None) -> tuple[int, int]:
+    """Return how many disagreements `count_disputed` leaves out: (sealed from the viewer, locked)."""
+    everything = _count(session, TweetQuery(status="disputed"))
+    told = _count(session, TweetQuery(status="disputed", viewer=viewer))
+    return everything - told, told - count_disputed(session, viewer)
+
+
+def count_unseen(session: Session, viewer: str) -> int:
+    """Return how many tweets that are disputed or decided a coder has no label on; sealed ones left out."""
+    return sum(
+        _count(session, replace(query, viewer=viewer))
+        - _count(session, replace(query, viewer=viewer, labelled_by=viewer))
+        for query in (TweetQuery(status="disputed", unlocked=True), TweetQuery(status="adjudicated"))
+    )
+
+
+def _count(session: Session, query: TweetQuery) -> int:
+    return session.scalar(select(func.count()).select_from(matching(query).subquery())) or 0
 
 
 def disputed(session: Session) -> list[int]:

@@ -26,8 +26,9 @@ class TweetQuery:
     "predicted", with the agreed label otherwise. Tweets have a label of each of the `coders` (names), and each of
     the leaves `between` as a label of someone. "second_look" are those with a label, of any of the coders or of
     anyone, that was given before a codebook version touched its leaf; "sealed" are the test tweets. `labelled_by`
-    is one more coder whose label all of them have, whatever else is asked. What asks about labels of others or
-    about predictions finds no sealed tweet of which the `viewer` must know nothing yet (`sealing.hidden_from`).
+    is one more coder whose label all of them have, whatever else is asked; `unlocked` leaves out locked tweets.
+    What asks about labels of others or about predictions finds no sealed tweet of which the `viewer` must know
+    nothing yet (`sealing.hidden_from`).
     """
 
     search: str = ""
@@ -39,6 +40,7 @@ class TweetQuery:
     between: tuple[str, ...] = ()
     labelled_by: str = ""
     group: int = 0
+    unlocked: bool = False
     # Not what is asked, but who asks.
     viewer: str | None = field(default=None, compare=False)
 
@@ -141,6 +143,8 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield Tweet.lang == query.language
     if query.status in ("labelled", "disputed"):
         yield Tweet.labelled.is_(True)
+    if query.unlocked:
+        yield Tweet.locked.is_(False)
     if query.group:
         yield Tweet.group_id == query.group
     if query.status == "grouped":

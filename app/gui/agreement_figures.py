@@ -8,7 +8,10 @@ from app.gui import figures
 from app.gui.interval_plot import PlotRow
 from app.gui.language_names import language_name
 from app.study.agreement import CLASS, Estimates, QuestionAgreement
-from app.study.agreement_measures import NAMES, PERCENT, Estimate
+from app.study.agreement_measures import FEW, NAMES, PERCENT, Estimate
+
+# So many rows of a table are named below it.
+_FEW_NAMES = 3
 
 
 def translated(text: str) -> str:
@@ -46,14 +49,39 @@ def interval(estimate: Estimate) -> str:
 
 
 def cell(estimate: Estimate) -> str:
-    """Return a value with its interval, a dash where it is not defined."""
+    """Return a value with its interval, a dash where it is not defined; a star for what the footnotes tell."""
     value = figure(estimate, estimate.value)
-    if estimate.low is None or estimate.high is None:
-        return value
-    if estimate.measure == PERCENT:
-        low, high = (QLocale().toString(100 * n, "f", 1) for n in (estimate.low, estimate.high))
-        return f"{value} [{low}, {high}]"
-    return f"{value} [{figures.score(estimate.low)}, {figures.score(estimate.high)}]"
+    if estimate.low is not None and estimate.high is not None:
+        written = figures.points if estimate.measure == PERCENT else figures.score
+        value = f"{value} [{written(estimate.low)}, {written(estimate.high)}]"
+    return f"{value} *" if remark(estimate) else value
+
+
+def tweets_cell(estimates: Estimates) -> str:
+    """Return how many tweets the measures of a table are over, and whether these are few."""
+    n = tweets(estimates)
+    return translated("{n} (few tweets)").format(n=figures.count(n)) if 0 < n < FEW else figures.count(n)
+
+
+def footnotes(rows: Iterable[tuple[str, Estimates]]) -> str:
+    """Return what the stars of a table stand for: each sentence with the rows that it is about, if they are few.
+
+    Each cell's tooltip tells what is said of that figure.
+    """
+    about: dict[str, dict[str, None]] = {}
+    for name, estimates in rows:
+        for estimate in estimates.values():
+            for sentence in (estimate.undefined, estimate.note):
+                if sentence:
+                    about.setdefault(sentence, {})[name] = None
+    lines = []
+    for sentence, names in about.items():
+        few = list(names)[:_FEW_NAMES]
+        more = len(names) - len(few)
+        told = translated("{names} and {more} more") if more else "{names}"
+        where = told.format(names=", ".join(few), more=figures.count(more))
+        lines.append(f"* {translated(sentence)} ({where})")
+    return "\n".join(lines)
 
 
 def plot_row(estimate: Estimate) -> PlotRow:
@@ -62,7 +90,7 @@ def plot_row(estimate: Estimate) -> PlotRow:
     if estimate.value is None:
         why = translated(estimate.undefined)
         return PlotRow(f"{name}: {why}", None, undefined=why)
-    words = f"{name} {cell(estimate)}"
+    words = f"{name} {cell(estimate)}".removesuffix(" *")
     return PlotRow(words, estimate.value, estimate.low, estimate.high)
 
 

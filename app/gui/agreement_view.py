@@ -4,10 +4,11 @@ import html
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QShowEvent
+from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QComboBox,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -81,6 +82,7 @@ class AgreementView(QWidget):
         self.explanations = [_muted() for _ in MEASURES]
         self.languages_heading = _heading(self.tr("Each language"))
         self.languages = EstimateTable(self.tr("Agreement per language"))
+        self.languages_notes, self.pairs_notes, self.repeats_notes = _muted(), _muted(), _muted()
         self.pairs_heading = _heading(self.tr("Each pair of coders"))
         self.pairs = EstimateTable(self.tr("Agreement per pair of coders"))
         self.confusion_heading = _heading(self.tr("Who said what"))
@@ -173,6 +175,7 @@ class AgreementView(QWidget):
             _offer(self.language, [(self.tr("All languages"), _ALL), *named], _ALL)
         questions = [(words.question_name(question), question.code) for question in report.questions]
         _offer(self.question, questions, self.question.currentData())
+        self._place_copies()
         self._show_question()
 
     def shown(self) -> QuestionAgreement | None:
@@ -195,6 +198,13 @@ class AgreementView(QWidget):
         self.pairs.show_estimates(self.tr("coders"), pairs)
         self.repeats.show_estimates(self.tr("coder"), repeats)
         self.confusion.show_question(question)
+        for notes, rows in (
+            (self.languages_notes, languages if len(languages) > 1 else []),
+            (self.pairs_notes, pairs if len(pairs) > 1 else []),
+            (self.repeats_notes, repeats),
+        ):
+            notes.setText(words.footnotes(rows))
+            notes.setVisible(bool(notes.text()))
         for widgets, there in (
             # One language and one pair are what stands above already.
             ((self.languages_heading, self.languages), len(languages) > 1),
@@ -220,7 +230,7 @@ class AgreementView(QWidget):
                     words.measure_name(one.measure),
                     self.tr("not defined") if one.value is None else words.figure(one, one.value),
                     words.interval(one),
-                    figures.count(one.n),
+                    words.tweets_cell(question.overall),
                 ]
                 for one in question.overall.values()
             ],
@@ -301,8 +311,12 @@ class AgreementView(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(theme.SMALL)
+        self._choices, self._copies = QWidget(), QWidget()
+        choices = QHBoxLayout(self._choices)
+        copies = QHBoxLayout(self._copies)
+        for row in (choices, copies):
+            row.setContentsMargins(0, 0, 0, 0)
+            row.setSpacing(theme.SMALL)
         for choice, text, tip in (
             (self.question, self.tr("&Question"), self.tr("Which question is measured")),
             (self.language, self.tr("Lan&guage"), self.tr("In which language the tweets are")),
@@ -312,11 +326,16 @@ class AgreementView(QWidget):
             choice.setAccessibleName(text.replace("&", ""))
             choice.setToolTip(f"{tip} (Alt+{text[text.index('&') + 1].upper()})")
             choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-            head.addWidget(label)
-            head.addWidget(choice)
-        head.addStretch(1)
-        head.addWidget(self.copy_table)
-        head.addWidget(self.copy_text)
+            choices.addWidget(label)
+            choices.addWidget(choice)
+        choices.addStretch(1)
+        copies.addWidget(self.copy_table)
+        copies.addWidget(self.copy_text)
+        copies.addStretch(1)
+        self._head = QGridLayout()
+        self._head.setSpacing(theme.SMALL)
+        self._head.setColumnStretch(0, 1)
+        self._place_copies()
         figure = QHBoxLayout()
         figure.setSpacing(theme.MEDIUM)
         figure.addWidget(self.measures)
@@ -333,10 +352,10 @@ class AgreementView(QWidget):
             label.setText(f"<b>{html.escape(name)}.</b> {html.escape(explained)}")
             rows.addWidget(label)
         for part in (
-            (self.languages_heading, self.languages),
-            (self.pairs_heading, self.pairs),
+            (self.languages_heading, self.languages, self.languages_notes),
+            (self.pairs_heading, self.pairs, self.pairs_notes),
             (self.confusion_heading, self.confusion),
-            (self.repeats_heading, self.repeats_note, self.repeats),
+            (self.repeats_heading, self.repeats_note, self.repeats, self.repeats_notes),
         ):
             rows.addSpacing(theme.SMALL)
             for widget in part:
@@ -349,7 +368,7 @@ class AgreementView(QWidget):
         layout = QVBoxLayout(work)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
-        layout.addLayout(head)
+        layout.addLayout(self._head)
         layout.addWidget(area, 1)
         self.stack = QStackedWidget()
         self.stack.addWidget(self.empty)
@@ -360,6 +379,17 @@ class AgreementView(QWidget):
         outer.setSpacing(theme.MEDIUM)
         outer.addWidget(self.notice)
         outer.addWidget(self.stack, 1)
+
+    def _place_copies(self) -> None:
+        """Put the buttons beside the choices; below them where there is no room for both."""
+        needed = self._choices.sizeHint().width() + theme.SMALL + self._copies.sizeHint().width()
+        row, column = (0, 1) if self.width() >= needed else (1, 0)
+        self._head.addWidget(self._choices, 0, 0)
+        self._head.addWidget(self._copies, row, column)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_copies()
 
 
 def _offer(choice: QComboBox, named: Sequence[tuple[str, str]], chosen: object) -> None:

@@ -15,7 +15,9 @@ from app.gui.codebook_view import shape_of
 from app.gui.empty_state import EmptyState
 from app.gui.label_keys import LabelKeys
 from app.gui.notice import Notice, Tone
+from app.gui.page import make_action
 from app.gui.review_bar import ReviewBar
+from app.gui.review_blind import BlindLine, blind_sentence, left_out
 from app.gui.review_desk import ReviewDesk
 from app.gui.review_end import ReviewEnd
 from app.gui.review_filters import ReviewFilters
@@ -24,6 +26,7 @@ from app.jobs.worker import run_in_worker
 from app.study import review, tweets
 from app.study.review import Case, Review, ReviewCounts
 from app.study.study import Study
+from app.study.tweets import TweetFilter
 
 # The rail and other pages need not count again at each key.
 _TELL_MILLISECONDS = 1000
@@ -52,6 +55,9 @@ class DisagreementsTab(ReviewTab):
         self.counts: ReviewCounts | None = None
         self._turn = 0
         self._wanted: int | None = None
+        # The list is gone through from the tweet after this one.
+        self._begin_after = 0
+        self._blind, self._seeing = True, False
         self._tell_later = QTimer(self)
         self._tell_later.setSingleShot(True)
         self._tell_later.setInterval(_TELL_MILLISECONDS)
@@ -67,6 +73,9 @@ class DisagreementsTab(ReviewTab):
         self.list.failed.connect(self._tell)
         self.count = QLabel()
         self.count.setProperty("role", "muted")
+        self.left_out = QLabel()
+        self.left_out.setProperty("role", "muted")
+        self.left_out.setWordWrap(True)
         self.desk = ReviewDesk()
         self.desk.leaves.chosen.connect(self.decide)
         self.end = ReviewEnd()
@@ -112,18 +121,28 @@ class DisagreementsTab(ReviewTab):
         if what & {"tweets", "labels", "codebook"}:
             self._begin()
 
-    def set_coder(self, name: str) -> None:
-        """Decide as this person; "" for nobody yet."""
-        if name != self.coder or self.review is None:
-            super().set_coder(name)
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Decide as this person, "" for nobody yet; whoever is `blind` is asked before labels of others are shown."""
+        if (name, blind) != (self.coder, self._blind):
+            super().set_coder(name, blind)
+            self._blind, self._seeing = blind, False
+            self._begin_anew()
+        elif self.review is None:
             self._begin()
         self._leave()
+
+    def see(self) -> None:
+        """Show what others labelled, until somebody else signs in."""
+        if self._hides():
+            self._seeing = True
+            self._begin_anew()
 
     def show_tweet(self, tweet: int) -> None:
         """Show a chosen tweet, disputed or not; after it the list goes on."""
         self._wanted = tweet
         if self.counts is not None:
-            self._show(tweet)
+            with self._errors_told():
+                self._show(tweet)
 
     # The acts
 
@@ -189,14 +208,14 @@ class DisagreementsTab(ReviewTab):
     def _step(self, back: bool) -> None:
         if self.study is not None and self.case is not None:
             with self._errors_told():
-                found = review.neighbour(self.study, self.filters.asked(), self.case.row.id, back)
+                found = review.neighbour(self.study, self._asked(), self.case.row.id, back)
                 if found is not None:
                     self._show(found)
 
     def _go_on(self, tweet: int) -> None:
         """Show the tweet after one that was decided; where none is left, what to do next."""
         assert self.study is not None
-        found = review.neighbour(self.study, self.filters.asked(), tweet)
+        found = review.neighbour(self.study, self._asked(), tweet)
         if found is None or found == tweet:
             self.case = None
             self._show_state()
@@ -205,19 +224,34 @@ class DisagreementsTab(ReviewTab):
 
     # What is shown
 
+    def _hides(self) -> bool:
+        """Tell whether labels of others are hidden: blind coding is on, and it was not asked to see them."""
+        return bool(self.coder) and self._blind and not self._seeing
+
+    def _asked(self) -> TweetFilter:
+        return self.filters.asked(self.coder, self._hides())
+
+    def _begin_anew(self) -> None:
+        """Show the list as far as it may be seen now, from where it was."""
+        self._begin_after = self.case.row.id - 1 if self.case is not None else 0
+        self.case = None
+        self._show_state()
+        self._begin()
+
     def _begin(self) -> None:
         """Read on a worker who decides, the counts, and where to begin. The tweet in sight stays."""
         self._turn += 1
-        turn, study, coder, filter = self._turn, self.study, self.coder, self.filters.asked()
+        turn, study, coder, filter = self._turn, self.study, self.coder, self._asked()
+        hides, after = self._hides(), self._begin_after
         if study is None:
             return
 
         def read() -> _Read:
             return _Read(
                 Review(study, coder) if coder else None,
-                review.counts(study),
+                review.counts(study, coder, hides),
                 tweets.languages(study),
-                review.neighbour(study, filter, 0),
+                review.neighbour(study, filter, after),
             )
 
         run_in_worker(read, lambda found: self._take(turn, found), self._tell, self)
@@ -229,7 +263,7 @@ class DisagreementsTab(ReviewTab):
         self.filters.show_languages(found.languages)
         self.filters.show_coders(found.counts.coders)
         self.number_changed.emit(found.counts.disputed)
-        self.list.ask(self.filters.asked())
+        self.list.ask(self._asked())
         first = self._wanted or (self.case.row.id if self.case is not None else found.first)
         if first is None:
             self._show_state()
@@ -237,10 +271,15 @@ class DisagreementsTab(ReviewTab):
             kept = self.case is not None and self.case.row.id == first
             with self._errors_told():
                 self._show(first, keep_reason=kept)
+            if kept and self.case is None and found.first is not None:
+                # It was sealed meanwhile, or the own label on it is gone.
+                with self._errors_told():
+                    self._show(found.first)
 
     def _filter(self) -> None:
         """Show another list, from its beginning."""
         self._wanted = self.case = None
+        self._begin_after = 0
         self._show_state()
         self._begin()
 
@@ -254,7 +293,18 @@ class DisagreementsTab(ReviewTab):
         reason = self.desk.reason.text()
         self.notice.clear()
         self._wanted = None
-        self.case = review.case(self.study, tweet)
+        if self.case is not None and self.case.row.id == tweet:
+            # It may be one that must not be seen any more.
+            self.case = None
+        if self._hides() and review.is_blind(self.study, tweet, self.coder):
+            self._wanted, self.case = tweet, None
+            self._show_state()
+            return
+        try:
+            self.case = review.case(self.study, tweet, self.coder)
+        except UserError:
+            self._show_state()
+            raise
         self.desk.show_case(self.case, self.study.codebook)
         if keep_reason:
             self.desk.reason.setText(reason)
@@ -266,17 +316,17 @@ class DisagreementsTab(ReviewTab):
     def _decided(self) -> None:
         """Show the list as it is now, and tell of it in a moment."""
         assert self.study is not None
-        self.counts = review.counts(self.study)
+        self.counts = review.counts(self.study, self.coder, self._hides())
         self.number_changed.emit(self.counts.disputed)
         self.list.refresh()
         if not self._tell_later.isActive():
             self._tell_later.start()
 
     def _show_count(self, count: int) -> None:
-        asked = self.filters.asked()
+        asked = self._asked()
         if self.filters.decided():
             text = self.tr("{count} decided")
-        elif asked == review.asked():
+        elif asked == review.asked() and not self._hides():
             text = self.tr("{count} left to decide")
         else:
             text = self.tr("{count} of {total} left to decide")
@@ -291,7 +341,13 @@ class DisagreementsTab(ReviewTab):
         for action in (self.reason_action, self.off_action, self.back_action, self.next_action):
             action.setEnabled(at_work)
         something = counts is not None and bool(counts.disputed or counts.adjudicated)
-        self.side.setVisible(something)
+        hidden = counts is not None and self._hides() and counts.unseen > 0
+        nothing_own = counts is not None and hidden and counts.unseen >= counts.disputed + counts.adjudicated
+        self.side.setVisible(something and not nothing_own)
+        self.left_out.setText(left_out(counts) if counts is not None else "")
+        self.left_out.setVisible(bool(self.left_out.text()))
+        self.see_action.setEnabled(hidden)
+        self.blind.setVisible(hidden and case is not None)
         self.bar.setVisible(something or case is not None)
         self.bar.show_coder(self.coder)
         if self.study is None or counts is None:
@@ -303,8 +359,10 @@ class DisagreementsTab(ReviewTab):
                 self.coder_wanted.emit()
         elif case is not None:
             self.stack.setCurrentWidget(self.desk)
+        elif hidden:
+            self.stack.setCurrentWidget(self.unseen)
         else:
-            self.end.show_reason(counts, filtered=self.filters.asked() != review.asked())
+            self.end.show_reason(counts, filtered=self._asked() != review.asked())
             self.stack.setCurrentWidget(self.end)
 
     def _show_codebook(self) -> None:
@@ -368,6 +426,10 @@ class DisagreementsTab(ReviewTab):
         self.reason_action = add(self.tr("Write the reason"), ("R",), self.desk.reason.setFocus)
         self.off_action = add(self.tr("Take the gold label off"), ("Delete",), self.take_off)
         add(self.tr("Leave the field"), ("Esc",), self._leave)
+        self.see_action = make_action(
+            self, self.tr("Show them"), "Ctrl+Alt+B", self.see, tip=self.tr("Show what others labelled")
+        )
+        self.see_action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.desk.reason.returnPressed.connect(self._leave)
 
     def _lay_out(self) -> None:
@@ -378,8 +440,12 @@ class DisagreementsTab(ReviewTab):
             self.tr("Choose who is at work (Ctrl+Shift+P)"),
         )
         self.nobody.clicked.connect(self.coder_wanted)
+        self.unseen = EmptyState(blind_sentence(), self.see_action.text(), self.see_action.toolTip())
+        self.unseen.clicked.connect(self.see)
+        self.blind = BlindLine(self.see_action.text(), self.see_action.toolTip())
+        self.blind.seeing_wanted.connect(self.see)
         self.stack = QStackedWidget()
-        for shown in (self.blank, self.desk, self.nobody, self.end):
+        for shown in (self.blank, self.desk, self.nobody, self.unseen, self.end):
             self.stack.addWidget(shown)
         self.side = QWidget()
         self.side.setFixedWidth(_LIST_WIDTH)
@@ -388,10 +454,12 @@ class DisagreementsTab(ReviewTab):
         side.setSpacing(theme.SMALL)
         side.addWidget(self.filters)
         side.addWidget(self.count)
+        side.addWidget(self.left_out)
         side.addWidget(self.list, 1)
         middle = QVBoxLayout()
         middle.setSpacing(theme.SMALL)
         middle.addWidget(self.bar)
+        middle.addWidget(self.blind)
         middle.addWidget(self.notice)
         middle.addWidget(self.stack, 1)
         layout = QHBoxLayout(self)

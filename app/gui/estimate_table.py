@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from app.gui import agreement_figures as words
-from app.gui import figures
 from app.gui.figure_table import FigureTable
 from app.study.agreement import Estimates
 from app.study.agreement_measures import EXPLANATIONS, MEASURES
 
 
 class EstimateTable(FigureTable):
-    """Values with their 95% intervals; a tooltip says why a value is missing or how far to trust it."""
+    """Values with their 95% intervals; a star and a tooltip tell of why a value is missing or how
+    far to trust it; `agreement_figures.footnotes` are for below the table."""
 
     def show_estimates(self, whose: str, rows: Sequence[tuple[str, Estimates]]) -> None:
         """Show {name: measures}; `whose` is the header of the names."""
@@ -18,7 +18,7 @@ class EstimateTable(FigureTable):
         self.show_rows(
             [whose, self.tr("tweets"), *(words.measure_name(measure) for measure in MEASURES)],
             [
-                [name, figures.count(words.tweets(found)), *(words.cell(found[m]) for m in MEASURES)]
+                [name, words.tweets_cell(found), *(words.cell(found[m]) for m in MEASURES)]
                 for name, found in rows
             ],
             tips=["", "", *explained],

@@ -1,8 +1,11 @@
 """Numbers in words: durations, times, sizes, shares, scores, and how far a job is."""
 
+from decimal import Decimal
+
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale, Qt
 
 from app.jobs.job import JobProgress
+from app.study.rounding import MINUS, rounded
 
 NONE = "–"
 
@@ -43,12 +46,21 @@ def size(number_of_bytes: int) -> str:
 
 def share(part: float, whole: float) -> str:
     """Return a share in per cent; a dash where there is no whole."""
-    return f"{QLocale().toString(100 * part / whole, 'f', 1)} %" if whole else NONE
+    return f"{points(part / whole)} %" if whole else NONE
+
+
+def points(share: float) -> str:
+    """Return a share in per cent without the sign."""
+    return _written(rounded(share, 1, shift=2), 1)
 
 
 def score(value: float | None) -> str:
     """Return a score in [0, 1] with three decimals; a dash for none."""
-    return NONE if value is None else QLocale().toString(float(value), "f", 3)
+    return NONE if value is None else _written(rounded(value, 3), 3)
+
+
+def _written(number: Decimal, places: int) -> str:
+    return QLocale().toString(float(number), "f", places).replace("-", MINUS)
 
 
 def rate(per_second: float, unit: str) -> str:

@@ -40,6 +40,7 @@ class ReviewDesk(QWidget):
             self.tr("Which label stands? One key decides, saves and shows the next tweet.")
         )
         self.question.setProperty("role", "muted")
+        self.question.setWordWrap(True)
         self.leaves = LeafButtons()
         self.reason = QLineEdit()
         self.reason.setPlaceholderText(self.tr("Reason for the gold label, if you like (R)"))

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.gui import figures
 from app.gui.empty_state import EmptyState
+from app.gui.review_blind import left_out
 from app.study.review import ReviewCounts
 
 
@@ -33,7 +34,14 @@ class ReviewEnd(QWidget):
         """Say why there is nothing to decide here; `filtered`: not all that is open was asked for."""
         if filtered:
             self._show("", self.tr("No tweet passes these filters."), self.tr("Show all"))
-        elif counts.adjudicated and not counts.disputed:
+        elif counts.disputed:
+            # What was in sight must not be seen any more.
+            left = self.tr("{count} left to decide").format(count=figures.count(counts.disputed))
+            self._show("", f"{left}.", self.tr("Show them"))
+        elif counts.sealed or counts.locked:
+            text = self.tr("There is nothing that you can decide now.")
+            self._show("label", f"{text}\n{left_out(counts)}", self.tr("Label tweets"))
+        elif counts.adjudicated:
             self._show(
                 "train",
                 self.tr(

@@ -44,14 +44,16 @@ class ReviewFilters(QWidget):
         for choice in (self.state, self.language, self.coders, self.one, self.other):
             choice.currentIndexChanged.connect(lambda _: self.changed.emit())
 
-    def asked(self) -> TweetFilter:
-        """Return what is asked for."""
+    def asked(self, viewer: str | None = None, blind: bool = False) -> TweetFilter:
+        """Return what is asked for, by whom (`TweetFilter`)."""
         between = {leaf for leaf in (self.one.currentData(), self.other.currentData()) if leaf}
         return review.asked(
             language=self.language.currentData() or "",
             coders=tuple(self.coders.currentData() or ()),
             between=tuple(sorted(between)),
             decided=self.decided(),
+            viewer=viewer,
+            blind=blind,
         )
 
     def decided(self) -> bool:

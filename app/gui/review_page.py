@@ -49,6 +49,7 @@ class ReviewPage(Page):
         self.second_look = SecondLookTab()
         self.second_look.label_wanted.connect(self.label_wanted)
         self.second_look.codebook_wanted.connect(self.codebook_wanted)
+        self.second_look.coder_wanted.connect(self.coder_wanted)
         self.agreement = AgreementTab()
         for tab in (self.disagreements, self.agreement, self.second_look):
             self.add_tab(tab)
@@ -95,10 +96,10 @@ class ReviewPage(Page):
         for tab in self.tabs:
             tab.study_changed(what)
 
-    def set_coder(self, name: str) -> None:
-        """Work as this person; "" for nobody yet."""
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Work as this person, "" for nobody yet; `blind` to what others labelled."""
         for tab in self.tabs:
-            tab.set_coder(name)
+            tab.set_coder(name, blind)
 
     def show_tweet(self, tweet: int) -> None:
         """Show a tweet to decide on, disputed or not."""

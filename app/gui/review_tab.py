@@ -38,6 +38,6 @@ class ReviewTab(QWidget):
     def study_changed(self, what: set[str]) -> None:
         """Look again at what changed."""
 
-    def set_coder(self, name: str) -> None:
-        """Work as this person; "" for nobody yet."""
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Work as this person, "" for nobody yet; `blind` to what others labelled."""
         self.coder = name

@@ -21,11 +21,12 @@ _AT_ONCE = 200
 class SecondLookTab(ReviewTab):
     """The list of the coder at work. `label_wanted` gives the tweets to label again, in their order.
 
-    `codebook_wanted` asks for the dialog that changes the codebook.
+    `codebook_wanted` asks for the dialog that changes the codebook, `coder_wanted` who is at work.
     """
 
     label_wanted = Signal(list)
     codebook_wanted = Signal()
+    coder_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +52,10 @@ class SecondLookTab(ReviewTab):
         again.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.end = EmptyState("", self.tr("Change the codebook …"))
         self.end.clicked.connect(self.codebook_wanted)
+        self.sign_in = QPushButton(self.tr("Sign in"))
+        self.sign_in.setToolTip(self.tr("Choose who is at work (Ctrl+Shift+P)"))
+        self.sign_in.clicked.connect(self.coder_wanted)
+        self.end.add_button(self.sign_in)
         self.content = QWidget()
         head = QHBoxLayout()
         head.setSpacing(theme.LARGE)
@@ -92,9 +97,9 @@ class SecondLookTab(ReviewTab):
         if what & {"labels", "codebook", "tweets"}:
             self._begin()
 
-    def set_coder(self, name: str) -> None:
-        """Show this coder's list."""
-        super().set_coder(name)
+    def set_coder(self, name: str, blind: bool = True) -> None:
+        """Show this coder's list: labels of the coder's own, to which nobody is blind."""
+        super().set_coder(name, blind)
         self._begin()
 
     def label_again(self) -> None:
@@ -123,7 +128,7 @@ class SecondLookTab(ReviewTab):
         if turn != self._turn or self.study is None:
             return
         self.counts = counts
-        self.number_changed.emit(sum(counts.values()))
+        self.number_changed.emit(counts.get(self.coder, 0))
         self.list.show_study(self.study, self.study.codebook.leaves)
         if counts.get(self.coder):
             self.list.ask(second_look.asked(self.coder))
@@ -134,21 +139,28 @@ class SecondLookTab(ReviewTab):
         others = self.tr(" · ").join(
             f"{name} {figures.count(number)}" for name, number in self.counts.items() if name != self.coder
         )
-        self.text.setText(
+        told = (
             self.tr(
+                "One of {coder}'s labels was given before the codebook's words on its class changed. Label the "
+                "tweet again by the new words: the same label or another, both take it off this list."
+            )
+            if own == 1
+            else self.tr(
                 "{count} of {coder}'s labels were given before the codebook's words on their class changed. Label "
                 "each tweet again by the new words: the same label or another, both take it off this list."
-            ).format(count=figures.count(own), coder=self.coder)
+            )
         )
+        self.text.setText(told.format(count=figures.count(own), coder=self.coder))
         self.others.setText(
             self.tr("Labels of other coders that want a second look: {others}").format(others=others)
         )
         self.others.setVisible(bool(others))
+        self.sign_in.setVisible(bool(others))
         if others:
             self.end.say(
                 self.tr(
                     "No label of yours wants a second look. Labels of others do: {others}. They are listed here "
-                    "for their coder: change the name on the Label page."
+                    "for their coder: sign in as one of them (Ctrl+Shift+P)."
                 ).format(others=others)
             )
         else:

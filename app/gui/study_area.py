@@ -203,7 +203,7 @@ class StudyArea(QWidget):
             self.tr("At work: {coder}").format(coder=name) if name else self.tr("Nobody is signed in")
         )
         self.label_page.set_coder(name)
-        self.review_page.set_coder(name)
+        self.review_page.set_coder(name, blind)
         self.tweets_page.set_coder(name, blind)
 
     def ask_coder(self) -> None:
@@ -359,7 +359,8 @@ class StudyArea(QWidget):
         self.changed(_WRITTEN.get(job.kind, set()))
 
     def _refresh_states(self) -> None:
-        run_in_worker(self.study.counts, self._show_states, lambda _: None, self)
+        study, coder = self.study, self.coder
+        run_in_worker(lambda: study.counts(coder), self._show_states, lambda _: None, self)
 
     def _show_states(self, counts: StudyCounts) -> None:
         done = counts.tweets > 0

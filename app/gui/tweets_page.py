@@ -273,12 +273,17 @@ class TweetsPage(Page):
         if self.model.rowCount():
             self.stack.setCurrentWidget(self.table)
         elif self._total:
-            uncertain = self.order.currentIndex() > 1 and self.asked() == TweetFilter()
-            self.no_hit.say(
-                self.tr("No tweet has a prediction yet, so none is more uncertain than another.")
-                if uncertain
-                else self.tr("No tweet passes the search and the filters.")
-            )
+            blind = self._is_blind and bool(self.coder) and self.asked().asks_for_labels
+            if blind:
+                why = self.tr(
+                    "Blind coding hides the labels of others: only tweets that you labelled are searched."
+                )
+            elif self.order.currentIndex() > 1 and self.asked() == TweetFilter():
+                why = self.tr("No tweet has a prediction yet, so none is more uncertain than another.")
+            else:
+                why = self.tr("No tweet passes the search and the filters.")
+            self.no_hit.say(why)
+            self.see_all.setVisible(blind)
             self.stack.setCurrentWidget(self.no_hit)
         else:
             self.stack.setCurrentWidget(self.empty)
@@ -408,10 +413,7 @@ class TweetsPage(Page):
         )
         text.setProperty("role", "muted")
         text.setWordWrap(True)
-        self.see = QPushButton(self.tr("Show it"))
-        self.see.setAccessibleName(self.tr("Show what others labelled"))
-        self.see.setToolTip(self.tr("Show what others labelled: end blind coding (Ctrl+Shift+B)"))
-        self.see.clicked.connect(self.seeing_wanted)
+        self.see = self._see_button()
         line = QWidget()
         row = QHBoxLayout(line)
         row.setContentsMargins(0, 0, 0, 0)
@@ -420,6 +422,13 @@ class TweetsPage(Page):
         row.addWidget(self.see)
         line.hide()
         return line
+
+    def _see_button(self) -> QPushButton:
+        button = QPushButton(self.tr("Show it"))
+        button.setAccessibleName(self.tr("Show what others labelled"))
+        button.setToolTip(self.tr("Show what others labelled: end blind coding (Ctrl+Shift+B)"))
+        button.clicked.connect(self.seeing_wanted)
+        return button
 
     def _lay_out(self) -> None:
         self.empty = EmptyState(
@@ -432,6 +441,8 @@ class TweetsPage(Page):
         self.empty.clicked.connect(self.import_wanted)
         self.no_hit = EmptyState("", self.tr("Show all tweets"), self.tr("Show all tweets (Esc)"))
         self.no_hit.clicked.connect(self._show_everything)
+        self.see_all = self._see_button()
+        self.no_hit.add_button(self.see_all)
         self.stack = QStackedWidget()
         for shown in (self.table, self.empty, self.no_hit):
             self.stack.addWidget(shown)

@@ -42,6 +42,10 @@ EXPLANATIONS = {
 
 RESAMPLES = 2000
 SEED = 2008
+# With fewer tweets every figure is a rough one.
+FEW = 30
+# Ends of an interval that are this close are one number but for rounding.
+_EQUAL = 1e-9
 # Weights of resamples that are held at once.
 _BLOCK = 4_000_000
 
@@ -55,7 +59,8 @@ class Estimate:
     """A measure's value with its 95% interval; `n` units were coded by at least two coders.
 
     `value` is None where the measure is not defined; `undefined` is then a sentence that says why. `low` and
-    `high` are None where there is no interval. `note` is "" or a sentence on how far to trust the figures.
+    `high` are None where there is no interval, also where all resamples have one value: that they do tells nothing
+    about further tweets. `note` is "" or a sentence on how far to trust the figures.
     """
 
     measure: str
@@ -341,8 +346,8 @@ def _percentiles(values: "Array") -> tuple[float | None, float | None, str]:
     if 2 * len(there) < len(values) or not len(there):
         return None, None, "No interval: in most resamples the measure is not defined."
     low, high = (float(value) for value in np.percentile(there, (2.5, 97.5)))
-    if low == high:
-        return low, high, "All resamples give this value: the interval tells nothing about further tweets."
+    if high - low < _EQUAL:
+        return None, None, "No interval: nearly all resamples give this one value."
     if missed:
         return low, high, f"The interval leaves out {missed:,} resamples in which the measure is not defined."
     return low, high, ""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import app
 from app.study.agreement import AgreementReport, Estimates, QuestionAgreement
 from app.study.agreement_measures import KAPPA, NAMES, PERCENT, Estimate
+from app.study.rounding import per_cent, score
 
 _REFERENCES = {
     "Cohen": "Cohen, J. (1960). A coefficient of agreement for nominal scales. Educational and Psychological "
@@ -41,20 +42,18 @@ def methods_text(report: AgreementReport) -> str:
 
 
 def figures(estimate: Estimate) -> str:
-    """Return a value with its interval: ``0.812, 95% CI [0.790, 0.833]``, or why there is none."""
+    """Return a value with its interval: ``0.812, 95 % CI [0.790, 0.833]``, or why there is none."""
     if estimate.value is None:
         return f"{estimate.undefined[0].lower()}{estimate.undefined[1:].rstrip('.')}"
     value = figure(estimate, estimate.value)
     if estimate.low is None or estimate.high is None:
         return f"{value} (no interval)"
-    return f"{value}, 95% CI [{figure(estimate, estimate.low)}, {figure(estimate, estimate.high)}]"
+    return f"{value}, 95 % CI [{figure(estimate, estimate.low)}, {figure(estimate, estimate.high)}]"
 
 
 def figure(estimate: Estimate, value: float) -> str:
-    """Return a number as its measure is written: ``92.3%`` for percent agreement, else ``0.812``."""
-    # Adding zero makes no "-0.000".
-    written = f"{100 * value:.1f}%" if estimate.measure == PERCENT else f"{round(value, 3) + 0.0:.3f}"
-    return written.replace("-", "−")
+    """Return a number as its measure is written: ``92.3 %`` for percent agreement, else ``0.812``."""
+    return per_cent(value) if estimate.measure == PERCENT else score(value)
 
 
 def _coders(report: AgreementReport) -> list[str]:
@@ -83,7 +82,7 @@ def _procedure(report: AgreementReport, coders: int) -> str:
     return (
         "Agreement was computed from the coders' own labels, not from adjudicated ones, as percent agreement, "
         f"Cohen's kappa (Cohen, 1960{mean}), Krippendorff's alpha for nominal data (Krippendorff, 2019) and "
-        "Gwet's AC1 (Gwet, 2008, 2014). The 95% confidence intervals (CI) are percentiles of "
+        "Gwet's AC1 (Gwet, 2008, 2014). The 95 % confidence intervals (CI) are percentiles of "
         f"{report.resamples:,} bootstrap resamples of the tweets (Efron & Tibshirani, 1993; seed {report.seed})."
     )
 

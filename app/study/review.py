@@ -12,7 +12,7 @@ from app.study.locks import refuse_locked
 from app.study.marks import in_order
 from app.study.study import Coder, Study, now
 from app.study.tweets import HistoryEntry, TweetFilter, TweetRow
-from db import adjudications, label_overview, labels, locks
+from db import adjudications, label_overview, labels, locks, sealing
 from db import tweets as queries
 
 _DAY_AND_MINUTE = 16
@@ -20,11 +20,19 @@ _DAY_AND_MINUTE = 16
 
 @dataclass(frozen=True)
 class ReviewCounts:
-    """Disagreements that nobody has decided, tweets with a gold label, and who has labelled at all."""
+    """Disagreements that are left to decide, tweets with a gold label, and who has labelled at all.
+
+    Of disagreements are left out those that are `sealed` from the person at work, until that person has labelled
+    them, and those that are `locked`. `unseen` are the tweets, disputed or decided, that this person has no label
+    on: what blind coding hides. Counted for who is blind alone.
+    """
 
     disputed: int
     adjudicated: int
     coders: tuple[str, ...]
+    sealed: int = 0
+    locked: int = 0
+    unseen: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,25 +92,45 @@ class Case:
     locked_in: str
 
 
-def counts(study: Study) -> ReviewCounts:
-    """Count what is left to decide and what was decided."""
+def counts(study: Study, viewer: str | None = None, blind: bool = False) -> ReviewCounts:
+    """Count what is left to decide and what was decided, as the person `viewer` sees it (`TweetFilter`).
+
+    What blind coding hides is counted where the person is `blind`.
+    """
     with study.reading() as session:
+        sealed, locked = label_overview.count_left_out(session, viewer)
         return ReviewCounts(
-            label_overview.count_disputed(session),
-            adjudications.count(session),
-            tuple(label_overview.coders(session)),
+            disputed=label_overview.count_disputed(session, viewer),
+            adjudicated=adjudications.count(session),
+            coders=tuple(label_overview.coders(session)),
+            sealed=sealed,
+            locked=locked,
+            unseen=label_overview.count_unseen(session, viewer) if viewer and blind else 0,
         )
 
 
 def asked(
-    language: str = "", coders: tuple[str, ...] = (), between: tuple[str, ...] = (), decided: bool = False
+    language: str = "",
+    coders: tuple[str, ...] = (),
+    between: tuple[str, ...] = (),
+    decided: bool = False,
+    viewer: str | None = None,
+    blind: bool = False,
 ) -> TweetFilter:
     """Return the filter for the disagreements that are open, or for the tweets that were decided.
 
-    `coders`: all of them labelled the tweet; `between`: each of these leaves was given by someone.
+    Open are those that can be decided: no locked ones. `coders`: all of them labelled the tweet; `between`: each of
+    these leaves was given by someone. `viewer` and `blind` as in `TweetFilter`.
     """
-    status = "adjudicated" if decided else "disputed"
-    return TweetFilter(language=language, status=status, coders=coders, between=between)
+    return TweetFilter(
+        language=language,
+        status="adjudicated" if decided else "disputed",
+        coders=coders,
+        between=between,
+        unlocked=not decided,
+        viewer=viewer,
+        blind=blind,
+    )
 
 
 def disagreements(
@@ -134,9 +162,14 @@ def place_of(study: Study, filter: TweetFilter, tweet: int) -> int:
         return queries.place_of(session, tweets.query(session, filter), tweet)
 
 
-def case(study: Study, tweet: int) -> Case:
-    """Return all that is needed to decide on a tweet."""
+def case(study: Study, tweet: int, viewer: str | None = None) -> Case:
+    """Return all that is needed to decide on a tweet.
+
+    Raises `UserError` for a sealed tweet of which the person `viewer` must know nothing yet.
+    """
     with study.reading() as session:
+        if viewer is not None:
+            _refuse_sealed(session, tweet, viewer)
         given = tuple(
             GivenLabel(
                 coder=row.coder,
@@ -188,6 +221,20 @@ def _decision(session: Session, tweet: int) -> Decision | None:
     )
 
 
+def is_blind(study: Study, tweet: int, coder: str) -> bool:
+    """Say whether blind coding hides something of a tweet from a coder."""
+    found = tweets.get(study, [tweet])
+    return bool(found) and found[0].seen_by(coder).blind
+
+
+def _refuse_sealed(session: Session, tweet: int, viewer: str) -> None:
+    if sealing.is_hidden(session, tweet, viewer):
+        raise UserError(
+            "This tweet is in the sealed test set, and you have not labelled it yet.",
+            "Label it first: until then, what others labelled stays hidden from you.",
+        )
+
+
 class Review:
     """A person who decides. Each decision is committed when its call returns."""
 
@@ -201,10 +248,11 @@ class Review:
     def adjudicate(self, tweet: int, leaf: str | None, reason: str = "") -> None:
         """Decide on the gold label of a tweet, disputed or not; None takes the gold label off again.
 
-        Raises `UserError` for a locked tweet.
+        Raises `UserError` for a locked tweet, and for a sealed one that this person has not labelled.
         """
         with self.study.writing() as session:
             self._catch_up(session)
+            _refuse_sealed(session, tweet, self.coder.name)
             events = adjudications.history(session, tweet)
             if leaf is None and (not events or events[-1].leaf is None):
                 return

@@ -74,7 +74,8 @@ class Coder:
 class StudyCounts:
     """How far a study is. `per_leaf` counts tweets whose labels agree; `predicted` is the latest model's.
 
-    `disputed` counts tweets whose coders disagree and on which nobody has decided.
+    `disputed` counts tweets whose coders disagree and on which nobody has decided, but for those that cannot be
+    decided now (`label_overview.count_disputed`).
     """
 
     tweets: int
@@ -236,8 +237,8 @@ class Study:
                 session.flush()
             return _coder(row)
 
-    def counts(self) -> StudyCounts:
-        """Count tweets, labels, predictions, models and runs."""
+    def counts(self, viewer: str | None = None) -> StudyCounts:
+        """Count tweets, labels, predictions, models and runs, and the disagreements that a person can decide."""
         with self.reading() as session:
             per_language = tweets.languages(session)
             model = predictions.latest_model(session)
@@ -249,7 +250,7 @@ class Study:
                 predicted=predictions.count(session, model) if model is not None else 0,
                 models=session.scalar(select(func.count()).select_from(Model)) or 0,
                 runs=session.scalar(select(func.count()).select_from(TrainingRun)) or 0,
-                disputed=label_overview.count_disputed(session),
+                disputed=label_overview.count_disputed(session, viewer),
             )
 
 

@@ -32,7 +32,7 @@ class TweetFilter:
     without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
     tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
     `between` are leaves that are each the label of some coder. `group` is that of near-duplicates; the status
-    "grouped" asks for tweets of any group.
+    "grouped" asks for tweets of any group. `unlocked` leaves out the tweets of locked batches.
 
     `viewer` is the name of the coder who looks, "" for one without a name: of a sealed tweet nothing is told of
     what others and models say, nor is it found by that, before this coder has labelled it. With None, where no
@@ -48,6 +48,7 @@ class TweetFilter:
     coders: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
     group: int = 0
+    unlocked: bool = False
     viewer: str | None = field(default=None, compare=False)
     blind: bool = field(default=False, compare=False)
 
@@ -107,8 +108,9 @@ class TweetRow:
 
         Blind coding: what others labelled, and what was decided, is shown to a coder on those tweets alone that
         they have a label on themselves. It is on unless the person at work switched it off, and
-        holds wherever one looks at single tweets; the Review page, which is for whoever decides, and counts
-        over all tweets are not blind. What a model predicts is no label of a coder.
+        holds wherever one looks at single tweets. On the Review page, which is for whoever decides, it ends for
+        one sign-in when the person asks there to see them; counts over all tweets are not blind. What a model
+        predicts is no label of a coder.
         """
         if not coder or coder in dict(self.labels):
             return self
@@ -294,6 +296,7 @@ def _query(
             coders=filter.coders,
             between=filter.between,
             group=filter.group,
+            unlocked=filter.unlocked,
             viewer=filter.viewer,
             labelled_by=(filter.viewer or "") if filter.blind and filter.asks_for_labels else "",
         ),

@@ -26,7 +26,7 @@ def in_the_window(study: Path, told: Path, page: str) -> None:
 
     application = QApplication(sys.argv)
     theme.apply("light")
-    window = MainWindow(Settings(coder="Coder Three"))
+    window = MainWindow(Settings(coder="Coder Three", blind=False))
     window.show()
     assert window.open_study(study) and window.area is not None
     area = window.area

@@ -122,6 +122,9 @@ def _decide_everything(qtbot: QtBot, study: Path, replay: Replay) -> int:
     window = _open(qtbot, study, "Mia", "review")
     assert window.area is not None
     tab, decided = window.area.review_page.disagreements, 0
+    # Mia has labelled nothing, and is asked first.
+    qtbot.waitUntil(lambda: tab.stack.currentWidget() is tab.unseen, timeout=WAIT)
+    qtbot.mouseClick(tab.unseen.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: tab.case is not None, timeout=WAIT)
     while tab.case is not None:
         case = tab.case

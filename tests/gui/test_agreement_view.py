@@ -10,13 +10,15 @@ from PySide6.QtGui import QColor, QGuiApplication, QImage
 from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.gui import agreement_figures as words
 from app.gui import theme
 from app.gui.agreement_view import AgreementView
+from app.gui.estimate_table import EstimateTable
 from app.gui.interval_plot import IntervalPlot, PlotRow
 from app.gui.notice import Tone
 from app.study import tweets
 from app.study.agreement import CLASS, measure_agreement
-from app.study.agreement_measures import ALPHA
+from app.study.agreement_measures import ALPHA, all_measures
 from app.study.agreement_text import methods_text
 from app.study.importing import import_file
 from app.study.labelling import Labelling
@@ -105,12 +107,34 @@ def test_a_language_is_measured_alone(
     settled()
     german = measure_agreement(study, ["de"])
     assert view.report == german
-    assert view.measures.text(0, 3) == str(german.question("topic").n)
+    assert view.measures.text(0, 3) == f"{german.question('topic').n} (few tweets)"
     assert not view.languages.isVisibleTo(view)
     choose(qtbot, view.language, "All languages")
     settled()
     assert view.languages.isVisibleTo(view)
     assert view.report == measure_agreement(study)
+
+
+def test_the_head_is_never_cut(view: AgreementView, qtbot: QtBot) -> None:
+    for width in (620, 1400):
+        view.resize(width, 700)
+        qtbot.wait(20)
+        for widget in (view.question, view.language, view.copy_table, view.copy_text):
+            assert widget.width() >= widget.sizeHint().width(), (width, widget.accessibleName())
+
+
+def test_figures_of_few_tweets_are_told_with_stars(qtbot: QtBot) -> None:
+    few = all_measures([*[["a", "a"]] * 7, ["b", "a"]])
+    table = EstimateTable("few")
+    qtbot.addWidget(table)
+    table.show_estimates("language", [("Dutch", few)])
+    row = table.texts()[0]
+    assert row[:2] == ["Dutch", "8 (few tweets)"] and row[2].startswith("87.5 % [") and row[3] == "0.000 *"
+    assert "* No interval: nearly all resamples give this one value. (Dutch)" in words.footnotes(
+        [("Dutch", few)]
+    )
+    many = [(name, few) for name in ("de", "en", "es", "fr", "nl")]
+    assert "(de, en, es and 2 more)" in words.footnotes(many)
 
 
 def test_an_overtaken_measurement_is_dropped(view: AgreementView, settled: Settled) -> None:
@@ -247,7 +271,8 @@ def test_repeats_of_a_coder_are_shown(
     view.study_changed({"labels"})
     settled()
     assert view.repeats.isVisibleTo(view)
-    assert view.repeats.texts()[0][:3] == ["Ben", "1", "100.0 %"]
+    assert view.repeats.texts()[0][:3] == ["Ben", "1 (few tweets)", "100.0 % *"]
+    assert "* One unit alone gives no interval. (Ben)" in view.repeats_notes.text()
 
 
 def test_an_error_that_can_be_mended_is_told(view: AgreementView, settled: Settled) -> None:

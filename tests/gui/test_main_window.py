@@ -247,6 +247,8 @@ def test_from_the_sample_study_to_the_first_table_of_agreement(
     qtbot.mouseClick(window.area.buttons["review"], Qt.MouseButton.LeftButton)
     settled()
     page = window.area.review_page
+    qtbot.mouseClick(page.disagreements.unseen.button, Qt.MouseButton.LeftButton)
+    settled()
     assert page.disagreements.case is not None, "there is something to decide"
     where = page.bar.tabRect(page.tabs.index(page.agreement)).center()
     qtbot.mouseClick(page.bar, Qt.MouseButton.LeftButton, pos=where)

@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
+from sqlalchemy import update
 
 from app.gui.disagreements_tab import DisagreementsTab
 from app.gui.inspector import Inspector
@@ -15,6 +16,7 @@ from app.study import locks, review, tweets
 from app.study.labelling import Labelling
 from app.study.review import Review
 from app.study.study import Study
+from db.tables import Tweet
 
 Settled = Callable[[], None]
 DISPUTED = (3, 5, 8, 13)
@@ -43,7 +45,7 @@ def disputed(study: Study) -> Iterator[Study]:
 def page(opened: Callable[..., ReviewPage], disputed: Study, settled: Settled) -> ReviewPage:
     """Return the page with someone who decides."""
     found = opened(ReviewPage(), disputed)
-    found.set_coder("Mia")
+    found.set_coder("Mia", blind=False)
     settled()
     return found
 
@@ -142,7 +144,7 @@ def test_a_restart_goes_on(page: ReviewPage, opened: Callable[..., ReviewPage], 
     page.hide()
     with Study.open(disputed.path) as again:
         other = opened(ReviewPage(), again)
-        other.set_coder("Mia")
+        other.set_coder("Mia", blind=False)
         settled()
         assert _in_sight(other) == 5 and other.can_undo() and other.undo()
         assert _in_sight(other) == 3 and _gold(again, 3) is None
@@ -208,7 +210,7 @@ def test_the_name_is_asked(
     assert review.counts(disputed).adjudicated == 0
     with qtbot.waitSignal(page.coder_wanted):
         qtbot.keyClick(tab.nobody.button, Qt.Key.Key_Space)
-    page.set_coder("Mia")
+    page.set_coder("Mia", blind=False)
     settled()
     assert tab.stack.currentWidget() is tab.desk and tab.bar.coder.text() == "Mia"
 
@@ -248,7 +250,7 @@ def test_empty_states_say_what_to_do_next(
         work.show(1)
         work.label("pro")
     page = opened(ReviewPage(), empty_study)
-    page.set_coder("Mia")
+    page.set_coder("Mia", blind=False)
     settled()
     tab = _tab(page)
     assert tab.stack.currentWidget() is tab.end and words in tab.end.state.text.text()
@@ -258,15 +260,99 @@ def test_empty_states_say_what_to_do_next(
     assert wanted.args == ["label"]
 
 
+def _seal(study: Study, *sealed: int) -> None:
+    with study.writing() as session:
+        session.execute(update(Tweet).where(Tweet.id.in_(sealed)).values(sealed=True))
+
+
+def test_sealed_tweets_wait_for_the_own_label(
+    page: ReviewPage, disputed: Study, qtbot: QtBot, settled: Settled
+) -> None:
+    tab = _tab(page)
+    _seal(disputed, 3, 5)
+    page.study_changed({"labels"})
+    settled()
+    assert tab.list.tweets.rowCount() == 2 and page.state_text() == "2"
+    assert tab.left_out.text() == "2 sealed tweets wait for your own label."
+    page.show_tweet(5)
+    assert _in_sight(page) != 5 and "sealed test set" in tab.notice.text
+    for _ in range(6):
+        qtbot.keyClick(tab, Qt.Key.Key_1)
+    assert _gold(disputed, 3) is None and _gold(disputed, 5) is None and _gold(disputed, 8) == "pro"
+    settled()
+    assert tab.stack.currentWidget() is tab.end
+    assert "2 sealed tweets wait for your own label" in tab.end.state.text.text()
+    page.set_coder("Ben", blind=False)
+    settled()
+    assert tab.list.tweets.rowCount() == 2 and _in_sight(page) == 3 and not tab.left_out.isVisible()
+
+
+def test_locked_tweets_are_not_left_to_decide(page: ReviewPage, disputed: Study, settled: Settled) -> None:
+    locks.lock(disputed, "pilot", "Mia", [3])
+    page.study_changed({"labels"})
+    settled()
+    tab = _tab(page)
+    assert tab.list.tweets.rowCount() == 3 and page.state_text() == "3"
+    assert (
+        tab.count.text() == "3 left to decide"
+        and "One more disagreement is in a locked" in tab.left_out.text()
+    )
+
+
+def test_a_blind_person_asks_before_seeing_what_others_labelled(
+    opened: Callable[..., ReviewPage], disputed: Study, qtbot: QtBot, settled: Settled
+) -> None:
+    page = opened(ReviewPage(), disputed)
+    page.set_coder("Mia")
+    settled()
+    tab = _tab(page)
+    assert tab.stack.currentWidget() is tab.unseen and not tab.side.isVisible() and tab.case is None
+    assert "Blind coding: disagreements show what others labelled." in tab.unseen.text.text()
+    page.show_tweet(8)
+    qtbot.keyClick(tab, Qt.Key.Key_1)
+    assert tab.case is None and review.counts(disputed).adjudicated == 0
+    qtbot.mouseClick(tab.unseen.button, Qt.MouseButton.LeftButton)
+    settled()
+    assert _in_sight(page) == 8 and tab.list.tweets.rowCount() == 4 and not tab.blind.isVisible()
+    qtbot.keyClick(tab, Qt.Key.Key_1)
+    assert _gold(disputed, 8) == "pro" and _in_sight(page) == 13
+    # For this sign-in alone.
+    page.set_coder("Noor")
+    settled()
+    assert tab.stack.currentWidget() is tab.unseen and tab.case is None
+    qtbot.keyClick(tab, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+    settled()
+    assert tab.stack.currentWidget() is tab.desk and tab.list.tweets.rowCount() == 3
+
+
+def test_a_blind_coder_sees_the_disagreements_with_the_own_label(
+    opened: Callable[..., ReviewPage], disputed: Study, qtbot: QtBot, settled: Settled
+) -> None:
+    work = Labelling(disputed, "Cem")
+    work.show(5)
+    work.label("neutral")
+    page = opened(ReviewPage(), disputed)
+    page.set_coder("Cem")
+    settled()
+    tab = _tab(page)
+    assert _in_sight(page) == 5 and tab.list.tweets.rowCount() == 1 and tab.blind.isVisible()
+    assert tab.count.text() == "1 of 4 left to decide" and page.state_text() == "4"
+    qtbot.keyClick(tab, Qt.Key.Key_Space)
+    assert _in_sight(page) == 5
+    qtbot.mouseClick(tab.blind.button, Qt.MouseButton.LeftButton)
+    settled()
+    assert tab.list.tweets.rowCount() == 4 and _in_sight(page) == 5 and not tab.blind.isVisible()
+
+
 def test_second_look(page: ReviewPage, disputed: Study, qtbot: QtBot, settled: Settled) -> None:
     label = dict(tweets.get(disputed, [3])[0].labels)["Ben"]
     disputed.set_codebook(disputed.codebook, touched=[label])
-    page.set_coder("Ben")
+    page.set_coder("Ben", blind=False)
     page.study_changed({"codebook"})
     settled()
     tab = page.second_look
     own = tab.counts["Ben"]
-    assert own and page.bar.tabText(2) == f"Second look  {sum(tab.counts.values())}"
+    assert own and page.bar.tabText(2) == f"Second look  {own}"
     qtbot.keyClick(page, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
     assert page.stack.currentWidget() is tab and tab.list.tweets.rowCount() == own
     with qtbot.waitSignal(page.label_wanted) as wanted:
@@ -279,6 +365,23 @@ def test_second_look(page: ReviewPage, disputed: Study, qtbot: QtBot, settled: S
     page.study_changed({"labels"})
     settled()
     assert tab.stack.currentWidget() is tab.end and "Ben" not in tab.counts
+    assert page.bar.tabText(2) == "Second look" and "Ana" in tab.end.text.text()
+    with qtbot.waitSignal(page.coder_wanted):
+        qtbot.mouseClick(tab.sign_in, Qt.MouseButton.LeftButton)
+
+
+def test_one_label_that_wants_a_second_look_is_told_as_one(
+    page: ReviewPage, disputed: Study, settled: Settled
+) -> None:
+    work = Labelling(disputed, "Cem")
+    work.show(5)
+    work.label("neutral")
+    disputed.set_codebook(disputed.codebook, touched=["neutral"])
+    page.set_coder("Cem", blind=False)
+    page.study_changed({"codebook"})
+    settled()
+    assert page.second_look.text.text().startswith("One of Cem's labels was given")
+    assert page.bar.tabText(2) == "Second look  1"
 
 
 def test_the_keys_of_decisions_do_nothing_on_another_tab(

@@ -75,6 +75,24 @@ def test_filters(page: TweetsPage, study: Study, settled: Settled) -> None:
     assert page.model.index(0, columns.LABEL).data(columns.LEAF_ROLE).code == "pro"
 
 
+def test_a_blind_coder_is_told_why_nothing_is_found(page: TweetsPage, qtbot: QtBot, settled: Settled) -> None:
+    page.set_coder("Zoe")
+    page.label.setCurrentIndex(page.label.findData("pro"))
+    settled()
+    assert page.stack.currentWidget() is page.no_hit
+    assert "only tweets that you labelled are searched" in page.no_hit.text.text()
+    page.seeing_wanted.connect(lambda: page.set_coder("Zoe", blind=False))
+    with qtbot.waitSignal(page.seeing_wanted):
+        qtbot.mouseClick(page.see_all, Qt.MouseButton.LeftButton)
+    settled()
+    assert page.stack.currentWidget() is page.table and page.model.rowCount() > 0
+    page.label.setCurrentIndex(0)
+    page.search.setText("no tweet has these words")
+    settled()
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.no_hit, timeout=3000)
+    assert "No tweet passes" in page.no_hit.text.text() and not page.see_all.isVisible()
+
+
 def test_order(page: TweetsPage, study: Study, settled: Settled) -> None:
     last = tweets.page(study, None, study.counts().tweets - 1, 1)[0]
     page.order.setCurrentIndex(page.order.findData("-file"))

@@ -273,7 +273,7 @@ def test_repeats_alone_make_a_report(study: Study, tmp_path: Path) -> None:
         == "Not defined because no unit was coded by two coders."
     )
     text = methods_text(report)
-    assert "Ana (n = 1): percent agreement 100.0% (no interval)" in text
+    assert "Ana (n = 1): percent agreement 100.0 % (no interval)" in text
     assert "Topic" not in text
 
 
@@ -334,8 +334,8 @@ def test_the_text_for_a_methods_section(two: Study) -> None:
     alpha = report.question("stance").overall[ALPHA]
     assert alpha.value is not None and alpha.low is not None and alpha.high is not None
     interval = f"[{alpha.low:.3f}, {alpha.high:.3f}]".replace("-", "−")
-    assert f"Krippendorff's alpha {alpha.value:.3f}, 95% CI {interval}" in paragraph
-    assert "Topic (n = 9): percent agreement 77.8%, 95% CI [" in paragraph
+    assert f"Krippendorff's alpha {alpha.value:.3f}, 95 % CI {interval}" in paragraph
+    assert "Topic (n = 9): percent agreement 77.8 %, 95 % CI [" in paragraph
     assert "2,000 bootstrap resamples" in paragraph
     for work in ("Cohen, J. (1960)", "Krippendorff, K. (2019)", "Gwet, K. L. (2008)", "Efron"):
         assert work in references

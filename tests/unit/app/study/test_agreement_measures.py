@@ -159,7 +159,9 @@ def test_one_class_leaves_kappa_and_alpha_without_a_value() -> None:
         assert found[measure].undefined == "Not defined because only one class was used."
     assert found[PERCENT].value == 1
     assert found[AC1].value == 1
-    assert "tells nothing" in found[AC1].note
+    for measure in (PERCENT, AC1):
+        assert (found[measure].low, found[measure].high) == (None, None)
+        assert found[measure].note.startswith("No interval: nearly all resamples")
     alone = gwets_ac1([["a", "a"]], ["a"])
     assert alone.value is None
     assert "only one class to choose from" in alone.undefined
@@ -184,6 +186,14 @@ def test_resamples_of_one_class_are_left_out_and_counted() -> None:
     # (7/8)^8, a third of all resamples, has no b.
     left_out = int(few.note.split("leaves out ")[1].split()[0].replace(",", ""))
     assert left_out == pytest.approx(2000 * (7 / 8) ** 8, rel=0.15)
+
+
+def test_a_kappa_that_no_resample_moves_has_a_reason_in_place_of_an_interval() -> None:
+    found = all_measures([*[["a", "a"]] * 7, ["b", "a"]])
+    assert found[PERCENT].value == 7 / 8 and found[PERCENT].low is not None
+    kappa = found[KAPPA].as_dict()
+    assert (kappa["value"], kappa["low"], kappa["high"]) == (0, None, None)
+    assert kappa["note"].startswith("No interval: nearly all resamples give this one value.")
 
 
 def test_the_interval_is_that_of_plain_resampling() -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import update
 
 from app.errors import UserError
 from app.study import exporting, importing, locks, review, tweets
@@ -20,6 +21,7 @@ from app.study.labelling import Labelling
 from app.study.review import Review
 from app.study.study import Study
 from app.study.tweets import TweetFilter
+from db.tables import Tweet
 from tests.conftest import ROOT
 from tests.unit.app.study.conftest import LEAVES, add_tweets
 
@@ -293,3 +295,40 @@ while True:
     acknowledged = {line for line in told.read_text().split("\n")[:-1] if line}
     given = {e.note for tweet in range(1, 13) for e in tweets.history(disputed, tweet) if e.decided}
     assert acknowledged <= given and len(given) <= len(acknowledged) + 1
+
+
+def test_open_and_counted_are_those_that_can_be_decided(disputed: Study) -> None:
+    locks.lock(disputed, "pilot", "Mia", [2])
+    with disputed.writing() as session:
+        session.execute(update(Tweet).where(Tweet.id.in_([1, 4])).values(sealed=True))
+    # Mia has labelled nothing, Cem the sealed tweet 1.
+    for viewer, shown, sealed in (("Mia", [3], 2), ("", [3], 2), ("Cem", [1, 3], 1), (None, [1, 3, 4], 0)):
+        found = review.counts(disputed, viewer)
+        assert _ids(disputed, review.asked(viewer=viewer)) == shown
+        assert (found.disputed, found.sealed, found.locked) == (len(shown), sealed, 1)
+        assert disputed.counts(viewer).disputed == len(shown)
+    Review(disputed, "Cem").adjudicate(1, "pro")
+    assert _ids(disputed, review.asked(decided=True, viewer="Mia")) == []
+    assert _ids(disputed, review.asked(decided=True, viewer="Ana")) == [1]
+
+
+def test_a_sealed_tweet_is_neither_seen_nor_decided_before_it_is_labelled(disputed: Study) -> None:
+    with disputed.writing() as session:
+        session.execute(update(Tweet).where(Tweet.id == 1).values(sealed=True))
+    with pytest.raises(UserError, match="sealed test set"):
+        review.case(disputed, 1, "Mia")
+    with pytest.raises(UserError, match="sealed test set"):
+        Review(disputed, "Mia").adjudicate(1, "pro")
+    assert tweets.get(disputed, [1])[0].gold is None
+    assert len(review.case(disputed, 1, "Cem").labels) == 3
+    Review(disputed, "Cem").adjudicate(1, "pro")
+    assert tweets.get(disputed, [1])[0].gold == "pro"
+
+
+def test_what_blind_coding_hides_is_counted(disputed: Study) -> None:
+    Review(disputed, "Mia").adjudicate(4, "pro")
+    assert review.counts(disputed, "Mia", blind=True).unseen == 4
+    assert review.counts(disputed, "Cem", blind=True).unseen == 3
+    assert review.counts(disputed, "Ana", blind=True).unseen == review.counts(disputed, "Cem").unseen == 0
+    assert _ids(disputed, review.asked(viewer="Cem", blind=True)) == [1]
+    assert review.is_blind(disputed, 2, "Cem") and not review.is_blind(disputed, 1, "Cem")

@@ -301,7 +301,7 @@ def test_no_sealed_tweet_nor_its_copy_is_in_the_files_of_a_run(study: Study, wri
 
 @pytest.fixture
 def predicted(filled: Study) -> Study:
-    """Return the study with all English tweets sealed and predicted; Ben has labelled tweet 1, Mia decided on 3."""
+    """Return the study with all English tweets sealed and predicted; Ben has labelled tweet 1 and decided on 3."""
     sealing.draw(filled, 100, ["en"], seed=1)
     model = models.register(filled, "m", "/m", "0" * 64, filled.codebook.leaf_codes)
     rows = [[0.7, 0.1, 0.1, 0.1]] * 46
@@ -309,7 +309,7 @@ def predicted(filled: Study) -> Study:
     _label(filled, 1, "anti", "Ben")
     _label(filled, 3, "pro", "Ben")
     _label(filled, 3, "anti", "Cleo")
-    review.Review(filled, "Mia").adjudicate(3, "pro", "plain")
+    review.Review(filled, "Ben").adjudicate(3, "pro", "plain")
     return filled
 
 
