@@ -119,6 +119,8 @@ class LabelDesk(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_leaves()
+        # Marks are told by their names; where these have no room beside the note, in two rows.
+        self.marks.arrange(event.size().width() - theme.SMALL - _NOTE_WIDTH)
 
     def _fit_leaves(self) -> None:
         self._leaves_scroll.setFixedHeight(
