@@ -77,6 +77,7 @@ class ElidedButton(QToolButton):
         """Make a button; an `ending` of its texts is shown whole before all else."""
         super().__init__(parent)
         self._most_width = most_width
+        self.least_width = _LEAST
         self._ending = ending
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
@@ -86,7 +87,7 @@ class ElidedButton(QToolButton):
 
     def minimumSizeHint(self) -> QSize:
         hint = self.sizeHint()
-        return QSize(min(hint.width(), _LEAST), hint.height())
+        return QSize(min(hint.width(), self.least_width), hint.height())
 
     def shown_text(self) -> str:
         """Return the text as there is room for it."""

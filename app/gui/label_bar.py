@@ -11,6 +11,7 @@ from app.gui.elided import ElidedButton, ElidedChoice, QuietLine
 from app.gui.language_names import language_name
 
 _MOST_CODER_WIDTH = 180
+_LEAST_CODER_WIDTH = 130
 # What was done last is told in a line of its own where it has less than this.
 _LEAST_ACT = 330
 
@@ -40,12 +41,15 @@ class LabelBar(QWidget):
         self.language.addItem(self.tr("All languages"), "")
         self.language.currentIndexChanged.connect(lambda _: self.language_chosen.emit())
         self.coder = ElidedButton(_MOST_CODER_WIDTH)
+        self.coder.least_width = _LEAST_CODER_WIDTH
         self.coder.clicked.connect(self.coder_clicked)
         self._act = self._series = ""
         self.last_act = QuietLine()
         layout = QHBoxLayout()
         layout.setSpacing(theme.SMALL)
         self.buttons: list[QToolButton] = []
+        # How wide each is with its name: in the narrowest window their signs alone are shown.
+        self._whole: dict[QWidget, int] = {}
         self.choices: list[QWidget] = []
         for act in acts:
             button = act_button(act)
@@ -83,10 +87,23 @@ class LabelBar(QWidget):
 
     def _fit(self) -> None:
         """Let the queue and the coder be read, and what was done last: where there is no room, in a second row."""
-        shown = [control for control in self.controls() if not control.isHidden()]
-        wanted = sum(control.sizeHint().width() + theme.SMALL for control in shown)
+        for button in self.buttons:
+            if button.toolButtonStyle() == Qt.ToolButtonStyle.ToolButtonTextBesideIcon:
+                self._whole[button] = button.sizeHint().width()
+        wanted = sum(
+            self._whole.get(control, control.sizeHint().width()) + theme.SMALL
+            for control in self.controls()
+            if not control.isHidden()
+        )
         low = wanted > self.width() and not self.language.isHidden()
         self._arrange(wanted + _LEAST_ACT > self.width(), low)
+        signs_alone = low and wanted - self.language.sizeHint().width() > self.width()
+        for button in self.buttons:
+            button.setToolButtonStyle(
+                Qt.ToolButtonStyle.ToolButtonIconOnly
+                if signs_alone
+                else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+            )
 
     def _arrange(self, apart: bool, low: bool) -> None:
         """Put the last act into the second row, where it is `apart`; the language beside it, where that is `low`."""

@@ -283,7 +283,10 @@ class LabelPage(LabelView):
             if row is not None:
                 self.drafts.labelled(labelling.coder, (row.id, self.place[1]))
                 if again and self.row is not None and self.row.id == row.id:
-                    self.desk.saved = dict(row.remarks).get(labelling.coder.name, Remark())
+                    saved = dict(row.remarks).get(labelling.coder.name, Remark())
+                    if self.desk.remark() == self.desk.saved:
+                        self.desk.show_label(again, saved)
+                    self.desk.saved = saved
             self.say(
                 self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self.named(again))
                 if again
