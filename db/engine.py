@@ -298,7 +298,13 @@ def check_is_database(path: Path) -> None:
         # (https://www.sqlite.org/howtocorrupt.html, 2.2). SQLite takes care of that for the files that it opens.
         uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-            connection.execute("PRAGMA schema_version").fetchone()
+            try:
+                connection.execute("PRAGMA schema_version").fetchone()
+            except sqlite3.DatabaseError as error:
+                # Only the head is looked at, without the log. After a kill in the middle of a checkpoint the file is
+                # whole with its log alone, which whoever opens it will see.
+                if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                    raise
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:

@@ -1,6 +1,7 @@
 """The study file: created whole, recognised, safe against readers, writers and full disks."""
 
 import multiprocessing
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -232,6 +233,31 @@ def test_a_prompt_write_leaves_the_log_for_a_pause(make_study: MakeStudy) -> Non
         raise KeyError
     with file.reading() as session:
         assert session.scalar(text("SELECT count(*) FROM tweets WHERE author LIKE '%xx'")) == 0
+
+
+def test_a_study_that_was_killed_in_a_checkpoint_opens(make_study: MakeStudy, tmp_path: Path) -> None:
+    """A checkpoint writes page after page into the file: without its log it is then neither as before nor as after."""
+    file = make_study(200)
+    file.fold_log()
+    with file.writing_promptly() as session:
+        session.execute(text("UPDATE tweets SET author = :long"), {"long": "x" * 2000})
+    killed = tmp_path / "killed.stancedesk"
+    shutil.copyfile(file.path, killed)
+    shutil.copyfile(log_files(file.path)[0], log_files(killed)[0])
+    log = log_files(killed)[0].read_bytes()
+    size = int.from_bytes(log[8:12], "big")
+    frames = range(32, len(log), 24 + size)
+    first = [at + 24 for at in frames if int.from_bytes(log[at : at + 4], "big") == 1][-1]
+    with killed.open("r+b") as half:
+        half.write(log[first : first + size])
+    alone = tmp_path / "alone.stancedesk"
+    shutil.copyfile(killed, alone)
+    with pytest.raises(errors.StudyDamaged):
+        open_study(alone)
+    again = open_study(killed)
+    with again.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM tweets WHERE length(author) = 2000")) == 200
+    again.close()
 
 
 CHILD = """

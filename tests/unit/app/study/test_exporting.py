@@ -1,5 +1,6 @@
 """Export: in each format every id and character stays what it was; whole or not at all."""
 
+import contextlib
 import csv
 import io
 import json
@@ -72,10 +73,12 @@ def _read_workbook(path: Path) -> list[dict[str, Any]]:
     from openpyxl import load_workbook
     from openpyxl.utils.escape import unescape
 
-    sheet = load_workbook(path, read_only=True).worksheets[0]
-    rows = [
-        [unescape(v) if isinstance(v, str) else v for v in row] for row in sheet.iter_rows(values_only=True)
-    ]
+    # Read-only workbooks hold their file open.
+    with contextlib.closing(load_workbook(path, read_only=True)) as workbook:
+        rows = [
+            [unescape(v) if isinstance(v, str) else v for v in row]
+            for row in workbook.worksheets[0].iter_rows(values_only=True)
+        ]
     return [dict(zip_longest(rows[0], row)) for row in rows[1:]]
 
 
