@@ -217,9 +217,11 @@ class LabelPage(LabelView):
     def skip(self) -> None:
         """Leave the tweet for later."""
         if self.labelling is not None and self.row is not None:
+            # No queue brings what is labelled or locked.
+            over = self.own_label(self.row) or (self.row.locked and not self.place[1])
             with self.errors_told():
                 self._after(self.labelling.skip())
-                self.say(self.tr("Skipped · comes again later"))
+                self.say(self.tr("Skipped") if over else self.tr("Skipped · comes again later"))
 
     def back(self) -> None:
         """Return to the tweet before."""

@@ -44,6 +44,9 @@ def test_a_locked_tweet_gives_way_and_its_note_is_kept(
     page.study_changed({"labels"})
     settled()
     assert page.row is not None and page.row.id != first.id and page.desk.note.text() == ""
+    page.show_tweet(first.id)
+    qtbot.keyClick(page, Qt.Key.Key_Space)
+    assert page.bar.last_act.text() == "Skipped", "a locked tweet does not come again"
     locks.release(study, batch.id)
     page.show_tweet(first.id)
     assert page.desk.note.text() == "kept"
