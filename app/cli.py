@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
         type=_columns,
         default={},
         metavar="text=NAME,id=NAME,…",
-        help=f"which column is what: {', '.join(COLUMNS)}",
+        help=f"which column is what: {', '.join(COLUMNS)}; those not named are guessed, “label=” leaves labels out",
     )
     imports.add_argument("--coder", default=IMPORTED, help="whose labels the file holds (default: imported)")
     imports.add_argument("--test", action="store_true", help="put these tweets into the sealed test set")

@@ -146,7 +146,7 @@ def assign(arguments: argparse.Namespace) -> None:
         known = {coder.name: coder for coder in study.coders()}
         seed = assigning.new_seed() if arguments.seed is None else arguments.seed
         spec = assigning.Spec(
-            coders=tuple(assigning.named(name, known) for name in arguments.coders),
+            coders=assigning.all_named(arguments.coders, known),
             seed=seed,
             tweets=arguments.tweets,
             double=arguments.double,
@@ -174,15 +174,18 @@ def coders(arguments: argparse.Namespace) -> None:
     """List the coders of a study, and how far they are."""
     from dataclasses import asdict
 
-    from app.study.coders import people
+    from app.study.coders import imported_labels, people
+    from app.study.import_report import IMPORTED
     from app.study.study import Study
     from app.terminal import print_json, table
 
     with Study.open(arguments.study) as study:
-        found = people(study)
+        found, imported = people(study), imported_labels(study)
     if arguments.json:
-        print_json({"coders": [asdict(coder) | {"languages": list(coder.languages)} for coder in found]})
-    elif not found:
+        listed = [asdict(coder) | {"languages": list(coder.languages)} for coder in found]
+        print_json({"coders": listed, "imported_labels": imported})
+        return
+    if not found:
         print("Nobody has coded in this study yet.")
     else:
         rows = [
@@ -190,6 +193,9 @@ def coders(arguments: argparse.Namespace) -> None:
             for c in found
         ]
         print(table(["coder", "reads", "labels", "assigned done"], rows))
+    if imported:
+        what = "1 label came" if imported == 1 else f"{imported:,} labels came"
+        print(f"{what} with a file and {'stands' if imported == 1 else 'stand'} as “{IMPORTED}”.")
 
 
 def find_duplicates(arguments: argparse.Namespace) -> int:
@@ -202,9 +208,7 @@ def find_duplicates(arguments: argparse.Namespace) -> int:
     with Study.open(arguments.study) as study:
         report = groups.find(
             study,
-            progress=lambda done, total: events.write(
-                "progress", stage="duplicates", done=done, total=total, unit="tweets"
-            ),
+            progress=events.progress("duplicates", "tweets"),
             stop=_stopper(arguments),
         )
     if report.stopped:
@@ -390,9 +394,7 @@ def export(arguments: argparse.Namespace) -> None:
         report = exporting.export(
             study,
             arguments.target,
-            progress=lambda done, total: events.write(
-                "progress", stage="export", done=done, total=total, unit="tweets"
-            ),
+            progress=events.progress("export", "tweets"),
             stop=_stopper(arguments),
         )
     events.write("finished", **report.as_dict())

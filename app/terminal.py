@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from training.contract.events import EventLog, make_event
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.study.sealing import SealedSet
 
 _QUIET_SECONDS = 10.0
+_PROGRESS_SECONDS = 0.1
 
 
 class TerminalProgress:
@@ -81,6 +82,19 @@ class JobEvents:
     def write(self, kind: str, /, **fields: Any) -> None:
         """Make an event and pass it on."""
         self.append(make_event(kind, **fields))
+
+    def progress(self, stage: str, unit: str) -> Callable[[int, int], None]:
+        """Return what a stage tells (done, in all): passed on some times a second, the first and the last always."""
+        last = float("-inf")
+
+        def tell(done: int, total: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last >= _PROGRESS_SECONDS or done == total:
+                last = now
+                self.write("progress", stage=stage, done=done, total=total, unit=unit)
+
+        return tell
 
 
 def _line_of(event: dict[str, Any]) -> str:
@@ -248,14 +262,25 @@ def learning_text(scores: "LightScores") -> str:
         rows = [[point.labels, point.macro_f1, point.low, point.high] for point in curve.points]
         lines += ["", table(["labels", "macro-F1", "from", "to"], rows)]
         lines += [
-            f"{gain.more} more labels: about {100 * gain.gain:+.1f} points "
+            f"{_more(gain.more, curve.left)}: about {100 * gain.gain:+.1f} points "
             f"({100 * gain.low:+.1f} to {100 * gain.high:+.1f})."
             for gain in curve.gains
         ]
+        lines.append(
+            "Where nothing is left to gain it says +0.0: the expected curve cannot fall."
+            if curve.gains
+            else "No tweet is left to label."
+        )
     for name, found in (("class", curve.per_class), ("language", curve.per_language)):
         cells: list[list[object]] = [[one or "–", *figures] for one, figures in found.items()]
         lines += ["", table([name, "labels", "F1"], cells)]
     return "\n".join(lines)
+
+
+def _more(more: int, left: int) -> str:
+    if more < left:
+        return f"{more:,} more labels"
+    return "1 tweet is left" if left == 1 else f"{left:,} tweets are left"
 
 
 def tell_failure(message: str, as_json: bool, kind: str, **fields: Any) -> None:

@@ -245,7 +245,7 @@ def _foretold(
     """Return (gain, low, high, what came) of the curve at 500 labels, for 500 more."""
     rows = list(chosen[:500])
     curve = learning_curve(
-        counts[rows], leaves[rows].tolist(), languages[rows].tolist(), groups[rows].tolist()
+        counts[rows], leaves[rows].tolist(), languages[rows].tolist(), groups[rows].tolist(), left=500
     )
     came = line[SIZES.index(1000)] - line[SIZES.index(500)]
     return [(gain.gain, gain.low, gain.high, came) for gain in curve.gains if gain.more == 500]

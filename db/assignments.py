@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, t
 from sqlalchemy.orm import Session
 
 from db.sealing import test_rows
-from db.tables import AssignedTweet, Assignment, Coder, CurrentLabel, Tweet
+from db.tables import AssignedTweet, Assignment, Coder, CurrentLabel, Split, SplitTweet, Tweet
 from db.tweets import batches
 
 _ASSIGNED: Any = AssignedTweet.__table__
@@ -86,24 +86,40 @@ def free_tweets(
     Neither locked nor assigned; the test rows, or what is not sealed; among those that `which` selects;
     labelled by nobody, or by none of the coders `not_by` (ids).
     """
+    free = _is_free(sealed, which, not_by, only_unlabelled)
+    columns = (_TWEETS.c.id, _TWEETS.c.lang, _TWEETS.c.shuffle, _TWEETS.c.group_id)
+    return list(session.execute(select(*columns).where(*free)))
+
+
+def count_free(
+    session: Session, *, which: Select[int] | None, not_by: Sequence[str], only_unlabelled: bool
+) -> int:
+    """Return how many tweets that are not sealed can be assigned, as `free_tweets` finds them."""
+    free = _is_free(False, which, not_by, only_unlabelled)
+    return session.scalar(select(func.count()).select_from(_TWEETS).where(*free)) or 0
+
+
+def _is_free(
+    sealed: bool, which: Select[int] | None, not_by: Sequence[str], only_unlabelled: bool
+) -> list[ColumnElement[bool]]:
     assigned = select(_ASSIGNED.c.tweet_id).where(
         _ASSIGNED.c.tweet_id == _TWEETS.c.id, _stands(_ASSIGNED.c.assignment_id)
     )
-    statement = select(_TWEETS.c.id, _TWEETS.c.lang, _TWEETS.c.shuffle, _TWEETS.c.group_id).where(
+    conditions = [
         _TWEETS.c.locked.is_(False),
         _TWEETS.c.id.in_(test_rows()) if sealed else _TWEETS.c.sealed.is_(False),
         ~assigned.exists(),
-    )
+    ]
     if which is not None:
-        statement = statement.where(_TWEETS.c.id.in_(which))
+        conditions.append(_TWEETS.c.id.in_(which))
     if only_unlabelled:
-        statement = statement.where(_TWEETS.c.labelled.is_(False))
+        conditions.append(_TWEETS.c.labelled.is_(False))
     elif not_by:
         own = select(_CURRENT.c.tweet_id).where(
             _CURRENT.c.tweet_id == _TWEETS.c.id, _CURRENT.c.coder_id.in_(not_by)
         )
-        statement = statement.where(~own.exists())
-    return list(session.execute(statement))
+        conditions.append(~own.exists())
+    return conditions
 
 
 def assigned_groups(session: Session) -> set[int]:
@@ -115,6 +131,20 @@ def assigned_groups(session: Session) -> set[int]:
         .where(_TWEETS.c.group_id.is_not(None), _stands(_ASSIGNED.c.assignment_id))
     )
     return set(session.scalars(statement))
+
+
+def assignment_of_split(session: Session, split: str) -> str | None:
+    """Return the name of an assignment that stands and was drawn from the tweets that a split had sealed."""
+    statement = (
+        select(Assignment.name)
+        .join(_ASSIGNED, _ASSIGNED.c.assignment_id == Assignment.id)
+        .join(SplitTweet, SplitTweet.tweet_id == _ASSIGNED.c.tweet_id)
+        .join(Split, Split.id == SplitTweet.split_id)
+        .where(Split.id == split, Assignment.removed.is_(None), Assignment.created >= Split.created)
+        .order_by(Assignment.created)
+        .limit(1)
+    )
+    return session.scalar(statement)
 
 
 def any_taken(session: Session, tweets: Sequence[int]) -> bool:

@@ -20,15 +20,15 @@ _DERIVE_ALL = (
 
 
 def add_tweets(session: Session, lock: Lock, tweets: Select[int] | Sequence[int]) -> int:
-    """Put tweets into a lock that is in the session, by a query or by keys; return how many it holds."""
+    """Put tweets into a lock that is in the session and return how many it holds.
+
+    By keys; or by a query, of which those that are locked already are left out.
+    """
     session.flush()
     if isinstance(tweets, Select):
-        ids = tweets.subquery()
-        session.execute(
-            insert(_LOCKED).from_select(
-                ["lock_id", "tweet_id"], select(literal(lock.id, _LOCKED.c.lock_id.type), ids.c[0])
-            )
-        )
+        held = select(literal(lock.id, _LOCKED.c.lock_id.type), Tweet.id)
+        held = held.where(Tweet.locked.is_(False), Tweet.id.in_(tweets))
+        session.execute(insert(_LOCKED).from_select(["lock_id", "tweet_id"], held))
     elif tweets:
         session.execute(insert(_LOCKED), [{"lock_id": lock.id, "tweet_id": tweet} for tweet in set(tweets)])
     derive_locked(session, lock)
@@ -72,6 +72,12 @@ def lock_of(session: Session, tweets: Sequence[int]) -> str | None:
         if name is not None:
             return name
     return None
+
+
+def count_locked(session: Session, which: Select[int]) -> int:
+    """Return how many of the tweets that a query selects are locked."""
+    statement = select(func.count()).where(Tweet.locked.is_(True), Tweet.id.in_(which))
+    return session.scalar(statement) or 0
 
 
 def locked(session: Session, tweets: Sequence[int]) -> set[int]:

@@ -111,6 +111,14 @@ def count_learnable(session: Session) -> int:
     return session.scalar(statement) or 0
 
 
+def count_to_learn(session: Session) -> int:
+    """Return how many tweets the light model could still learn from: nobody labelled, sealed or locked them."""
+    statement = select(func.count()).where(
+        _TWEETS.c.labelled.is_(False), _TWEETS.c.sealed.is_(False), _TWEETS.c.locked.is_(False)
+    )
+    return session.scalar(statement) or 0
+
+
 def disputed(session: Session, fit: Fit) -> Sequence[int]:
     """Return the tweets whose labels contradict each other, in shuffled order."""
     statement = select(_TWEETS.c.id).where(*_conditions(fit)).order_by(_TWEETS.c.shuffle, _TWEETS.c.id)

@@ -49,6 +49,7 @@ class AssignmentDialog(QDialog):
         self._study, self._filter = study, filter
         self._turn = 0
         self._is_drawing = False
+        self._wanted = _FIRST_TWEETS
         self._shown: tuple[Spec, Draw] | None = None
         self.setWindowTitle(self.tr("Assign tweets"))
         self.notice = Notice(closable=False)
@@ -145,7 +146,7 @@ class AssignmentDialog(QDialog):
         for person in people:
             action = self._copy_menu.addAction(person.name)
             action.triggered.connect(lambda _=False, name=person.name: self.copy_wanted.emit(name))
-        self.copy.setEnabled(bool(people))
+        self.copy.setEnabled(bool(found) and bool(people))
         self._preview()
 
     def _asked(self) -> Spec:
@@ -173,39 +174,53 @@ class AssignmentDialog(QDialog):
         self.assign_button.setEnabled(False)
         self.number.setEnabled(self.which.currentData() != _NONE)
         self.per_tweet.setEnabled(self.double.value() > 0)
-        if not spec.coders:
-            self._show_draw(
-                turn, spec, None, self.tr("Tick or add the coders among whom the tweets are divided.")
-            )
-            return
-
         if self._is_drawing:
             # One draw at a time: in a large study each takes seconds. What is asked for now comes after it.
             return
         self._is_drawing = True
         self.summary.setText(self.tr("Drawing …"))
 
-        def draw() -> Draw | UserError:
+        def draw() -> tuple[int, Draw | UserError]:
+            free = assigning.count_free(study, spec)
             try:
-                return assigning.preview(study, spec)
+                return free, assigning.preview(study, spec)
             except UserError as error:
-                return error
+                return free, error
 
-        def show(found: Draw | UserError) -> None:
+        def show(free: int, found: Draw | UserError) -> None:
             self._is_drawing = False
             if turn != self._turn:
                 if not self._pause.isActive():
                     self._preview()
+                return
+            self._fit_number(free)
+            # What is kept says no more tweets than there were.
+            asked = self._asked()
+            if not spec.coders:
+                self._show_draw(
+                    turn, asked, None, self.tr("Tick or add the coders among whom the tweets are divided.")
+                )
             elif isinstance(found, UserError):
-                self._show_draw(turn, spec, None, str(found))
+                self._show_draw(turn, asked, None, str(found))
             else:
-                self._show_draw(turn, spec, found, self._in_words(found))
+                self._show_draw(turn, asked, found, self._in_words(found))
 
         def fail(error: Exception) -> None:
             self._is_drawing = False
             self.notice.tell(Tone.ERROR, str(error))
 
-        run_in_worker(draw, show, fail, self)
+        run_in_worker(draw, lambda found: show(*found), fail, self)
+
+    def _fit_number(self, free: int) -> None:
+        """Offer no more tweets than are free; what was asked for comes again where more are."""
+        self.number.blockSignals(True)
+        self.number.setMaximum(free)
+        self.number.setValue(min(self._wanted, free))
+        self.number.blockSignals(False)
+        self.number.setEnabled(free > 0 and self.which.currentData() != _NONE)
+
+    def _want(self, number: int) -> None:
+        self._wanted = number
 
     def _show_draw(self, turn: int, spec: Spec, drawn: Draw | None, told: str) -> None:
         if turn != self._turn:
@@ -261,6 +276,7 @@ class AssignmentDialog(QDialog):
         )
         self.which.currentIndexChanged.connect(lambda _: self._sealed_follows())
         self.number = self._number(self.tr("How many tweets"), 0, _MOST, _FIRST_TWEETS)
+        self.number.valueChanged.connect(self._want)
         self.number.setSpecialValueText(self.tr("all"))
         self.number.setSingleStep(50)
         self.double = self._number(self.tr("Share coded by several"), 0, 100, 20)
@@ -298,6 +314,9 @@ class AssignmentDialog(QDialog):
             self.tr("Save a copy of the study for a coder to work in"),
             lambda: None,
         )
+        self.close_button = form_parts.button(
+            self.tr("Close"), self.tr("What is assigned stays (Esc)"), self.reject
+        )
         self._copy_menu = QMenu(self)
         self.copy.setMenu(self._copy_menu)
 
@@ -316,10 +335,7 @@ class AssignmentDialog(QDialog):
         return choice
 
     def _number(self, name: str, least: int, most: int, value: int) -> QSpinBox:
-        number = QSpinBox()
-        number.setRange(least, most)
-        number.setValue(value)
-        number.setAccessibleName(name)
+        number = form_parts.number_box(name, least, most, value)
         number.setToolTip(self.tr("{name} (arrow keys change it)").format(name=name))
         number.valueChanged.connect(lambda _: self._ask_soon())
         return number
@@ -364,6 +380,7 @@ class AssignmentDialog(QDialog):
         layout.addLayout(below)
         layout.addWidget(self.none)
         layout.addWidget(self.assignments, 1)
+        layout.addLayout(form_parts.closing(self.close_button))
         self.setTabOrder(self.number, self.seed)
         self.which.setFocus(Qt.FocusReason.OtherFocusReason)
         self.resize(_WIDTH, _HEIGHT)

@@ -58,7 +58,7 @@ class BulkDialog(QDialog):
         self.preview: BulkPreview | None = None
         self.leaf = ""
         self._work: Work | None = None
-        self.setWindowTitle(self.tr("Label together"))
+        self.setWindowTitle(self.tr("Label all at once"))
         self.heading = QLabel(self.tr("Looking at the tweets …"))
         self.heading.setProperty("role", "heading")
         self.heading.setWordWrap(True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtGui import QAction, QColor, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -31,6 +31,7 @@ _MODIFIERS = {
     Qt.Key.Key_NumLock, Qt.Key.Key_unknown,
 }  # fmt: skip
 _ROW = 34
+_USUAL = 2
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,11 @@ class ChangeKeysDialog(QDialog):
         self.table.setRowCount(len(self._lines))
         for place, line in enumerate(self._lines):
             key = self._keys[line.name]
-            usual = "" if _folded(key) == _folded(line.usual) else shown_name(line.usual)
-            for column, text in enumerate((line.text, shown_name(key), usual)):
-                self.table.setItem(place, column, QTableWidgetItem(text))
+            for column, text in enumerate((line.text, shown_name(key), shown_name(line.usual))):
+                item = QTableWidgetItem(text)
+                if column == _USUAL:
+                    item.setForeground(QColor(theme.tokens().muted))
+                self.table.setItem(place, column, item)
             self.table.setRowHeight(place, _ROW)
 
     def _button(self, text: str, tip: str, run: object) -> QPushButton:
@@ -173,6 +176,7 @@ class _KeyTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 
     def event(self, event: QEvent) -> bool:
         # Also the window's own keys come here, so that it can be told what they are.

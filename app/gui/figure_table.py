@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtGui import (
+    QColor,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -12,6 +21,20 @@ from PySide6.QtWidgets import (
     QTableWidgetItem,
     QWidget,
 )
+
+from app.gui import theme
+
+
+class _Header(QHeaderView):
+    """A header whose rule goes on to the table's edge, behind the last column."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.length() < self.viewport().width():
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(theme.tokens().line))
+            bottom = self.viewport().height() - 1
+            painter.drawLine(self.length(), bottom, self.viewport().width(), bottom)
 
 
 class FigureTable(QTableWidget):
@@ -22,6 +45,7 @@ class FigureTable(QTableWidget):
         self._left = left
         self._most_rows = 16
         self.setAccessibleName(name)
+        self.setHorizontalHeader(_Header(Qt.Orientation.Horizontal, self))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from app.gui import theme
 
@@ -36,12 +36,32 @@ def button(text: str, tip: str, run: Callable[[], object], primary: bool = False
     return made
 
 
+def number_box(name: str, least: int, most: int, value: int) -> QSpinBox:
+    """Return a field for a whole number."""
+    made = QSpinBox()
+    made.setRange(least, most)
+    made.setValue(value)
+    made.setAccessibleName(name)
+    # The style sheet's padding does not reach the text of a spin box.
+    made.lineEdit().setTextMargins(theme.SMALL - 2, 0, theme.SMALL - 2, 0)
+    return made
+
+
 def row(*widgets: QWidget) -> QHBoxLayout:
     """Return widgets side by side."""
     made = QHBoxLayout()
     made.setSpacing(theme.SMALL)
     for widget in widgets:
         made.addWidget(widget)
+    return made
+
+
+def closing(*buttons: QPushButton) -> QHBoxLayout:
+    """Return the buttons that end a dialog, on the right."""
+    made = row()
+    made.addStretch(1)
+    for one in buttons:
+        made.addWidget(one)
     return made
 
 

@@ -133,18 +133,20 @@ class LabelProgress(QWidget):
         )
         self.assigned.setVisible(progress.assigned > 0)
         self._show_pace(pace, progress.total - progress.labelled)
-        self.classes.show_rows(
-            [
-                (
-                    shape_of(leaf),
-                    leaf.colour,
-                    leaf.name,
-                    figures.count(progress.per_leaf.get(leaf.code, 0)),
-                    None,
-                )
-                for leaf in leaves
-            ]
-        )
+        disputed = max(0, progress.labelled - sum(progress.per_leaf.values()))
+        rows: list[tuple[str, str, str, str, float | None]] = [
+            (
+                shape_of(leaf),
+                leaf.colour,
+                leaf.name,
+                figures.count(progress.per_leaf.get(leaf.code, 0)),
+                None,
+            )
+            for leaf in leaves
+        ]
+        if disputed:
+            rows.append(("≠", theme.tokens().muted, self.tr("Disputed"), figures.count(disputed), None))
+        self.classes.show_rows(rows)
         self.languages.show_rows(
             [
                 (

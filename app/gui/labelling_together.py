@@ -45,7 +45,9 @@ class LabellingTogether(QObject):
         self.coder = ""
         self._page, self._table, self._notice, self._shown = page, table, notice, shown
         self._labelling: Labelling | None = None
-        self.label_action = make_action(page, self.tr("Label together …"), "Ctrl+Shift+L", self.label_shown)
+        self.label_action = make_action(
+            page, self.tr("Label all at once …"), "Ctrl+Shift+L", self.label_shown
+        )
         self.label_action.setToolTip(
             self.tr("Label the selected tweets, or all that are shown, at once (Ctrl+Shift+L)")
         )

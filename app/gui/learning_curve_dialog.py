@@ -82,11 +82,21 @@ class LearningCurveDialog(QDialog):
             return
         if curve.points:
             self.plot.show_curve(curve)
-            self.expected.setText("\n".join(self._gain(gain) for gain in curve.gains))
+            self.expected.setText(
+                "\n".join(self._gain(gain, curve.left) for gain in curve.gains)
+                or self.tr("Every tweet that the model may learn from is labelled.")
+            )
             self.about.setText(
                 self.tr(
                     "A light model of the labels, not the one that you will train, tested on tweets that it has not "
-                    "seen. The bands hold what chance alone may change, in 95 of 100 cases."
+                    "seen. The bands hold 95 of 100 cases: the darker one where the score lies, the lighter one by "
+                    "how much it rises from there. An expected curve cannot fall, so +0.0 is the least that it says: "
+                    "more labels may then change nothing."
+                )
+                if curve.gains
+                else self.tr(
+                    "A light model of the labels, not the one that you will train, tested on tweets that it has not "
+                    "seen. The band holds where the score lies, in 95 of 100 cases."
                 )
             )
         else:
@@ -125,8 +135,14 @@ class LearningCurveDialog(QDialog):
             )
         )
 
-    def _gain(self, gain: Gain) -> str:
-        return self.tr("{more} more labels: about {gain} points ({low} to {high})").format(
+    def _gain(self, gain: Gain, left: int) -> str:
+        if gain.more < left:
+            text = self.tr("{more} more labels: about {gain} points ({low} to {high})")
+        elif left == 1:
+            text = self.tr("1 tweet is left: about {gain} points ({low} to {high})")
+        else:
+            text = self.tr("{more} tweets are left: about {gain} points ({low} to {high})")
+        return text.format(
             more=figures.count(gain.more),
             gain=_points(gain.gain),
             low=_points(gain.low),

@@ -48,6 +48,11 @@ class LearningCurvePlot(QWidget):
             found.append((self.curve.labels + gain.more, score, low, high))
         return found
 
+    def most(self) -> int:
+        """Return how many labels the plot ends at: those there are, and those that may come."""
+        assert self.curve is not None
+        return max(self.curve.labels, *(labels for labels, *_ in self.expected()))
+
     def scale(self) -> tuple[float, float]:
         """Return the lowest and the highest score of the plot: tenths around all that is shown."""
         assert self.curve is not None
@@ -67,7 +72,7 @@ class LearningCurvePlot(QWidget):
         area = QRectF(self.rect()).adjusted(
             left, metrics.height() + theme.SMALL, -theme.WIDE, -metrics.height() - theme.MEDIUM
         )
-        most = expected[-1][0]
+        most = self.most()
         bottom, top = self.scale()
 
         def at(labels: float, score: float) -> QPointF:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui import figures, theme
+from app.gui import figures, form_parts, theme
 from app.gui.notice import Notice, Tone
 from app.gui.when import shown_date
 from app.jobs.worker import run_in_worker
@@ -49,6 +49,9 @@ class LocksDialog(QDialog):
         self.lock.setEnabled(False)
         self.lock.clicked.connect(self._lock)
         self.name.textChanged.connect(lambda _: self._show_what_works())
+        self.close_button = form_parts.button(
+            self.tr("Close"), self.tr("Back to the tweets (Esc)"), self.reject
+        )
         self._count = 0
         self._lay_out()
         self._read()
@@ -73,21 +76,15 @@ class LocksDialog(QDialog):
     def _read(self) -> None:
         study, filter = self._study, self._filter
         run_in_worker(
-            lambda: (tweets.count(study, filter), locks.batches(study)),
+            lambda: (tweets.count(study, filter), locks.count_locked(study, filter), locks.batches(study)),
             lambda found: self._show(*found),
             self._tell,
             self,
         )
 
-    def _show(self, count: int, batches: list[Batch]) -> None:
-        self._count, self.batches = count, batches
-        every = self._filter == TweetFilter()
-        text = (
-            self.tr("All {count} tweets of the study become one batch.")
-            if every
-            else self.tr("The {count} tweets that the search and the filters let through become one batch.")
-        )
-        self.which.setText(text.format(count=figures.count(count)))
+    def _show(self, count: int, locked: int, batches: list[Batch]) -> None:
+        self._count, self.batches = count - locked, batches
+        self.which.setText(self._told(count, locked))
         while self._rows.count():
             item = self._rows.takeAt(0)
             widget = item.widget() if item is not None else None
@@ -101,7 +98,26 @@ class LocksDialog(QDialog):
         self.none.setVisible(not batches)
         self._show_what_works()
 
+    def _told(self, count: int, locked: int) -> str:
+        every = self._filter == TweetFilter()
+        if locked and locked == count:
+            return (
+                self.tr("All tweets of the study are locked already.")
+                if every
+                else self.tr("All tweets that the search and the filters let through are locked already.")
+            )
+        if locked:
+            text = self.tr("{left} tweets become one batch; {locked} of the {count} are locked already.")
+        elif every:
+            text = self.tr("All {count} tweets of the study become one batch.")
+        else:
+            text = self.tr("The {count} tweets that the search and the filters let through become one batch.")
+        return text.format(
+            count=figures.count(count), locked=figures.count(locked), left=figures.count(count - locked)
+        )
+
     def _show_what_works(self) -> None:
+        self.name.setEnabled(self._count > 0)
         self.lock.setEnabled(bool(self.name.text().strip()) and self._count > 0 and bool(self._coder))
 
     def _row(self, batch: Batch) -> QFrame:
@@ -174,4 +190,5 @@ class LocksDialog(QDialog):
         layout.addSpacing(theme.SMALL)
         layout.addWidget(self.none)
         layout.addWidget(scroll, 1)
+        layout.addLayout(form_parts.closing(self.close_button))
         self.resize(_WIDTH, 460)

@@ -46,7 +46,7 @@ def queue_meaning(kind: str) -> str:
             "Tweets that have near-duplicates, one group after the other, the largest group first."
         ),
         queues.SEARCH: _tr(
-            "The tweets that the filters of the Tweets page let through when “Label these” was pressed there."
+            "The tweets that the filters of the Tweets page let through when “Label one by one” was pressed there."
         ),
     }[kind]
 

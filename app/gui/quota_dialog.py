@@ -5,17 +5,15 @@ from collections.abc import Mapping
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
-    QDialogButtonBox,
     QGridLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from app.gui import figures, theme
+from app.gui import figures, form_parts, theme
 from app.gui.language_names import language_name
 
 _USUAL = 100
@@ -50,10 +48,8 @@ class QuotaDialog(QDialog):
         grid.setColumnStretch(0, 1)
         for place, (code, (labelled, total)) in enumerate(languages.items()):
             name = language_name(code) if code else self.tr("No language")
-            field = QSpinBox()
-            field.setRange(0, total)
-            field.setValue(min(quotas.get(code, 0) if quotas else _USUAL, total))
-            field.setAccessibleName(name)
+            wanted = min(quotas.get(code, 0) if quotas else _USUAL, total)
+            field = form_parts.number_box(name, 0, total, wanted)
             field.setToolTip(
                 self.tr("Labelled tweets wanted in {language}, at most {total}").format(
                     language=name, total=figures.count(total)
@@ -74,22 +70,22 @@ class QuotaDialog(QDialog):
         scroll.setWidgetResizable(True)
         scroll.setWidget(rows)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        buttons = QDialogButtonBox()
-        self.start = QPushButton(self.tr("Label by these quotas"))
-        self.start.setProperty("primary", True)
-        self.start.setToolTip(self.tr("Go on with this queue (Enter)"))
-        self.cancel = QPushButton(self.tr("Cancel"))
-        self.cancel.setToolTip(self.tr("Leave the queue as it is (Esc)"))
-        buttons.addButton(self.start, QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.addButton(self.cancel, QDialogButtonBox.ButtonRole.RejectRole)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
+        self.start = form_parts.button(
+            self.tr("Label by these quotas"),
+            self.tr("Go on with this queue (Enter)"),
+            self.accept,
+            primary=True,
+        )
+        self.start.setDefault(True)
+        self.cancel = form_parts.button(
+            self.tr("Cancel"), self.tr("Leave the queue as it is (Esc)"), self.reject
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.LARGE)
         layout.setSpacing(theme.LARGE)
         layout.addWidget(told)
         layout.addWidget(scroll, 1)
-        layout.addWidget(buttons)
+        layout.addLayout(form_parts.closing(self.cancel, self.start))
         self.resize(_WIDTH, min(640, 200 + 44 * max(1, len(languages))))
 
     def quotas(self) -> dict[str, int]:

@@ -12,12 +12,11 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from app.gui import figures, theme
+from app.gui import figures, form_parts, theme
 from app.gui.figure_table import FigureTable
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
@@ -29,8 +28,10 @@ from app.study.sealing import LanguagePlan, SealedSet
 from app.study.sealing_text import drawing_told
 from app.study.study import Study
 
-_WIDTH, _HEIGHT = 700, 680
+_WIDTH, _HEIGHT = 700, 560
 _NUMBER = 140
+# With more the dialog would be higher than a screen of 600 pixels.
+_MOST_ROWS = 4
 # A check box in a cell, with what is around it, in pixels.
 _CHECK_BOX = 48
 _SEALED, _AVAILABLE, _DRAWN, _LEFT = range(1, 5)
@@ -47,12 +48,16 @@ class SealDialog(QDialog):
         self._plans: list[LanguagePlan] = []
         self.setWindowTitle(self.tr("Draw a sealed test set"))
         self.notice = Notice(closable=False)
-        self.number = self._box(1, sealing.MOST_PER_LANGUAGE, sealing.PER_LANGUAGE)
-        self.number.setAccessibleName(self.tr("Test tweets per language"))
+        self.number = form_parts.number_box(
+            self.tr("Test tweets per language"), 1, sealing.MOST_PER_LANGUAGE, sealing.PER_LANGUAGE
+        )
         self.number.setToolTip(self.tr("How many test tweets each language has in the end (Alt+P)"))
         self.number.valueChanged.connect(lambda _: self._show_numbers())
-        self.seed = self._box(1, sealing.LAST_SEED, secrets.randbelow(sealing.LAST_SEED) + 1)
-        self.seed.setAccessibleName(self.tr("Seed"))
+        self.seed = form_parts.number_box(
+            self.tr("Seed"), 1, sealing.LAST_SEED, secrets.randbelow(sealing.LAST_SEED) + 1
+        )
+        for box in (self.number, self.seed):
+            box.setFixedWidth(_NUMBER)
         self.seed.setToolTip(self.tr("The same number draws the same tweets (Alt+E)"))
         self.languages = FigureTable(self.tr("Languages to draw from"))
         self.languages.setToolTip(self.tr("Space checks or unchecks a language (Alt+L)"))
@@ -111,7 +116,7 @@ class SealDialog(QDialog):
             self.tr("left to train on"),
         ]
         names = [language_name(plan.language) for plan in plans]
-        self.languages.show_rows(header, [[name, *[""] * _LEFT] for name in names], most_rows=8)
+        self.languages.show_rows(header, [[name, *[""] * _LEFT] for name in names], most_rows=_MOST_ROWS)
         # Qt measures a cell without its check box.
         widest = max((self.fontMetrics().horizontalAdvance(name) for name in names), default=0)
         self.languages.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
@@ -131,6 +136,15 @@ class SealDialog(QDialog):
         )
         self.labelled.setVisible(labelled > 0)
         self._show_numbers()
+        self._fit()
+
+    def _fit(self) -> None:
+        """Grow to what is shown: a table of a fixed height would lie over the words under it."""
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        least = max(layout.totalHeightForWidth(self.width()), layout.totalMinimumSize().height())
+        self.resize(self.width(), max(self.height(), least))
 
     def _show_numbers(self) -> None:
         """Show what these settings would draw."""
@@ -214,15 +228,6 @@ class SealDialog(QDialog):
         self._show_numbers()
 
     # How it is made
-
-    def _box(self, least: int, most: int, value: int) -> QSpinBox:
-        box = QSpinBox()
-        box.setRange(least, most)
-        box.setValue(value)
-        box.setFixedWidth(_NUMBER)
-        # The style sheet's padding does not reach the text of a spin box.
-        box.lineEdit().setTextMargins(6, 0, 6, 0)
-        return box
 
     def _muted(self, text: str) -> QLabel:
         label = QLabel(text)

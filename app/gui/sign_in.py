@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -211,7 +211,10 @@ class SignIn(QWidget):
             item.setToolTip(item.text())
             self.list.addItem(item)
         names = [person.name for person in found.people]
-        self.list.setCurrentRow(names.index(selected) if selected in names else 0)
+        # Where nobody was at work, Enter signs nobody in. Told to be on no row, the list takes none with the focus.
+        self.list.setCurrentIndex(
+            self.list.model().index(names.index(selected), 0) if selected in names else QModelIndex()
+        )
         _fit(self.list)
         for widget in (self.list, self.list_row):
             widget.setVisible(bool(names))

@@ -197,7 +197,7 @@ class StudyPage(Page):
         for what, label in self.numbers.items():
             label.setText(figures.count(getattr(counts, what)))
         self.classes.set_leaves(self.study.codebook.leaves)
-        self.classes.set_counts(counts.per_leaf)
+        self.classes.set_counts(counts.per_leaf, counts.disputed)
         self.languages.set_counts(counts.per_language)
         self.bars.setVisible(counts.tweets > 0)
         self._suggest(counts, missing)

@@ -34,6 +34,8 @@ from app.study.tweets import NO_LANGUAGE, TweetFilter
 _TYPING_MILLISECONDS = 250
 # Narrower than this, four filters side by side would show no more than their first letters.
 _NARROW = 640
+# So much room the search field keeps beside the buttons, in pixels; with less, they get a row of their own.
+_SEARCH = 180
 
 
 class TweetsPage(Page):
@@ -77,7 +79,7 @@ class TweetsPage(Page):
         self.count.setProperty("role", "muted")
         self.locks = QPushButton(self.tr("Locked batches …"))
         self.locks.setToolTip(self.tr("Lock the tweets shown, or release a locked batch (Ctrl+K)"))
-        self.label_these = QPushButton(self.tr("Label these"))
+        self.label_these = QPushButton(self.tr("Label one by one"))
         self.label_these.setToolTip(self.tr("Label the tweets shown, one after the other (Ctrl+J)"))
         self.table = self._make_table()
         self._pause = QTimer(self)
@@ -434,13 +436,14 @@ class TweetsPage(Page):
         for shown in (self.table, self.empty, self.no_hit):
             self.stack.addWidget(shown)
         self.stack.setCurrentWidget(self.empty)
-        first = QHBoxLayout()
-        first.setSpacing(theme.SMALL)
-        first.addWidget(self.search, 1)
-        first.addWidget(self.count)
-        first.addWidget(self.label_these)
-        first.addWidget(self.together.button)
-        first.addWidget(self.locks)
+        self._first, self._second = QHBoxLayout(), QHBoxLayout()
+        for line in (self._first, self._second):
+            line.setSpacing(theme.SMALL)
+        self._first.addWidget(self.search, 1)
+        self._first.addWidget(self.count)
+        self._second.addStretch(1)
+        for button in (self.label_these, self.together.button, self.locks):
+            self._first.addWidget(button)
         self.blind = self._make_blind_line()
         self._filters = QGridLayout()
         self._filters.setSpacing(theme.SMALL)
@@ -449,12 +452,24 @@ class TweetsPage(Page):
         layout.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.WIDE)
         layout.setSpacing(theme.SMALL)
         layout.addWidget(self.notice)
-        layout.addLayout(first)
+        layout.addLayout(self._first)
+        layout.addLayout(self._second)
         layout.addLayout(self._filters)
         layout.addWidget(self.blind)
         layout.addSpacing(theme.TIGHT)
         layout.addWidget(self.stack, 1)
         self._show_state()
+
+    def _place_buttons(self, width: int) -> None:
+        """Put the buttons beside the search where it keeps its room, else under it, the locks as long as they fit."""
+        widths = {one: one.sizeHint().width() for one in (self.label_these, self.together.button, self.locks)}
+        room = width - 2 * theme.WIDE
+        count = self.count.sizeHint().width() + theme.SMALL
+        buttons = sum(widths.values()) + theme.SMALL * len(widths)
+        beside = room >= _SEARCH + count + buttons
+        for button in widths:
+            stays = beside or (button is self.locks and room < buttons)
+            (self._first if stays else self._second).addWidget(button)
 
     def _place_filters(self, in_a_row: int) -> None:
         for place, choice in enumerate((self.language, self.label, self.status, self.order)):
@@ -465,6 +480,7 @@ class TweetsPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_filters(4 if event.size().width() >= _NARROW else 2)
+        self._place_buttons(event.size().width())
 
     def _show_everything(self) -> None:
         self.order.setCurrentIndex(0)

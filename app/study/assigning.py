@@ -1,7 +1,7 @@
 """Assignments: who codes what, drawn with a seed, kept with the study, and how far each coder is."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import select
@@ -14,6 +14,8 @@ from app.study.study import Coder, Study, now
 from app.study.tweets import TweetFilter
 from db import assignments as queries
 from db.tables import Assignment
+
+_NUMBERS = dict(enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1))
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,16 @@ def named(name: str, known: Mapping[str, Coder]) -> Coder:
     return known.get(name, Coder("", name))
 
 
+def all_named(names: Iterable[str], known: Mapping[str, Coder]) -> tuple[Coder, ...]:
+    """Return coders by name, each once, as `named` finds each among those known and those named before it."""
+    so_far = dict(known)
+    found: dict[str, Coder] = {}
+    for name in names:
+        coder = named(name, so_far)
+        so_far[coder.name] = found[coder.name] = coder
+    return tuple(found.values())
+
+
 def preview(study: Study, spec: Spec) -> Draw:
     """Draw, without keeping anything: what `assign` would keep."""
     _check(spec)
@@ -117,6 +129,17 @@ def preview(study: Study, spec: Spec) -> Draw:
         sealed_by=spec.sealed,
         groups=groups,
     )
+
+
+def count_free(study: Study, spec: Spec) -> int:
+    """Return how many tweets can be assigned among which `spec` chooses, besides the sealed ones."""
+    names = {coder.name for coder in spec.coders}
+    ids = [coder.id for coder in study.coders() if coder.name in names]
+    with study.reading() as session:
+        which = None if spec.which is None else tweets.selection(session, spec.which)
+        if spec.which is not None and which is None:
+            return 0
+        return queries.count_free(session, which=which, not_by=ids, only_unlabelled=spec.which is None)
 
 
 def assign(study: Study, spec: Spec, drawn: Draw | None = None, name: str = "") -> Assigned:
@@ -184,13 +207,19 @@ def _check(spec: Spec) -> None:
     if not 0 <= spec.double <= 1:
         raise UserError("The share coded by several lies between 0 and 1.", "Give 0.2 for every fifth tweet.")
     if spec.double and not 2 <= spec.per_tweet <= len(spec.coders):
-        raise UserError(
-            f"A tweet cannot be coded by {spec.per_tweet} of {_coders(spec.coders)}.",
-            "Choose more coders, or fewer for each tweet.",
-        )
+        raise _cannot_be_shared(spec.per_tweet, len(spec.coders))
     if spec.tweets is not None and spec.tweets < 0:
         raise UserError("The number of tweets is below 0.", "Give how many tweets to assign.")
 
 
-def _coders(coders: Sequence[Coder]) -> str:
-    return f"{len(coders)} coder{'' if len(coders) == 1 else 's'}"
+def _cannot_be_shared(per_tweet: int, coders: int) -> UserError:
+    if per_tweet < 2:
+        return UserError(
+            "Tweets coded by several have two coders or more.", "Choose more coders for each tweet."
+        )
+    many, there = (_NUMBERS.get(number, f"{number:,}") for number in (per_tweet, coders))
+    return UserError(
+        f"{many.capitalize()} coders per tweet need at least {many} coders; "
+        f"{there} {'was' if coders == 1 else 'were'} named.",
+        "Choose more coders, or fewer for each tweet.",
+    )

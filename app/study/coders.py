@@ -46,6 +46,15 @@ def people(study: Study) -> list[CoderAtWork]:
     return found
 
 
+def imported_labels(study: Study) -> int:
+    """Return how many tweets have a label that came with a file and is no person's."""
+    known = {coder.name: coder for coder in study.coders()}
+    if IMPORTED not in known:
+        return 0
+    with study.reading() as session:
+        return label_overview.count_of_coder(session, known[IMPORTED].id)
+
+
 def similar_name(names: Iterable[str], name: str) -> str:
     """Return a name among others that differs in case, spaces, accents or points alone, "" for none.
 

@@ -65,8 +65,7 @@ class ImportReport:
         if self.rejected_count:
             parts.append(f"{_number(self.rejected_count, 'row')} rejected")
         if self.labels:
-            by = "" if self.coder == IMPORTED else f" by {self.coder}"
-            parts.append(f"{_number(self.labels, 'label')}{by} taken in")
+            parts.append(f"{_number(self.labels, 'label')} taken in{self._whence()}")
         told = ("Stopped: " if self.stopped else "") + ", ".join(parts) + "."
         if self.classes:
             pairs = ", ".join(f"“{value}” as “{leaf}”" for value, leaf in self.classes.items())
@@ -82,6 +81,11 @@ class ImportReport:
             left_out = _number(self.locked_labels, "label was", "labels were")
             told += f" {left_out} left out: a locked batch holds the tweets."
         return " ".join([told, *self.warnings])
+
+    def _whence(self) -> str:
+        column = self.columns.get("label", "")
+        of = f" from the column “{column}”" if column else ""
+        return f"{of} as “{self.coder}”" if self.coder else of
 
 
 def _number(number: int, one: str, many: str = "") -> str:

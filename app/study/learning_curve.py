@@ -47,10 +47,12 @@ class Gain:
 class LearningCurve:
     """`per_class`: {leaf: (labels, F1)}; `per_language`: {language: (labels, macro-F1)}, None where too few.
 
-    Without `points`, it is too early to say; `classes` are those that were scored.
+    Without `points`, it is too early to say; `classes` are those that were scored. `left` is how many tweets could
+    still be labelled: no gain is of more.
     """
 
     labels: int
+    left: int
     classes: tuple[str, ...]
     points: tuple[CurvePoint, ...]
     gains: tuple[Gain, ...]
@@ -66,6 +68,7 @@ class LearningCurve:
         """Return the curve that `as_dict` gave."""
         return cls(
             labels=int(values["labels"]),
+            left=int(values["left"]),
             classes=tuple(values["classes"]),
             points=tuple(CurvePoint(**point) for point in values["points"]),
             gains=tuple(Gain(**gain) for gain in values["gains"]),
@@ -75,13 +78,14 @@ class LearningCurve:
 
 
 def learning_curve(
-    counts: Any, leaves: Sequence[str], languages: Sequence[str], groups: Sequence[int]
+    counts: Any, leaves: Sequence[str], languages: Sequence[str], groups: Sequence[int], left: int
 ) -> LearningCurve:
     """Measure macro-F1 at several sizes by cross-validation, and say what more labels would add.
 
     `counts` are the features of the labelled texts, one row each as in `leaves`, `languages` and `groups` (of
     near-duplicates, never divided). Each tweet is predicted by models that have not seen it. Classes with fewer
-    than `LEAST_OF_CLASS` labels are not scored. The same rows give the same curve.
+    than `LEAST_OF_CLASS` labels are not scored. The same rows give the same curve. `left` is how many
+    tweets could still be labelled: no more labels than these are promised.
     """
     import numpy as np
 
@@ -97,7 +101,7 @@ def learning_curve(
     per_language: dict[str, tuple[int, float | None]] = {str(name): (n, None) for name, n in spoken.items()}
     rows = np.flatnonzero(np.isin(gold, classes))
     if len(rows) < LEAST_LABELS or len(classes) < 2:
-        return LearningCurve(len(gold), classes, (), (), per_class, per_language)
+        return LearningCurve(len(gold), left, classes, (), (), per_class, per_language)
     counts, gold = counts[rows], gold[rows]
     kept = np.asarray(groups)[rows]
     code = np.searchsorted(np.asarray(classes), gold)
@@ -116,8 +120,9 @@ def learning_curve(
         here = np.flatnonzero(tongue == name)
         if len(here) >= LEAST_OF_LANGUAGE and len(np.unique(code[here])) > 1:
             per_language[str(name)] = (n, float(macro_f1(code[here], last[here], len(classes))))
-    gains = forecast(sizes, measured[0], measured[1:], len(gold), MORE_LABELS)
-    return LearningCurve(int(sum(spoken.values())), classes, points, gains, per_class, per_language)
+    more = sorted({min(number, left) for number in MORE_LABELS}) if left else []
+    gains = forecast(sizes, measured[0], measured[1:], len(gold), more)
+    return LearningCurve(int(sum(spoken.values())), left, classes, points, gains, per_class, per_language)
 
 
 def forecast(

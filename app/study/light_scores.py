@@ -16,7 +16,7 @@ from app.study.study import Study
 from db import queues
 
 # Of the file's inside; a file of another version is made anew.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

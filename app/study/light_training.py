@@ -94,7 +94,7 @@ def _train(
     light_scores.write(scores, path)
     on_event(make_event("stage", stage="curve", message="Measuring how much more labels would help"))
     if with_curve and not stop():
-        scores = replace(scores, curve=_curve(labelled))
+        scores = replace(scores, curve=_curve(study, labelled))
         light_scores.write(scores, path)
     return scores
 
@@ -169,5 +169,7 @@ def _contradictions(labelled: _Labelled) -> tuple[Any, tuple[str, ...], float | 
     return np.asarray(labelled.ids, dtype=np.int64)[other], tuple(said[other].tolist()), score
 
 
-def _curve(labelled: _Labelled) -> LearningCurve:
-    return learning_curve(labelled.counts, labelled.leaves, labelled.languages, labelled.groups)
+def _curve(study: Study, labelled: _Labelled) -> LearningCurve:
+    with study.reading() as session:
+        left = queues.count_to_learn(session)
+    return learning_curve(labelled.counts, labelled.leaves, labelled.languages, labelled.groups, left)

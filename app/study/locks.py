@@ -31,8 +31,15 @@ class Batch:
         return not self.released
 
 
+def count_locked(study: Study, which: TweetFilter) -> int:
+    """Return how many of the tweets that pass a filter are locked."""
+    with study.reading() as session:
+        found = tweets.selection(session, which)
+        return 0 if found is None else locks.count_locked(session, found)
+
+
 def lock(study: Study, name: str, coder: Coder | str, which: TweetFilter | Sequence[int]) -> Batch:
-    """Lock all tweets that pass a filter, or those of a list of keys, under a name."""
+    """Lock all tweets that pass a filter and are not locked yet, or those of a list of keys, under a name."""
     name = " ".join(name.split())
     if not name:
         raise UserError("A locked batch needs a name.", "Type a name, such as “first hundred”.")
@@ -45,7 +52,9 @@ def lock(study: Study, name: str, coder: Coder | str, which: TweetFilter | Seque
         session.add(row)
         held = 0 if found is None else locks.add_tweets(session, row, found)
         if not held:
-            raise UserError("There is no tweet to lock.", "Choose a filter that some tweets pass.")
+            raise UserError(
+                "There is no tweet to lock.", "Choose a filter that tweets pass which are not locked yet."
+            )
         return Batch(row.id, name, who.name, row.created, "", held)
 
 

@@ -35,8 +35,8 @@ from app.errors import UserError
 from app.study import score_looks
 from app.study.score_looks import Look
 from app.study.study import Coder, Study, now
+from db import assignments, tweets
 from db import sealing as queries
-from db import tweets
 
 PER_LANGUAGE = 100
 MOST_PER_LANGUAGE = 100_000
@@ -254,7 +254,7 @@ def tweets_to_label(study: Study, coder: Coder | str, limit: int) -> list[int]:
 def take_back(study: Study) -> int:
     """Take the seal off the tweets of the last drawing and return how many they are.
 
-    Raises `UserError` where one of them was labelled, or a score was looked at.
+    Raises `UserError` where one of them was labelled or assigned, or a score was looked at.
     """
     with study.writing() as session:
         drawn = [split for split in queries.drawings(session) if split.seed is not None]
@@ -269,6 +269,12 @@ def take_back(study: Study) -> int:
             raise UserError(
                 "The seal stays: a score on the test set was looked at already.",
                 "Draw more tweets instead, where you need a larger test set.",
+            )
+        assignment = assignments.assignment_of_split(session, drawn[-1].id)
+        if assignment is not None:
+            raise UserError(
+                f"The seal stays: its tweets are assigned in “{assignment}”.",
+                "Remove that assignment first (Study page, Assign tweets), then take the seal off.",
             )
         return queries.take_back(session, drawn[-1].id)
 

@@ -89,7 +89,7 @@ def test_ticks_say_who_takes_part_and_who_reads_what(
     qtbot.keyClick(dialog.matrix, Qt.Key.Key_Space)
     _wait(dialog, settled, qtbot)
     assert _row(dialog, 0)[1:] == [""] * (dialog.matrix.columnCount() - 1)
-    assert "cannot be coded by 2 of 1 coder" in dialog.summary.text() and not dialog.assign_button.isEnabled()
+    assert "one was named" in dialog.summary.text() and not dialog.assign_button.isEnabled()
     dialog.double.setValue(0)
     _wait(dialog, settled, qtbot)
     assert "Nobody reads" in dialog.summary.text()
@@ -132,6 +132,24 @@ def test_removing_frees_the_tweets(
     _wait(dialog, settled, qtbot)
     assert not assigning.assignments(study) and dialog.none.isVisible()
     assert dialog.assign_button.isEnabled()
+
+
+def test_no_more_tweets_are_offered_than_are_free(
+    dialog: AssignmentDialog, study: Study, qtbot: QtBot, settled: Settled
+) -> None:
+    counts = study.counts()
+    free = counts.tweets - counts.labelled
+    assert dialog.number.value() == dialog.number.maximum() == free < 300
+    assert not dialog.copy.isEnabled(), "nobody has work yet"
+    dialog.number.setValue(20)
+    _wait(dialog, settled, qtbot)
+    with qtbot.waitSignal(dialog.changed):
+        qtbot.mouseClick(dialog.assign_button, Qt.MouseButton.LeftButton)
+    _wait(dialog, settled, qtbot)
+    assert (dialog.number.value(), dialog.number.maximum()) == (20, free - 20)
+    assert dialog.copy.isEnabled()
+    qtbot.mouseClick(dialog.close_button, Qt.MouseButton.LeftButton)
+    assert not dialog.isVisible() and len(assigning.assignments(study)) == 1
 
 
 def test_only_the_sealed_set_is_coded_by_somebody(

@@ -146,11 +146,25 @@ def test_a_batch_is_locked_and_released(window: MainWindow, qtbot: QtBot, settle
     qtbot.mouseClick(area.label_page.desk.leaves.buttons["pro"], Qt.MouseButton.LeftButton)
     assert "Korean" in area.label_page.notice.text and area.label_page.row is not None
     assert area.label_page.row.id == korean.id
+    dialog = area.show_locks(page.asked())
+    settled()
+    assert "are locked already" in dialog.which.text() and not dialog.name.isEnabled()
+    qtbot.mouseClick(dialog.close_button, Qt.MouseButton.LeftButton)
+    assert not dialog.isVisible()
     dialog = area.show_locks(TweetFilter())
+    settled()
+    every = tweets.count(study)
+    assert f"{every - batch.tweets} tweets become one batch" in dialog.which.text()
+    qtbot.keyClicks(dialog.name, "the others")
+    qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+    settled()
+    others = locks.batches(study)[0]
+    assert (others.name, others.tweets) == ("the others", every - batch.tweets)
+    qtbot.mouseClick(dialog.release_buttons[0], Qt.MouseButton.LeftButton)
     settled()
     qtbot.mouseClick(dialog.release_buttons[0], Qt.MouseButton.LeftButton)
     settled()
-    assert dialog.release_buttons == [] and not locks.batches(study)[0].is_locked
+    assert dialog.release_buttons == [] and not any(one.is_locked for one in locks.batches(study))
     dialog.close()
     settled()
 

@@ -107,6 +107,7 @@ def test_a_key_of_another_act_is_told_and_not_given(window: MainWindow, qtbot: Q
 def test_usual_keys_again(window: MainWindow, qtbot: QtBot) -> None:
     page = _page(window)
     dialog = _dialog(window)
+    assert dialog.table.item(_line(dialog, "Neutral"), 2).text() == "3"  # type: ignore[union-attr]
     _press(qtbot, dialog, "Neutral", Qt.Key.Key_X)
     dialog.use.click()
     assert page.desk.leaves.buttons["neutral"].leaf.key == "X"

@@ -211,7 +211,7 @@ def test_the_menu_of_a_tweet_has_these_acts(page: TweetsPage, qtbot: QtBot) -> N
     page.table.customContextMenuRequested.emit(QPoint(20, 20))
     menu = next(found for found in page.table.findChildren(QMenu) if found.isVisible())
     names = [action.text() for action in menu.actions()]
-    assert "Show near-duplicates" in names and "Label together …" in names
+    assert "Show near-duplicates" in names and "Label all at once …" in names
     menu.close()
 
 

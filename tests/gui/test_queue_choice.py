@@ -153,6 +153,7 @@ def test_quotas_are_asked_for_and_a_refusal_leaves_the_queue(
     assert page.order_acts.button.text() == "Random ▾" and page.order.choice.kind == queues.RANDOM
     _choose(page, qtbot, settled, queues.QUOTAS)
     asked = dialog()
+    assert asked.start.isDefault() and asked.start.x() > asked.cancel.geometry().right()
     done = {code: labelled for code, (labelled, _) in tweets.languages(study).items()}
     for code, field in asked.fields.items():
         field.setValue(done[code] + 1 if code == "de" else 0)
@@ -354,7 +355,7 @@ def test_the_plot_tells_its_points_and_paints(qtbot: QtBot) -> None:
     points = tuple(CurvePoint(n, s, s - 0.05, s + 0.05) for n, s in ((80, 0.4), (200, 0.5), (800, 0.6)))
     plot.show_curve(
         LearningCurve(
-            1000, ("a", "b"), points, (Gain(100, 0.01, 0.0, 0.02), Gain(500, 0.03, 0.0, 0.6)), {}, {}
+            1000, 900, ("a", "b"), points, (Gain(100, 0.01, 0.0, 0.02), Gain(500, 0.03, 0.0, 0.6)), {}, {}
         )
     )
     assert "800 labels: macro-F1 0.600" in plot.accessibleDescription()
@@ -363,6 +364,15 @@ def test_the_plot_tells_its_points_and_paints(qtbot: QtBot) -> None:
     for width, height in ((480, 240), (200, 180), (900, 500)):
         plot.resize(width, height)
         assert not plot.grab().isNull()
+
+
+def test_the_plot_ends_at_the_labels_there_are_where_no_tweet_is_left(qtbot: QtBot) -> None:
+    plot = LearningCurvePlot()
+    qtbot.addWidget(plot)
+    points = tuple(CurvePoint(n, s, s - 0.05, s + 0.05) for n, s in ((80, 0.4), (800, 0.6)))
+    plot.show_curve(LearningCurve(1000, 0, ("a", "b"), points, (), {}, {}))
+    assert plot.most() == 1000 and plot.expected() == [(800, 0.6, 0.6, 0.6)]
+    assert not plot.grab().isNull()
 
 
 def test_a_key_opens_no_menu_where_there_is_no_work(opened: Callable[..., LabelPage], qtbot: QtBot) -> None:

@@ -1,6 +1,7 @@
 """The sealed test set in the window: drawn, labelled blind, and scored after a question."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_languages_are_chosen_and_a_drawing_is_taken_back_by_mouse(
     _answer(dialog.findChildren(QMessageBox)[-1], "&Take the seal off")
     settled()
     assert not sealing.test_tweets(study) and "no longer sealed" in page.notice.text
+
+
+def test_the_table_lies_over_nothing(page: StudyPage, qtbot: QtBot, settled: Settled) -> None:
+    qtbot.mouseClick(page.sealed.draw, LEFT)
+    dialog = _dialog(page, settled)
+    qtbot.wait(10)
+    shown = [w for w in (dialog.languages, dialog.summary, dialog.labelled, dialog.draw) if w.isVisible()]
+    for above, below in pairwise(shown):
+        assert above.geometry().bottom() < below.geometry().top()
+    assert dialog.draw.geometry().bottom() <= dialog.height()
+    dialog.close()
 
 
 def test_where_nothing_can_be_drawn_there_is_nothing_to_press(

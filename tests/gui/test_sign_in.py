@@ -69,7 +69,12 @@ def test_a_coder_is_chosen_from_the_list_by_key(at_work: MainWindow, qtbot: QtBo
     assert told == ["Ana · 3 of 3 assigned left", "Ben · 3 of 3 assigned left"], (
         "the column of the file is nobody"
     )
-    assert _focused() is asked.list
+    assert _focused() is asked.list and not asked.button.isEnabled()
+    qtbot.keyClick(asked.list, Qt.Key.Key_Return)
+    settled()
+    assert asked.isVisible() and at_work.settings.coder == "", "nobody was chosen yet"
+    qtbot.keyClick(asked.list, Qt.Key.Key_Down)
+    assert asked.list.currentItem().text().startswith("Ana") and asked.button.isEnabled()
     qtbot.keyClick(asked.list, Qt.Key.Key_Down)
     qtbot.keyClick(asked.list, Qt.Key.Key_Return)
     settled()
@@ -135,6 +140,7 @@ def test_the_name_and_the_languages_are_changed_later(
     at_work: MainWindow, study: Study, qtbot: QtBot, settled: Settled
 ) -> None:
     asked = _ask(at_work, qtbot, settled)
+    qtbot.keyClick(asked.list, Qt.Key.Key_Down)
     qtbot.keyClick(asked.list, Qt.Key.Key_Return)
     settled()
     at_work.area.show_page("label")  # type: ignore[union-attr]
@@ -198,6 +204,7 @@ def test_a_chosen_tweet_is_the_one_to_label_after_signing_in(
     settled()
     asked = _sign_in(at_work)
     assert asked.isVisible(), "the label page asks who labels"
+    qtbot.keyClick(asked.list, Qt.Key.Key_Down)
     qtbot.keyClick(asked.list, Qt.Key.Key_Return)
     settled()
     assert at_work.area.current is _label_page(at_work)

@@ -35,6 +35,26 @@ def test_counts_are_shown_and_follow_labels(
     assert page.classes.counts["pro"] == counts.per_leaf["pro"] + 1
 
 
+def test_disputed_tweets_have_a_row_and_a_share(
+    opened: Callable[..., StudyPage], study: Study, settled: Settled
+) -> None:
+    page = opened(StudyPage())
+    assert "Disputed" not in page.classes.accessibleDescription()
+    height = page.classes.sizeHint().height()
+    mia = Labelling(study, "Mia")
+    for tweet in range(1, 9):
+        mia.show(tweet)
+        mia.label("pro")
+    page.study_changed({"labels"})
+    settled()
+    counts = study.counts()
+    assert counts.disputed and page.classes.sizeHint().height() > height
+    assert sum(counts.per_leaf.values()) + counts.disputed == counts.labelled
+    share = f"{100 * counts.disputed / counts.labelled:.1f}"
+    assert f"Disputed {share}" in page.classes.accessibleDescription()
+    assert not page.grab().isNull()
+
+
 @pytest.mark.parametrize(
     ("counts", "wanted"),
     [

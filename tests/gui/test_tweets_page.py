@@ -262,3 +262,23 @@ def test_inspector_shows_all_that_is_known(study: Study, qtbot: QtBot) -> None:
 def test_text_direction(text: str, right: bool) -> None:
     wanted = Qt.LayoutDirection.RightToLeft if right else Qt.LayoutDirection.LeftToRight
     assert text_direction(text) == wanted
+
+
+@pytest.mark.parametrize("width", [470, 560, 700, 830, 1400])
+def test_the_buttons_have_their_room_at_every_width(
+    opened: Callable[..., TweetsPage], qtbot: QtBot, width: int
+) -> None:
+    page = opened(TweetsPage())
+    # As in the window, which makes a page as narrow as it is itself.
+    page.setMinimumWidth(1)
+    page.resize(width, 600)
+    qtbot.wait(10)
+    assert page.width() == width
+    buttons = [page.label_these, page.together.button, page.locks]
+    for shown in (page.count, *buttons):
+        assert shown.width() >= shown.sizeHint().width(), shown.text()
+        assert shown.x() >= 0 and shown.geometry().right() < page.width()
+    assert page.search.width() >= 150
+    under = [button.y() > page.search.geometry().bottom() for button in buttons]
+    assert under == ([False] * 3 if width >= 830 else [True, True, width > 500])
+    assert page.label_these.text() != page.together.button.text()

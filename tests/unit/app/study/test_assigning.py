@@ -198,7 +198,10 @@ def test_what_was_taken_meanwhile_is_not_assigned_twice(filled: Study) -> None:
     [
         (Spec((), seed=1), "Nobody"),
         (Spec((ANA, BEN), seed=1, double=1.5), "between 0 and 1"),
-        (Spec((ANA, BEN), seed=1, double=0.2, per_tweet=3), "by 3 of 2 coders"),
+        (
+            Spec((ANA, BEN), seed=1, double=0.2, per_tweet=3),
+            "Three coders per tweet need at least three coders; two were named",
+        ),
         (Spec((ANA,), seed=1, tweets=-1), "below 0"),
     ],
 )
@@ -259,6 +262,39 @@ def test_the_commands(filled: Study, capsys: pytest.CaptureFixture[str]) -> None
     capsys.readouterr()
     with pytest.raises(SystemExit):
         cli.run(["assign", path, "--coders", "Ana", "--sealed", "some"])
+
+
+def test_one_person_named_twice_is_one_coder(filled: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(filled.path)
+    assert cli.run(["assign", path, "--coders", "Ana,ana"]) == 1
+    assert "no coder “ana”, but “Ana”" in capsys.readouterr().err and not filled.coders()
+    assert cli.run(["assign", path, "--coders", "Ana, Ana,Ben", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["coders"]) == {"Ana", "Ben"}
+    assert [coder.name for coder in filled.coders()] == ["Ana", "Ben"]
+
+
+def test_labels_of_a_file_are_told_with_the_coders(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, path = tmp_path / "t.csv", str(study.path)
+    table.write_text("id,text,label\n1,one,pro\n2,two,anti\n", encoding="utf-8")
+    assert cli.run(["coders", path]) == 0
+    assert capsys.readouterr().out == "Nobody has coded in this study yet.\n"
+    assert cli.run(["import", path, str(table), "--columns", "text=text,id=id"]) == 0
+    assert "2 labels taken in from the column “label” as “imported”" in capsys.readouterr().out
+    assert cli.run(["coders", path]) == 0
+    assert "2 labels came with a file and stand as “imported”." in capsys.readouterr().out
+    assert cli.run(["coders", path, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"coders": [], "imported_labels": 2}
+
+
+def test_labels_of_a_file_are_left_out_where_no_column_is_named(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("id,text,label\n1,one,pro\n", encoding="utf-8")
+    assert cli.run(["import", str(study.path), str(table), "--columns", "text=text,label="]) == 0
+    assert "label" not in capsys.readouterr().out and study.counts().labelled == 0
 
 
 def test_the_command_takes_the_sealed_set(filled: Study, capsys: pytest.CaptureFixture[str]) -> None:

@@ -201,11 +201,13 @@ def test_one_column_cannot_be_two_things(study: Study, write: Write) -> None:
 def test_the_report_is_in_plain_words(study: Study, write: Write) -> None:
     path = write("id,text,label\n1,one,pro\n2,,\n")
     told = importing.import_file(study, path).summary()
-    assert told == "1 tweet accepted, 1 row rejected, 1 label taken in."
+    assert told == "1 tweet accepted, 1 row rejected, 1 label taken in from the column “label” as “imported”."
     path = write("id,text,label\n1,one,pro\n3,three,anti\n4,four,con\n")
     told = importing.import_file(study, path, coder="Ana").summary()
-    assert told == "2 tweets accepted, 1 already there, 2 labels by Ana taken in. " + (
-        "1 label is not in the codebook (“con”)."
+    assert (
+        told
+        == "2 tweets accepted, 1 already there, 2 labels taken in from the column “label” as “Ana”. "
+        + ("1 label is not in the codebook (“con”).")
     )
 
 

@@ -124,8 +124,8 @@ def test_a_flat_curve_promises_nothing_and_a_falling_one_no_loss() -> None:
 def test_the_curve_rises_on_what_can_be_learnt_and_says_so_for_classes_and_languages() -> None:
     texts, leaves = made_up(400, noise=0.1)
     languages = ["en"] * 300 + ["ko"] * 80 + ["hi"] * 20
-    found = learning_curve(features(texts), leaves, languages, list(range(400)))
-    assert found == learning_curve(features(texts), leaves, languages, list(range(400)))
+    found = learning_curve(features(texts), leaves, languages, list(range(400)), 300)
+    assert found == learning_curve(features(texts), leaves, languages, list(range(400)), 300)
     sizes = [point.labels for point in found.points]
     assert sizes == sorted(sizes) and sizes[-1] == 320 and len(sizes) == 6
     assert found.points[-1].macro_f1 > found.points[0].macro_f1 + 0.1
@@ -139,15 +139,24 @@ def test_the_curve_rises_on_what_can_be_learnt_and_says_so_for_classes_and_langu
 
 def test_labels_that_say_nothing_promise_no_gain() -> None:
     texts, leaves = made_up(300, noise=1.0)
-    found = learning_curve(features(texts), leaves, ["en"] * 300, list(range(300)))
+    found = learning_curve(features(texts), leaves, ["en"] * 300, list(range(300)), 300)
     assert found.points[-1].macro_f1 < 0.45
     assert found.gains[0].low < 0.005
 
 
 def test_with_few_labels_or_one_class_it_is_too_early_to_say() -> None:
     texts, leaves = made_up(LEAST_LABELS - 1)
-    found = learning_curve(features(texts), leaves, ["en"] * len(texts), list(range(len(texts))))
+    found = learning_curve(features(texts), leaves, ["en"] * len(texts), list(range(len(texts))), 300)
     assert found.points == () and found.gains == () and found.per_class["pro"][0] == leaves.count("pro")
     texts, _ = made_up(200)
-    alone = learning_curve(features(texts), ["pro"] * 197 + ["anti"] * 3, ["en"] * 200, list(range(200)))
+    alone = learning_curve(features(texts), ["pro"] * 197 + ["anti"] * 3, ["en"] * 200, list(range(200)), 300)
     assert alone.points == () and alone.classes == ("pro",)
+
+
+@pytest.mark.parametrize(
+    ("left", "more"), [(0, []), (1, [1]), (84, [84]), (300, [100, 300]), (9000, [100, 500])]
+)
+def test_no_more_labels_are_promised_than_tweets_are_left(left: int, more: list[int]) -> None:
+    texts, leaves = made_up(200, noise=0.1)
+    found = learning_curve(features(texts), leaves, ["en"] * 200, list(range(200)), left)
+    assert [gain.more for gain in found.gains] == more and found.left == left and found.points

@@ -14,6 +14,7 @@ from sqlalchemy import update
 from app import cli
 from app.errors import UserError
 from app.study import (
+    assigning,
     exporting,
     importing,
     labelling,
@@ -25,10 +26,11 @@ from app.study import (
     training_runs,
     tweets,
 )
+from app.study.drawing import EVERYONE
 from app.study.sealing import choose
 from app.study.sealing_text import drawing_told
 from app.study.shelf import Shelf
-from app.study.study import Study
+from app.study.study import Coder, Study
 from app.study.tweets import TweetFilter
 from db import sealing as queries
 from db import tweets as tweet_queries
@@ -241,6 +243,23 @@ def test_the_seal_stays_once_something_is_known(filled: Study) -> None:
     with pytest.raises(UserError, match="were labelled already"):
         sealing.take_back(filled)
     assert len(sealing.test_tweets(filled)) == 3
+
+
+def test_the_seal_stays_while_its_tweets_are_assigned(filled: Study) -> None:
+    ana = (Coder("", "Ana"),)
+    early = assigning.assign(filled, assigning.Spec(ana, seed=1, tweets=20), name="before")
+    drawing = sealing.draw(filled, 20, ["en"], seed=5)
+    made = assigning.assign(
+        filled, assigning.Spec(ana, seed=1, tweets=0, sealed=EVERYONE), name="sealed ones"
+    )
+    with pytest.raises(UserError, match="“sealed ones”") as refused:
+        sealing.take_back(filled)
+    assert "Remove that assignment first" in refused.value.next_step
+    assert len(sealing.test_tweets(filled)) == drawing.tweets
+    assigning.remove(filled, made.id)
+    # What was assigned before the drawing was not chosen for its seal.
+    assert sealing.take_back(filled) and not sealing.test_tweets(filled)
+    assert [one.id for one in assigning.assignments(filled)] == [early.id]
 
 
 def test_tweets_with_which_a_file_came_are_test_tweets_like_those_drawn(filled: Study, write: Write) -> None:
