@@ -86,3 +86,18 @@ def locked(session: Session, tweets: Sequence[int]) -> set[int]:
     for batch in batches(tweets):
         found.update(session.scalars(select(Tweet.id).where(Tweet.id.in_(batch), Tweet.locked.is_(True))))
     return found
+
+
+def count_unlabelled(session: Session, languages: Sequence[str] | None = None) -> int:
+    """Return how many locked tweets nobody has labelled, in these languages, None for all."""
+    # Locked tweets are few beside those that nobody has labelled.
+    held = select(_LOCKED.c.tweet_id).distinct().subquery()
+    statement = (
+        select(func.count())
+        .select_from(held)
+        .join(Tweet, Tweet.id == held.c.tweet_id)
+        .where(Tweet.locked.is_(True), Tweet.labelled.is_(False))
+    )
+    if languages is not None:
+        statement = statement.where(Tweet.lang.in_(languages))
+    return session.scalar(statement) or 0

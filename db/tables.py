@@ -233,6 +233,22 @@ class CurrentLabel(Base):
     contested: Mapped[bool] = mapped_column(default=False, server_default="0")
 
 
+class Draft(Base):
+    """What a coder typed and marked beside a tweet and no label has saved: no event, and nobody else's business.
+
+    It goes when a label takes it over. `repeat`: it belongs to a hidden second label. Copies do not merge drafts.
+    """
+
+    __tablename__ = "drafts"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    coder_id: Mapped[str] = mapped_column(ForeignKey("coders.id"), primary_key=True)
+    tweet_id: Mapped[int] = mapped_column(ForeignKey("tweets.id"), primary_key=True)
+    repeat: Mapped[bool] = mapped_column(primary_key=True)
+    note: Mapped[str]
+    marks: Mapped[list[str]] = mapped_column(JSON)
+
+
 class Adjudication(Base):
     """A decision on the gold label of a tweet. Rows are only ever added, as with label events.
 

@@ -22,6 +22,7 @@ from app.gui.review_desk import ReviewDesk
 from app.gui.review_end import ReviewEnd
 from app.gui.review_filters import ReviewFilters
 from app.gui.review_tab import ReviewTab
+from app.gui.step_back import redo_key
 from app.jobs.worker import run_in_worker
 from app.study import review, tweets
 from app.study.review import Case, Review, ReviewCounts
@@ -178,7 +179,7 @@ class DisagreementsTab(ReviewTab):
         with self._errors_told():
             tweet = self.review.undo()
             if tweet is not None:
-                self._say(self.tr("Taken back · Ctrl+Y decides it again"))
+                self._say(self.tr("Taken back · {key} decides it again").format(key=redo_key()))
                 self._decided()
                 self._show(tweet)
         return True

@@ -73,9 +73,12 @@ class QuietLine(QWidget):
 class ElidedButton(QToolButton):
     """A button whose text, a name that may be long, makes room for its neighbours."""
 
-    def __init__(self, most_width: int, parent: QWidget | None = None) -> None:
+    def __init__(self, most_width: int, parent: QWidget | None = None, ending: str = "") -> None:
+        """Make a button; an `ending` of its texts is shown whole before all else."""
         super().__init__(parent)
         self._most_width = most_width
+        self.least_width = _LEAST
+        self._ending = ending
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -84,17 +87,20 @@ class ElidedButton(QToolButton):
 
     def minimumSizeHint(self) -> QSize:
         hint = self.sizeHint()
-        return QSize(min(hint.width(), _LEAST), hint.height())
+        return QSize(min(hint.width(), self.least_width), hint.height())
 
     def shown_text(self) -> str:
         """Return the text as there is room for it."""
         whole = super().sizeHint().width()
         if self.width() >= whole:
             return self.text()
-        beside = whole - self.fontMetrics().horizontalAdvance(self.text())
-        return self.fontMetrics().elidedText(
-            self.text(), Qt.TextElideMode.ElideRight, self.width() - max(0, beside)
+        metrics, text = self.fontMetrics(), self.text()
+        ending = self._ending if text.endswith(self._ending) else ""
+        room = (
+            self.width() - max(0, whole - metrics.horizontalAdvance(text)) - metrics.horizontalAdvance(ending)
         )
+        text = text.removesuffix(ending) if ending else text
+        return metrics.elidedText(text, Qt.TextElideMode.ElideRight, room) + ending
 
     def paintEvent(self, event: QPaintEvent) -> None:
         option = QStyleOptionToolButton()

@@ -118,11 +118,14 @@ class LabelDesk(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        # Marks are told by their names; where these have no room beside the note, in two rows.
+        self.marks.arrange(event.size().width() - theme.SMALL - _NOTE_WIDTH)
         self._fit_leaves()
 
     def _fit_leaves(self) -> None:
+        room = self.height() - (self.marks.sizeHint().height() - HEIGHT)
         self._leaves_scroll.setFixedHeight(
-            min(self.leaves.full_height(), max(120, round(_LEAVES_SHARE * self.height())))
+            min(self.leaves.full_height(), max(120, round(_LEAVES_SHARE * room)))
         )
 
     def show_keys(self, note: QAction, marks: dict[str, QAction]) -> None:

@@ -5,8 +5,9 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui import figures
 from app.gui.empty_state import EmptyState
+from app.study.progress import Progress
 
-_ALL_LANGUAGES, _IMPORT, _BEYOND, _QUEUE = "all languages", "import", "beyond", "queue"
+_ALL_LANGUAGES, _IMPORT, _BEYOND, _QUEUE, _CODER = "all languages", "import", "beyond", "queue", "coder"
 
 
 class LabelEnd(EmptyState):
@@ -17,15 +18,25 @@ class LabelEnd(EmptyState):
     all_languages_wanted = Signal()
     queue_wanted = Signal()
     beyond_assigned_wanted = Signal()
+    coder_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent=parent)
         self._wanted = ""
         self.clicked.connect(self._go_on)
 
-    def show_reason(self, total: int, language: str, assigned: int = 0) -> None:
-        """Say why there is nothing to label: of `total` tweets in the language, or of those assigned, none is left."""
-        if not total and not language:
+    def show_reason(self, progress: Progress, language: str, beyond_assigned: bool = False) -> None:
+        """Say why there is nothing to label, in a language ("": all that the coder reads), and what is left."""
+        assigned = 0 if beyond_assigned else progress.assigned
+        left = self._left(progress, language)
+        if not progress.total and not language and progress.unread_left:
+            self._show(
+                left,
+                self.tr("Say which languages you read"),
+                self.tr("Choose who is at work, and the languages (Ctrl+Shift+P)"),
+                _CODER,
+            )
+        elif not progress.total and not language:
             self._show(
                 self.tr("There are no tweets to label yet. Import tweets to begin."),
                 self.tr("Import tweets"),
@@ -42,21 +53,41 @@ class LabelEnd(EmptyState):
                 _BEYOND,
             )
         elif language:
+            done = (
+                self.tr("All tweets in this language that can be labelled are.")
+                if left
+                else self.tr("All tweets in this language are labelled.")
+            )
             self._show(
-                self.tr("All tweets in this language are labelled. Go on with the other languages."),
+                _joined(done, left, self.tr("Go on with the other languages.")),
                 self.tr("Show all languages"),
                 self.tr("Label tweets in all languages"),
                 _ALL_LANGUAGES,
             )
         else:
+            done = (
+                self.tr("All tweets that you can label are labelled.")
+                if left
+                else self.tr("All tweets are labelled.")
+            )
+            train = self.tr("Train a model on them; then it can classify what you import later.")
             self._show(
-                self.tr(
-                    "All tweets are labelled. Train a model on them; then it can classify what you import later."
-                ),
+                _joined(done, left, train),
                 self.tr("Train a model"),
                 self.tr("Go to the page that trains models"),
                 "train",
             )
+
+    def _left(self, progress: Progress, language: str) -> str:
+        """Return how many tweets are left that the coder cannot label, and why; "" for none."""
+        parts = []
+        if progress.locked_left:
+            told = self.tr("Left, but locked in a finished batch: {count}.")
+            parts.append(told.format(count=figures.count(progress.locked_left)))
+        if progress.unread_left and not language:
+            told = self.tr("Left in languages that you do not read: {count}.")
+            parts.append(told.format(count=figures.count(progress.unread_left)))
+        return " ".join(parts)
 
     def show_empty_queue(self, reason: str) -> None:
         """Say that the chosen queue has no tweet, while others may have some."""
@@ -79,9 +110,15 @@ class LabelEnd(EmptyState):
             self.all_languages_wanted.emit()
         elif self._wanted == _QUEUE:
             self.queue_wanted.emit()
+        elif self._wanted == _CODER:
+            self.coder_wanted.emit()
         elif self._wanted == _BEYOND:
             self.beyond_assigned_wanted.emit()
         elif self._wanted == _IMPORT:
             self.import_wanted.emit()
         else:
             self.page_wanted.emit(self._wanted)
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(one for one in sentences if one)

@@ -14,7 +14,7 @@ from app.study import light_scores
 from app.study.labelling import Labelling
 from app.study.light_scores import LightScores
 from app.study.queue_choice import OF_MODEL, QueueChoice
-from app.study.queue_making import Order, give_order, make_queue, model_order
+from app.study.queue_making import Order, give_order, has_order, make_queue, model_order
 from app.study.queues import RANDOM, Queue, Turn, languages_of
 from app.study.study import Coder, Study
 from app.study.suggestions import Suggestion, suggest
@@ -30,13 +30,15 @@ _MORE_FOR_CURVE = 1.1
 class ReadOrder:
     """A queue that was made, and the light model's last words as they were read with it.
 
-    `new_labels`: how many came since the model learnt. `assigned`: the queue is that of what was assigned.
+    `new_labels`: how many came since the model learnt. `assigned`: the queue is that of what was assigned. `ordered`:
+    a model, the light one or a fine-tuned one, has said what comes first.
     """
 
     queue: Queue
     scores: LightScores | None
     new_labels: int
     assigned: bool
+    ordered: bool
 
 
 class LabelOrder(QObject):
@@ -67,6 +69,7 @@ class LabelOrder(QObject):
         self._language = ""
         self._since = 0
         self._failed_at = -1
+        self._is_ordered = self._is_reading = False
 
     def remember_in(self, settings: Settings) -> None:
         """Keep the choices there from now on."""
@@ -112,7 +115,8 @@ class LabelOrder(QObject):
                 last = light_scores.read(light_scores.file_of(study), study.codebook.leaf_codes)
             new = light_scores.labels_since(study, last) if needed else 0
             queue = make_queue(study, coder, language, choice, last, assigned)
-            return ReadOrder(queue, last, new, assigned and choice.kind == RANDOM)
+            ordered = choice.kind in OF_MODEL and has_order(study, choice.kind, last)
+            return ReadOrder(queue, last, new, assigned and choice.kind == RANDOM, ordered)
 
         return read
 
@@ -120,6 +124,7 @@ class LabelOrder(QObject):
         """Go on with the queue that was made."""
         self._labelling = labelling
         self.is_assigned = read is not None and read.assigned
+        self._is_ordered = read is not None and read.ordered
         if read is not None and self.scores is None:
             self.scores = read.scores
         if read is not None and not self.job.is_running:
@@ -134,7 +139,12 @@ class LabelOrder(QObject):
     @property
     def is_waiting(self) -> bool:
         """Whether the queue's order waits for a model."""
-        return self.choice.kind in OF_MODEL and self.scores is None
+        return self.choice.kind in OF_MODEL and self.scores is None and not self._is_ordered
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether the light model is being trained, or what it said is being read."""
+        return self.job.is_running or self._is_reading
 
     def suggestion(self, row: TweetRow, turn: Turn | None) -> Suggestion | None:
         """Return what is suggested for the tweet in sight, None where nothing is or shall be."""
@@ -195,7 +205,15 @@ class LabelOrder(QObject):
             order = model_order(study, labelling.coder, language, kind, found) if kind in OF_MODEL else None
             return found, order
 
-        run_in_worker(read, lambda found: self._take_scores(labelling, kind, *found), lambda _: None, self)
+        def take(found: tuple[LightScores | None, Order | None]) -> None:
+            self._is_reading = False
+            self._take_scores(labelling, kind, *found)
+
+        self._is_reading = True
+        run_in_worker(read, take, lambda _: self._could_not_read(), self)
+
+    def _could_not_read(self) -> None:
+        self._is_reading = False
 
     def _take_scores(
         self, labelling: Labelling, kind: str, scores: LightScores | None, order: Order | None

@@ -63,8 +63,12 @@ class LabelOrderActs(QObject):
     @property
     def empty_reason(self) -> str:
         """Why the chosen queue may be empty while there are tweets to label; "" for the random one."""
-        kind = self._order.choice.kind
-        return "" if kind == queues.RANDOM else queue_empty(kind)
+        kind, order = self._order.choice.kind, self._order
+        if kind == queues.RANDOM:
+            return ""
+        # The other queues of a model go on in random order without one: they are empty only at the very end.
+        of_model = kind == queues.MODEL_DISAGREES
+        return queue_empty(kind, of_model and order.is_learning, of_model and order.is_waiting)
 
     def open_menu(self) -> None:
         """Open the menu of the queues."""

@@ -19,9 +19,10 @@ from app.gui.label_pauses import LabelPauses, fold_log
 from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_view import LabelView
 from app.gui.mark_names import mark_name, mark_sign
-from app.gui.step_back import step_back, step_forward
+from app.gui.step_back import redo_key, step_back, step_forward
 from app.jobs.worker import run_in_worker
 from app.settings import Settings
+from app.study.labelling import CHOSEN
 from app.study.marks import Remark
 from app.study.study import Study
 from app.study.tweets import TweetRow
@@ -47,6 +48,9 @@ class LabelPage(LabelView):
         self._turn = 0
         # Tweets that were chosen elsewhere before anybody said who labels.
         self._wanted: tuple[int, ...] = ()
+        # Those that were chosen together, and as what.
+        self._series: tuple[int, ...] = ()
+        self._series_name = ""
         self._telling = False
         self._clicked_at = 0.0
         # Labels that the order of work has not counted yet.
@@ -55,6 +59,8 @@ class LabelPage(LabelView):
         self.make(acts, LabelPauses(self.show_later, self.expect, self._tell_labels, self))
         self.order = LabelOrder(self)
         self.order.chosen.connect(self._choose_queue)
+        self.order.learnt.connect(self._look_for_more)
+        self.order.ended.connect(lambda _: self._look_for_more())
         self.order_acts = LabelOrderActs(self, self, self.order, self.bar, self.tell)
         self.desk.put_over_classes(self.order_acts.suggestion)
         self.end.queue_wanted.connect(self.order_acts.choose_random)
@@ -81,13 +87,14 @@ class LabelPage(LabelView):
 
     def study_closing(self) -> None:
         """Let go of the study; each label is saved already."""
+        self.let_go()
         super().study_closing()
         self._turn += 1
         if self.pauses.end():
             self._tell_labels()
         self.labelling = self.row = self.progress = None
         self.order.end()
-        self._wanted = ()
+        self._wanted = self._series = ()
         self.drafts.forget()
         self.show_nothing()
 
@@ -168,11 +175,12 @@ class LabelPage(LabelView):
             )
             self._new_labels += 1
             self.desk.saved = remark
+            self.drafts.labelled(labelling.coder, self.place)
             self.say(self.tr("Labelled {leaf} · Ctrl+Z takes it back").format(leaf=self.named(leaf)))
             self._after(following, changed=True)
 
     def toggle_mark(self, mark: str) -> None:
-        """Set a mark or take it off: saved at once beside a label, else with the label that comes."""
+        """Set a mark or take it off: saved at once beside a label, else kept for the label that comes."""
         button = self.desk.marks.buttons[mark]
         button.setChecked(not button.isChecked())
         self.save_remark()
@@ -180,7 +188,12 @@ class LabelPage(LabelView):
     def save_remark(self) -> None:
         """Save the note and the marks in sight beside the label that the tweet has; without one they wait for it."""
         labelling, row, remark = self.labelling, self.row, self.desk.remark()
-        if labelling is None or row is None or self.own_label(row) is None or remark == self.desk.saved:
+        if labelling is None or row is None:
+            return
+        if self.own_label(row) is None:
+            self.keep_draft()
+            return
+        if remark == self.desk.saved:
             return
         changed = set(remark.marks) ^ set(self.desk.saved.marks)
         try:
@@ -191,6 +204,7 @@ class LabelPage(LabelView):
             self.desk.marks.show_marks(self.desk.saved.marks)
             return
         self.desk.saved = remark
+        self.drafts.labelled(labelling.coder, self.place)
         if changed:
             mark = changed.pop()
             name = f"{mark_sign(mark)} {mark_name(mark)}"
@@ -203,9 +217,11 @@ class LabelPage(LabelView):
     def skip(self) -> None:
         """Leave the tweet for later."""
         if self.labelling is not None and self.row is not None:
+            # No queue brings what is labelled or locked.
+            over = self.own_label(self.row) or (self.row.locked and not self.place[1])
             with self.errors_told():
                 self._after(self.labelling.skip())
-                self.say(self.tr("Skipped · it comes again after the others"))
+                self.say(self.tr("Skipped") if over else self.tr("Skipped · comes again later"))
 
     def back(self) -> None:
         """Return to the tweet before."""
@@ -223,6 +239,8 @@ class LabelPage(LabelView):
             row = labelling.clear()
             self.say(self.tr("Label taken off · Ctrl+Z gives it back"))
             self._after(row, changed=True)
+            # The note and the marks stay, and no label has them any more.
+            self.keep_draft()
 
     def undo(self) -> bool:
         """Take back what was done last and show its tweet again."""
@@ -235,7 +253,8 @@ class LabelPage(LabelView):
         def show(row: TweetRow | None) -> None:
             self._recall(row)
             told = self.tr("Taken back") if one else self.tr("Taken back {count} labels")
-            self.say(f"{told.format(count=labels)} · {self.tr('Ctrl+Y gives it again')}")
+            again = self.tr("{key} gives it again").format(key=redo_key())
+            self.say(f"{told.format(count=labels)} · {again}")
             self._after(row, changed=True)
 
         with self.errors_told():
@@ -244,14 +263,15 @@ class LabelPage(LabelView):
 
     def _recall(self, row: TweetRow | None) -> None:
         """Put what was said beside a label that was taken back into the fields again, also after a restart."""
-        if row is None or self.labelling is None or self.own_label(row) is not None:
+        if row is None or self.labelling is None or self.study is None or self.own_label(row) is not None:
             return
-        if self.drafts.of(self.coder, row.id, False) is not None or (self.row and self.row.id == row.id):
+        place, coder = (row.id, self.is_hidden_repeat(row)), self.labelling.coder
+        if self.drafts.of(coder, place, False) is not None or (self.row and self.row.id == row.id):
             return
         entries = self.own_history(row)
         said = [e for e in entries if entries and e.id == entries[-1].undoes]
         for entry in said:
-            self.drafts.keep(self.coder, row.id, Remark(entry.note, entry.marks), Remark())
+            self.drafts.keep(self.study, coder, place, Remark(entry.note, entry.marks), Remark())
 
     def redo(self) -> bool:
         """Do again what was taken back last."""
@@ -262,6 +282,13 @@ class LabelPage(LabelView):
 
         def show(row: TweetRow | None) -> None:
             again = self.own_label(row) if row else None
+            if row is not None:
+                self.drafts.labelled(labelling.coder, (row.id, self.place[1]))
+                if again and self.row is not None and self.row.id == row.id:
+                    saved = dict(row.remarks).get(labelling.coder.name, Remark())
+                    if self.desk.remark() == self.desk.saved:
+                        self.desk.show_label(again, saved)
+                    self.desk.saved = saved
             self.say(
                 self.tr("Labelled {leaf} again · Ctrl+Z takes it back").format(leaf=self.named(again))
                 if again
@@ -281,8 +308,12 @@ class LabelPage(LabelView):
         """Tell whether there is something to do again."""
         return self.labelling is not None and self.labelling.can_redo
 
-    def show_tweet(self, *tweets: int) -> None:
-        """Show chosen tweets, by primary key, one after the other; after them the queue goes on."""
+    def show_tweet(self, *tweets: int, name: str = "") -> None:
+        """Show chosen tweets, by primary key, one after the other; after them the queue goes on.
+
+        With a name, that of what they are, it is told how many of them there are and which one is in sight.
+        """
+        self._series, self._series_name = tweets, name
         if self.labelling is None:
             self._wanted = tweets
             return
@@ -349,7 +380,10 @@ class LabelPage(LabelView):
     def _take(self, turn: int, found: LabelQueue) -> None:
         if turn != self._turn:
             return
-        under_way = None if self.labelling is None or self.row is None else self.labelling.turn()
+        under_way, ahead = None, self._wanted
+        if self.labelling is not None and self.row is not None:
+            under_way = self.labelling.turn()
+            ahead += tuple(t for t in self.labelling.chosen_ahead() if t in self._series)
         labelling = self.labelling = found.labelling
         self.progress = found.progress
         self.bar.show_languages(found.languages)
@@ -358,10 +392,11 @@ class LabelPage(LabelView):
             self.show_nothing()
             return
         if not self.bar.last_act.text():
-            self.say(self.tr("One key labels and shows the next tweet · F1 lists all keys"))
+            self.say(self.tr("One key labels · F1: all keys"))
+        self.drafts.take(labelling.coder, found.drafts)
         self.order.take(labelling, found.order)
         self.order_acts.show_choice()
-        row = labelling.show(*self._wanted)
+        row = labelling.show(*ahead)
         self._wanted = ()
         if under_way is not None:
             row = labelling.go_on_with(under_way)
@@ -376,6 +411,7 @@ class LabelPage(LabelView):
         if not kept:
             self.let_go()
         self.row = row
+        self._tell_series()
         if row is None:
             self.show_nothing()
             self.show_later()
@@ -388,6 +424,26 @@ class LabelPage(LabelView):
                 self.setFocus()
         self.show_controls()
         self.pauses.begin(self.labelling, changed)
+
+    def _tell_series(self) -> None:
+        """Tell which of the tweets that were chosen together is in sight."""
+        turn = self.labelling.turn() if self.labelling is not None and self._series_name else None
+        if turn is None or turn.source != CHOSEN or turn.tweet not in self._series:
+            self.bar.show_series("")
+            return
+        self.bar.show_series(
+            self.tr("{name}: {place} of {count}").format(
+                name=self._series_name,
+                place=figures.count(self._series.index(turn.tweet) + 1),
+                count=figures.count(len(self._series)),
+            )
+        )
+
+    def _look_for_more(self) -> None:
+        """See whether an empty queue has a tweet now, or why not: the light model has learnt, or could not."""
+        if self.labelling is not None and self.row is None and self.study is not None:
+            with self.errors_told():
+                self._after(self.labelling.current())
 
     def show_row(self, row: TweetRow) -> None:
         """Show a tweet, and what is suggested for it where the coder wants that."""

@@ -1,11 +1,12 @@
 """What the label page reads on a worker: the coder's queue, how far labelling is, all languages."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.gui.label_order import ReadOrder
-from app.study import tweets
+from app.study import drafts, tweets
 from app.study.labelling import Labelling
+from app.study.marks import Remark
 from app.study.progress import Progress
 from app.study.queues import languages_of
 from app.study.study import Coder, Study
@@ -15,13 +16,14 @@ from app.study.study import Coder, Study
 class LabelQueue:
     """`labelling` is None while nobody has said who labels; `languages` has {code: (labelled, all)}.
 
-    They are those that the coder reads, all while there is no coder.
+    They are those that the coder reads, all while there is no coder. `drafts` wait for the coder's labels.
     """
 
     labelling: Labelling | None
     progress: Progress
     languages: dict[str, tuple[int, int]]
     order: ReadOrder | None = None
+    drafts: dict[tuple[int, bool], Remark] = field(default_factory=dict)
 
 
 def read_queue(
@@ -48,4 +50,4 @@ def read_queue(
     order = read_order(study, who, language, bool(progress.assigned) and not beyond_assigned)
     labelling.queue = order.queue
     labelling.current()
-    return LabelQueue(labelling, progress, languages, order)
+    return LabelQueue(labelling, progress, languages, order, drafts.read(study, who))

@@ -16,7 +16,7 @@ from app.gui.empty_state import EmptyState
 from app.gui.label_acts import LabelActs
 from app.gui.label_bar import LabelBar
 from app.gui.label_desk import LabelDesk
-from app.gui.label_drafts import LabelDrafts
+from app.gui.label_drafts import LabelDrafts, Place
 from app.gui.label_end import LabelEnd
 from app.gui.label_keys import with_keys
 from app.gui.label_pauses import LabelPauses
@@ -50,6 +50,8 @@ class LabelView(Page):
         self.beyond_assigned = False
         self.shown_at = 0.0
         self.drafts = LabelDrafts()
+        # Where what is said of the tweet in sight is kept.
+        self.place: Place = (0, False)
         self.notice = Notice()
         self.desk = LabelDesk()
         self.nobody = EmptyState(
@@ -63,6 +65,7 @@ class LabelView(Page):
         self.end = LabelEnd()
         self.end.import_wanted.connect(self.import_wanted)
         self.end.page_wanted.connect(self.page_wanted)
+        self.end.coder_wanted.connect(self.coder_wanted)
 
     @property
     def lacks_coder(self) -> bool:
@@ -74,7 +77,7 @@ class LabelView(Page):
         self.acts, self.pauses = acts, pauses
         self.desk.use_acts(acts.author, acts.history)
         self.bar = LabelBar((acts.back, acts.skip))
-        self.say = self.bar.last_act.setText
+        self.say = self.bar.say
         self.end.all_languages_wanted.connect(lambda: self.bar.language.setCurrentIndex(0))
         self.stack = QStackedWidget()
         self.stack.currentChanged.connect(lambda _: self.show_controls())
@@ -100,9 +103,8 @@ class LabelView(Page):
         own = self.own_label(row)
         saved = dict(row.remarks).get(self.labelling.coder.name, Remark()) if own else Remark()
         # What was said beside the first label would tell that this is a repeat.
-        draft = None
-        if not self._is_hidden_repeat(row):
-            draft = self.drafts.of(self.labelling.coder.name, row.id, own is not None)
+        self.place = (row.id, self.is_hidden_repeat(row))
+        draft = self.drafts.of(self.labelling.coder, self.place, own is not None)
         context = self.pauses.context_of(self.study, row)
         self.desk.show_tweet(row, own, saved, draft, context, not self.settings.hide_author)
         if self.desk.history.isVisible():
@@ -114,7 +116,7 @@ class LabelView(Page):
         assert self.labelling is not None
         return dict(row.labels).get(self.labelling.coder.name)
 
-    def _is_hidden_repeat(self, row: TweetRow) -> bool:
+    def is_hidden_repeat(self, row: TweetRow) -> bool:
         turn = self.labelling.turn() if self.labelling is not None else None
         return turn is not None and turn.repeat and turn.tweet == row.id
 
@@ -125,7 +127,7 @@ class LabelView(Page):
         """
         if self.row is None or self.study is None or self.labelling is None or self.desk.history.isHidden():
             return
-        entries = [] if self._is_hidden_repeat(self.row) else self.own_history(self.row)
+        entries = [] if self.is_hidden_repeat(self.row) else self.own_history(self.row)
         self.desk.history.show_history(entries, {leaf.code: leaf for leaf in self.study.codebook.leaves})
 
     def own_history(self, row: TweetRow) -> list[HistoryEntry]:
@@ -152,9 +154,17 @@ class LabelView(Page):
 
     def let_go(self) -> None:
         """Keep what was typed beside the tweet in sight, which is about to go."""
-        if self.row is not None and self.coder:
-            self.drafts.keep(self.coder, self.row.id, self.desk.remark(), self.desk.saved)
+        self.keep_draft()
         self.row = None
+
+    def keep_draft(self) -> None:
+        """Keep what was typed beside the tweet in sight; tell where it could not be written."""
+        if self.row is None or self.labelling is None or self.study is None:
+            return
+        with self.errors_told():
+            self.drafts.keep(
+                self.study, self.labelling.coder, self.place, self.desk.remark(), self.desk.saved
+            )
 
     def show_nothing(self) -> None:
         """Show why there is no tweet, and what to do next."""
@@ -172,8 +182,7 @@ class LabelView(Page):
             if progress.total and reason:
                 self.end.show_empty_queue(reason)
             else:
-                assigned = 0 if self.beyond_assigned else progress.assigned
-                self.end.show_reason(progress.total, self.bar.chosen_language(), assigned)
+                self.end.show_reason(progress, self.bar.chosen_language(), self.beyond_assigned)
             self.stack.setCurrentWidget(self.end)
 
     def empty_reason(self) -> str:

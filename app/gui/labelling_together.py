@@ -13,7 +13,7 @@ from app.gui.codebook_view import shape_of
 from app.gui.duplicates_dialog import DuplicatesDialog
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
-from app.gui.step_back import step_back, step_forward
+from app.gui.step_back import redo_key, step_back, step_forward
 from app.gui.tweet_table import TweetTable
 from app.jobs.worker import run_in_worker
 from app.study import bulk, groups, tweets
@@ -204,7 +204,7 @@ class LabellingTogether(QObject):
             return False
         count = figures.count(self._labelling.next_undo)
         told = self.tr("{count} labels taken back.").format(count=count)
-        self._step(step_back, told, self.tr("Ctrl+Y gives them again."))
+        self._step(step_back, told, self.tr("{key} gives them again.").format(key=redo_key()))
         return True
 
     def redo(self) -> bool:

@@ -56,7 +56,7 @@ class MainWindow(QMainWindow):
         self._making_sample = False
         self._inspected: int | None = None
         self.setWindowTitle("StanceDesk")
-        self.setMinimumSize(960, 640)
+        self.setMinimumSize(960, 600)
         self.setAcceptDrops(True)
         self.welcome = WelcomePage()
         self.welcome.new_clicked.connect(self.ask_new)

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QGridLayout, QSizePolicy, QWidget
 
 from app.gui import theme
 from app.gui.key_cap import cap_width, paint_cap
@@ -92,21 +92,34 @@ class MarkButton(QAbstractButton):
 
 
 class MarkButtons(QWidget):
-    """All marks in a row. `changed` says that the coder pressed one."""
+    """All marks in a row, or in two. `changed` says that the coder pressed one."""
 
     changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.SMALL)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(theme.SMALL)
+        self._columns = 0
         self.buttons = {mark: MarkButton(mark) for mark in MARKS}
         # Marks that a newer version of the program gave stay with the label.
         self._others: tuple[str, ...] = ()
         for button in self.buttons.values():
             button.clicked.connect(lambda _=False: self.changed.emit())
-            layout.addWidget(button)
+        self._place(len(self.buttons))
+
+    def arrange(self, room: int) -> None:
+        """Put the marks into one row where all their names have room in it, else into two."""
+        widths = [button.sizeHint().width() for button in self.buttons.values()]
+        one_row = sum(widths) + theme.SMALL * (len(widths) - 1)
+        self._place(len(widths) if one_row <= room else (len(widths) + 1) // 2)
+
+    def _place(self, columns: int) -> None:
+        if columns != self._columns:
+            self._columns = columns
+            for number, button in enumerate(self.buttons.values()):
+                self._grid.addWidget(button, number // columns, number % columns)
 
     def marks(self) -> tuple[str, ...]:
         """Return the marks that are set."""

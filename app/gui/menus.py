@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 
 from app.gui import theme
 from app.gui.page import make_action
+from app.gui.step_back import REDO_KEYS
 from app.settings import Settings
 
 Act = Callable[[], object]
@@ -93,8 +94,8 @@ class Menus(QObject):
     def _build_edit(self) -> None:
         menu = self._window.menuBar().addMenu(self.tr("&Edit"))
         self.undo = self._make(self.tr("&Undo"), "Ctrl+Z", self._acts.undo, "undo")
-        self.redo = self._make(self.tr("&Redo"), "Ctrl+Shift+Z", self._acts.redo, "redo")
-        self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
+        self.redo = self._make(self.tr("&Redo"), REDO_KEYS[0], self._acts.redo, "redo")
+        self.redo.setShortcuts([QKeySequence(key) for key in REDO_KEYS])
         menu.addActions([self.undo, self.redo])
         menu.addSeparator()
         self.change_keys = self._make(

@@ -12,7 +12,8 @@ from app.gui.queue_names import queue_meaning, queue_name
 from app.study import queues
 from app.study.queue_choice import KINDS, USUAL_REPEATS, QueueChoice
 
-_MOST_WIDTH = 200
+_MOST_WIDTH = 240
+_ENDING = " ▾"
 # After these a line divides the menu: plain ones, a model's, those about labels.
 _ENDS = (queues.QUOTAS, queues.RARE_CLASS, queues.MODEL_DISAGREES)
 
@@ -30,7 +31,7 @@ class QueueButton(ElidedButton):
 
     def __init__(self, act: QAction, others: list[QAction], parent: QWidget | None = None) -> None:
         """Make the button of `act`, which opens the menu; `others` stand at the menu's end."""
-        super().__init__(_MOST_WIDTH, parent)
+        super().__init__(_MOST_WIDTH, parent, _ENDING)
         self._act = act
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setPopupMode(ElidedButton.ToolButtonPopupMode.InstantPopup)
@@ -66,7 +67,7 @@ class QueueButton(ElidedButton):
         `assigned` tells that what was assigned to the coder comes instead of all tweets in random order.
         """
         name = self.tr("Assigned to you") if assigned else queue_name(choice.kind)
-        self.setText(f"{name} ▾")
+        self.setText(f"{name}{_ENDING}")
         self.setAccessibleName(self.tr("Queue: {name}").format(name=name))
         meaning = (
             self.tr("The tweets that were assigned to you, in the order in which they were drawn.")

@@ -51,8 +51,19 @@ def queue_meaning(kind: str) -> str:
     }[kind]
 
 
-def queue_empty(kind: str) -> str:
-    """Return why a queue has no tweet, and what to do next."""
+def queue_empty(kind: str, learning: bool = False, silent: bool = False) -> str:
+    """Return why a queue has no tweet, and what to do next.
+
+    `learning`: the light model is at it, and may find some; `silent`: no model has said anything yet.
+    """
+    if learning:
+        return _tr(
+            "The light model is still learning from the labels. Wait a moment, or choose another queue."
+        )
+    if silent:
+        return _tr(
+            "No model has said anything about the labels yet. Classify tweets, or label more of them in another queue."
+        )
     why = {
         queues.QUOTAS: _tr("The quotas of all languages are met."),
         queues.CODERS_DISAGREE: _tr("There is no tweet left on which others contradict each other."),

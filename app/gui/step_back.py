@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from app.gui import figures
@@ -12,10 +13,18 @@ from app.study.label_acts import Stopped, Watch
 from app.study.labelling import Labelling
 from app.study.tweets import TweetRow
 
+REDO_KEYS = ("Ctrl+Shift+Z", "Ctrl+Y")
+"""The first is the one that the menu shows and that is told."""
+
 FEW = 50
 """So many labels are changed too quickly to be waited for."""
 
 Then = Callable[[TweetRow | None], None]
+
+
+def redo_key() -> str:
+    """Return the key that gives again what was taken back, as the menu shows it."""
+    return QKeySequence(REDO_KEYS[0]).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def step_back(labelling: Labelling, then: Then, parent: QWidget) -> None:

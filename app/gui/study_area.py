@@ -79,7 +79,7 @@ class StudyArea(QWidget):
         self.label_page.coder_wanted.connect(self.ask_coder)
         self.review_page = ReviewPage()
         self.review_page.coder_wanted.connect(self.ask_coder)
-        self.review_page.label_wanted.connect(self._label_again)
+        self.review_page.label_wanted.connect(lambda found: self._label_again(found, self.tr("Second look")))
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
         self.acted_last: Page = self.label_page
         # The pages that do not know yet that labels were changed.
@@ -234,9 +234,9 @@ class StudyArea(QWidget):
         dialog.open()
         return dialog
 
-    def _label_again(self, tweets: list[int]) -> None:
+    def _label_again(self, tweets: list[int], name: str) -> None:
         self.show_page("label")
-        self.label_page.show_tweet(*tweets)
+        self.label_page.show_tweet(*tweets, name=name)
 
     def _label_search_result(self, filter: TweetFilter) -> None:
         self.show_page("label")
@@ -258,7 +258,7 @@ class StudyArea(QWidget):
 
     def _take_sealed(self, found: list[int]) -> None:
         if found:
-            self._label_again(found)
+            self._label_again(found, self.tr("Sealed test set"))
         else:
             self.study_page.notice.tell(
                 Tone.GOOD, self.tr("You have labelled all tweets of the sealed test set.")

@@ -18,7 +18,7 @@ from app.study.queues import Queue, RandomQueue, Turn, languages_of
 from app.study.repeats import AGAIN
 from app.study.study import Coder, Study, now
 from app.study.tweets import TweetRow, get
-from db import assignments, label_overview, label_steps, labels, repeats
+from db import assignments, drafts, label_overview, label_steps, labels, repeats
 
 # Labels from which the pace is told.
 _RECENT = 200
@@ -199,9 +199,15 @@ class Labelling:
         self._trail[self._position : self._position] = [Turn(tweet, CHOSEN) for tweet in tweets]
         return self.current()
 
+    def chosen_ahead(self) -> list[int]:
+        """Return the chosen tweets that come after the current one."""
+        return [turn.tweet for turn in self._trail[self._position + 1 :] if turn.source == CHOSEN]
+
     def go_on_with(self, turn: Turn) -> TweetRow | None:
-        """Make a turn the current one that was under way, after the queue was made anew."""
-        if self.turn() != turn:
+        """Make a turn current that was under way, after the queue was made anew; not where its tweet was locked."""
+        with self.study.reading() as session:
+            locked = not turn.repeat and labels.state(session, turn.tweet, self.coder.id).locked
+        if not locked and self.turn() != turn:
             self._trail.insert(self._position, turn)
         return self.current()
 
@@ -406,6 +412,9 @@ class Labelling:
                 "import_id": None,
             },
         )
+        if leaf is not None:
+            # What waited for a label has it now.
+            drafts.remove(session, self.coder.id, tweet, repeat)
         # An undo takes back what was done here; a label that came with a copy of the study stays.
         new = labels.state(session, tweet, self.coder.id)
         mine = int(new.own is not None) - int(old.own is not None)

@@ -1,12 +1,12 @@
 """How far labelling is: counted once, then kept up with each label."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from app.study.study import Coder
-from db import assignments, label_overview
+from db import assignments, label_overview, locks
 from db import tweets as queries
 
 
@@ -16,7 +16,8 @@ class Progress:
 
     `labelled` and `per_language` count tweets with a label of any coder, `mine` those that this coder
     labelled since the study exists, `per_leaf` tweets whose labels agree. `assigned` counts the tweets assigned
-    to this coder, `assigned_done` those of them that this coder labelled.
+    to this coder, `assigned_done` those of them that this coder labelled. Nobody labelled, and the coder cannot
+    label: `locked_left` tweets, and `unread_left` in languages that the coder does not read.
     """
 
     labelled: int
@@ -26,6 +27,8 @@ class Progress:
     mine: int = 0
     assigned: int = 0
     assigned_done: int = 0
+    locked_left: int = 0
+    unread_left: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def counted(
 ) -> Progress:
     """Count anew; on a million tweets that takes a tenth of a second."""
     per_language = queries.languages(session)
+    unread = [v for k, v in per_language.items() if coder.reads is not None and k not in coder.reads]
     if languages is not None:
         per_language = {k: v for k, v in per_language.items() if k in languages}
     found = queries.leaves(session, languages)
@@ -57,6 +61,8 @@ def counted(
         mine=label_overview.count_of_coder(session, coder.id, languages),
         assigned=assigned,
         assigned_done=assigned_done,
+        locked_left=locks.count_unlabelled(session, languages),
+        unread_left=sum(total - labelled for labelled, total in unread),
     )
 
 
@@ -70,12 +76,11 @@ def moved(progress: Progress, given: Given) -> Progress:
     if given.new_leaf in per_leaf:
         per_leaf[given.new_leaf] += 1
     labelled, total = progress.per_language[given.language]
-    return Progress(
+    return replace(
+        progress,
         labelled=progress.labelled + given.labelled,
-        total=progress.total,
         per_leaf=per_leaf,
         per_language=progress.per_language | {given.language: (labelled + given.labelled, total)},
         mine=progress.mine + given.mine,
-        assigned=progress.assigned,
         assigned_done=progress.assigned_done + given.mine * given.assigned,
     )

@@ -104,6 +104,14 @@ def model_order(
     return Order(array("q", told), told) if told or scores is not None else None
 
 
+def has_order(study: Study, kind: str, scores: LightScores | None) -> bool:
+    """Say whether a model has said anything that gives a queue of this kind its order."""
+    if scores is not None or kind == RARE_CLASS:
+        return scores is not None
+    with study.reading() as session:
+        return predictions.latest_model(session) is not None
+
+
 def give_order(queue: Queue, order: Order) -> None:
     """Let a queue go on in another order."""
     inner = queue.queue if isinstance(queue, RepeatingQueue) else queue

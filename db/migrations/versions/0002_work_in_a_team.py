@@ -1,6 +1,6 @@
 """Work in a team: marks, repeats and merges of labels, gold labels, assignments, locks, near-duplicates.
 
-And the last scores of each model, which were lost when the window was closed.
+And the last scores of each model and what no label has saved yet, which were lost when the window was closed.
 """
 
 import sqlalchemy as sa
@@ -180,6 +180,18 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_score_looks")),
     )
     op.create_table(
+        "drafts",
+        sa.Column("coder_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("tweet_id", sa.Integer(), nullable=False),
+        sa.Column("repeat", sa.Boolean(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("marks", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["coder_id"], ["coders.id"], name=op.f("fk_drafts_coder_id_coders")),
+        sa.ForeignKeyConstraint(["tweet_id"], ["tweets.id"], name=op.f("fk_drafts_tweet_id_tweets")),
+        sa.PrimaryKeyConstraint("coder_id", "tweet_id", "repeat", name=op.f("pk_drafts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "evaluations",
         sa.Column("model_id", sa.Integer(), nullable=False),
         sa.Column("evaluated", sa.Text(), nullable=False),
@@ -228,6 +240,7 @@ def downgrade() -> None:
     )
     for table in (
         "evaluations",
+        "drafts",
         "score_looks",
         "locked_tweets",
         "locks",

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 import db.engine
 import db.migrations
-from db import label_overview, labels
+from db import drafts, label_overview, labels
 from db.engine import StudyFile, open_study
 from db.migrations import downgrade, upgrade
 from db.tables import Base, LabelEvent, Tweet
@@ -156,6 +156,26 @@ def test_a_failing_upgrade_changes_nothing(make_study: MakeStudy, next_version: 
         assert connection.execute("PRAGMA user_version").fetchone() == (here,)
         assert "email" not in str(connection.execute("SELECT sql FROM sqlite_master").fetchall())
         assert connection.execute("SELECT leaf FROM label_events").fetchall() == [("pro",)]
+
+
+def test_a_draft_does_not_keep_a_study_from_going_back(make_study: MakeStudy) -> None:
+    file = make_study(5)
+    ana = "00000000-0000-4000-8000-000000000001"
+    with file.writing() as session:
+        for note in ("first", "ask María"):
+            drafts.keep(session, ana, 1, False, note, ["uncertain"])
+        drafts.keep(session, ana, 1, True, "", ["sarcasm"])
+        drafts.keep(session, ana, 2, False, "gone", [])
+        drafts.remove(session, ana, 2, False)
+    with file.reading() as session:
+        assert sorted(map(tuple, drafts.of_coder(session, ana))) == [
+            (1, False, "ask María", ["uncertain"]),
+            (1, True, "", ["sarcasm"]),
+        ]
+        assert labels.last_seq(session) == 0
+    downgrade(file._writer, 1)
+    upgrade(file._writer)
+    assert _schema_differences(file) == []
 
 
 def test_the_second_schema_knows_who_followed_whom_and_goes_back(make_study: MakeStudy) -> None:
