@@ -1,21 +1,20 @@
 """The classes as buttons: sign, name and key, the colour as a line at the side."""
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
     QFontMetrics,
-    QKeyEvent,
-    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QAbstractButton, QGridLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from app.gui import theme
 from app.gui.codebook_view import key_of, shape_of
+from app.gui.key_button import KeyButton
 from app.gui.key_cap import cap_width, paint_cap
 from app.gui.leaf_names import in_lines
 from app.study.codebook import Codebook, Leaf
@@ -26,41 +25,21 @@ _IN_A_ROW = 5
 MANY = 10
 
 
-class LeafButton(QAbstractButton):
+class LeafButton(KeyButton):
     """One class. It is checked where the tweet in sight has its label. A low one has its name in two lines."""
 
     def __init__(self, leaf: Leaf, low: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.leaf = leaf
         self.low = low
-        self.setCheckable(True)
         self.setText(leaf.name)
         self.setAccessibleName(leaf.name)
         self.setAccessibleDescription(leaf.definition)
         self.setToolTip(self.tr("Label it “{name}” ({key})").format(name=leaf.name, key=key_of(leaf)))
-        # Not taken by a click: Space after a click shall still skip.
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
 
     def nextCheckState(self) -> None:
         """Leave the check to the page: it tells what is saved, not what was pressed."""
-
-    def event(self, event: QEvent) -> bool:
-        # With the focus on a button, Space presses it; it is the page's key for "skip" otherwise.
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Space
-        ):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Take two quick clicks for one: the second would label a tweet that nobody has read."""
-        event.accept()
 
     def sizeHint(self) -> QSize:
         return QSize(160, _LOW_HEIGHT if self.low else _HEIGHT)

@@ -1,10 +1,11 @@
 """The marks as a row of small buttons under the classes: pressed, they say something beside the label."""
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QGridLayout, QSizePolicy, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from app.gui import theme
+from app.gui.key_button import KeyButton
 from app.gui.key_cap import cap_width, paint_cap
 from app.gui.mark_names import mark_meaning, mark_name, mark_sign
 from app.study.marks import MARKS, in_order
@@ -13,21 +14,17 @@ from app.study.marks import MARKS, in_order
 HEIGHT = 32
 
 
-class MarkButton(QAbstractButton):
+class MarkButton(KeyButton):
     """One mark: its sign, its name and its key. Narrow, it shows the sign and the key alone."""
 
     def __init__(self, mark: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.mark = mark
         self.key = ""
-        self.setCheckable(True)
         self.setText(mark_name(mark))
         self.setAccessibleName(mark_name(mark))
         self.setAccessibleDescription(mark_meaning(mark))
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.show_key("")
 
     def show_key(self, key: str) -> None:
@@ -37,21 +34,6 @@ class MarkButton(QAbstractButton):
         self.setToolTip(f"{mark_name(self.mark)} ({key})\n{meaning}" if key else meaning)
         self.updateGeometry()
         self.update()
-
-    def event(self, event: QEvent) -> bool:
-        # With the focus on a button, Space presses it; it is the page's key for "skip" otherwise.
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Space
-        ):
-            event.accept()
-            return True
-        return super().event(event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Take two quick clicks for one: the second would take the mark off again."""
-        event.accept()
 
     def sizeHint(self) -> QSize:
         words = self.fontMetrics().horizontalAdvance(f"{mark_sign(self.mark)}  {self.text()}")
