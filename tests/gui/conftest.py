@@ -86,6 +86,7 @@ def opened(qtbot: QtBot, study: Study, settled: Callable[[], None]) -> Iterator[
         with qtbot.waitExposed(page):
             page.show()
         page.activateWindow()
+        qtbot.waitUntil(page.isActiveWindow)
         settled()
         pages.append(page)
         return page

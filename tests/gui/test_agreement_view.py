@@ -61,6 +61,7 @@ def shown(qtbot: QtBot, study: Study, settled: Settled) -> AgreementView:
     with qtbot.waitExposed(view):
         view.show()
     view.activateWindow()
+    qtbot.waitUntil(view.isActiveWindow)
     settled()
     return view
 

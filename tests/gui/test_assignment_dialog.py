@@ -27,6 +27,7 @@ def dialog(study: Study, qtbot: QtBot, settled: Settled) -> Iterator[AssignmentD
     with qtbot.waitExposed(found):
         found.show()
     found.activateWindow()
+    qtbot.waitUntil(found.isActiveWindow)
     _wait(found, settled, qtbot)
     yield found
     found.close()
@@ -170,6 +171,7 @@ def test_the_window_opens_it_and_saves_a_copy_for_a_coder(
     with qtbot.waitExposed(window):
         window.show()
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     assert window.open_study(study.path)
     settled()
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier

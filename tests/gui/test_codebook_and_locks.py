@@ -27,6 +27,7 @@ def window(qtbot: QtBot, study: Study, settled: Settled) -> Iterator[MainWindow]
     with qtbot.waitExposed(found):
         found.show()
     found.activateWindow()
+    qtbot.waitUntil(found.isActiveWindow)
     path = study.path
     study.close()
     assert found.open_study(path)
@@ -190,7 +191,7 @@ def test_a_decision_is_undone_from_another_page(window: MainWindow, qtbot: QtBot
     qtbot.keyClick(area.review_page.disagreements, Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
     assert tweets.get(study, [3])[0].gold == "neutral"
     settled()
-    assert area.states["review"].text() == ""
+    qtbot.waitUntil(lambda: area.states["review"].text() == "")
 
 
 def test_a_tweet_of_the_table_is_decided_on(window: MainWindow, qtbot: QtBot, settled: Settled) -> None:

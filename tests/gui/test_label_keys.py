@@ -26,6 +26,7 @@ def window(qtbot: QtBot, study: Study, settled: Settled) -> Iterator[MainWindow]
     with qtbot.waitExposed(found):
         found.show()
     found.activateWindow()
+    qtbot.waitUntil(found.isActiveWindow)
     study.close()
     assert found.open_study(study.path) and found.area is not None
     settled()

@@ -256,6 +256,7 @@ def window(qtbot: QtBot, six: Study, settled: Settled) -> MainWindow:
     with qtbot.waitExposed(window):
         window.show()
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     assert window.open_study(path) and window.area is not None
     window.area.show_page("tweets")
     settled()

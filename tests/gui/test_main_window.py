@@ -40,6 +40,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     with qtbot.waitExposed(found):
         found.show()
     found.activateWindow()
+    qtbot.waitUntil(found.isActiveWindow)
     yield found
     assert found.close_study()
 

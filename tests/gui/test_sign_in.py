@@ -35,6 +35,7 @@ def at_work(
     with qtbot.waitExposed(window):
         window.show()
     window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     assert window.open_study(study.path)
     settled()
     yield window
