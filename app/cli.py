@@ -162,6 +162,11 @@ def parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--epochs", type=int, help="how often each training row is seen")
     train.add_argument("--seed", type=int, help="seed of the split and the run")
+    train.add_argument(
+        "--check",
+        action="store_true",
+        help="train nothing yet: look at labels, memory and disk, try the longest tweets, tell time and energy",
+    )
 
     classify = _add(subcommands, "classify", commands.classify, "classify the tweets of a study", long=True)
     classify.add_argument("study", type=Path, metavar="STUDY")

@@ -231,6 +231,8 @@ def train(arguments: argparse.Namespace) -> int:
     settings |= {
         name: getattr(arguments, name) for name in ("epochs", "seed") if getattr(arguments, name) is not None
     }
+    if arguments.check:
+        return _check_training(arguments, settings, events)
     with Study.open(arguments.study) as study:
         result = training_runs.train(
             study,
@@ -255,6 +257,31 @@ def train(arguments: argparse.Namespace) -> int:
             f"accuracy {scores['accuracy']:.3f}, macro-F1 {scores['macro_f1']:.3f}."
         )
         print(f"It took {duration(report['minutes'] * 60)}. Run folder: {report['run_folder']}")
+    return 0
+
+
+def _check_training(arguments: argparse.Namespace, settings: dict[str, Any], events: Any) -> int:
+    from app.study import training_runs
+    from app.study.study import Study
+    from app.terminal import checks_text
+
+    with Study.open(arguments.study) as study:
+        found = training_runs.check(
+            study,
+            arguments.base,
+            arguments.languages,
+            settings,
+            events.append,
+            _stopper(arguments),
+            anew=True,
+        )
+    if found is None:
+        tell_failure("Stopped before all was looked at.", arguments.json, "cancelled")
+        return 1
+    report = found.as_dict()
+    events.write("finished", **report)
+    if not arguments.json:
+        print(checks_text(report["checks"]))
     return 0
 
 

@@ -52,6 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--probe", action="store_true", help="print what this machine can train with, as JSON"
     )
+    parser.add_argument(
+        "--try",
+        dest="trial",
+        action="store_true",
+        help="train nothing yet: try the longest rows once, through to the export, and measure",
+    )
     options = parser.parse_args(arguments)
     if options.probe:
         return _probe()
@@ -60,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.run_dir.is_dir():
         print(f"There is no run folder at {options.run_dir}.", file=sys.stderr)
         return 1
-    return _work(RunFolder(options.run_dir), options.base)
+    return _work(RunFolder(options.run_dir), options.base, trial=options.trial)
 
 
 def _probe() -> int:
@@ -75,13 +81,14 @@ def _probe() -> int:
     return 0
 
 
-def _work(folder: RunFolder, base: Path | None) -> int:
+def _work(folder: RunFolder, base: Path | None, *, trial: bool) -> int:
     running = owner_alive(folder)
     if running is not None:
         message = f"This run is already being worked on by process {running}."
         EventLog(None, sys.stdout).write("failed", message=message, kind="user", detail="")
         return 1
-    events = EventLog(folder.events, _redirect_output(folder.log))
+    # A trial is no part of the run's course.
+    events = EventLog(None if trial else folder.events, _redirect_output(folder.log))
     # Before torch is loaded. Threads that spin while they wait for one another burn what another program
     # leaves of the cores: with one busy neighbour a step took three times the processor time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -90,7 +97,10 @@ def _work(folder: RunFolder, base: Path | None) -> int:
         watch = Watch(folder)
         events.write("started", what="training", run=folder.path.name, pid=os.getpid())
         watch()
-        from training.run import run
+        if trial:
+            from training.trial import try_out as run
+        else:
+            from training.run import run
 
         results = run(folder, base, events, watch)
         events.write("finished", **results)

@@ -65,6 +65,7 @@ def probe() -> dict[str, Any]:
             if found["cuda"]:
                 found["device"] = torch.cuda.get_device_name()
                 found["bf16"] = torch.cuda.is_bf16_supported()
+                found["device_memory_free"] = torch.cuda.mem_get_info()[0]
                 found["device_memory"] = torch.cuda.get_device_properties(0).total_memory
         except Exception as error:  # a broken driver or library: an answer, not a traceback
             found["error"] = f"{type(error).__name__}: {error}"
@@ -91,6 +92,14 @@ def plan(method: str, precision: str) -> Plan:
         can = torch.cuda.is_bf16_supported() if cuda else processor_has_bf16()
         precision = "bf16" if can else "fp32"
     return Plan("cuda" if cuda else "cpu", method, precision, "sdpa" if cuda else "eager", physical_cores())
+
+
+def identity() -> str:
+    """Return what a measured speed belongs to: the processor or GPU, how much of it, and the library."""
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+    return f"{device}, {physical_cores()} cores, PyTorch {torch.__version__}"
 
 
 def environment() -> dict[str, Any]:

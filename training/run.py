@@ -6,7 +6,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ from training.contract.spec import Row, SpecError, TrainingSpec, read_rows
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
+    from training.bases import Base
     from training.batches import Example
+    from training.network import LeafNetwork
 
 
 def run(
@@ -30,42 +32,16 @@ def run(
     checkpoint that the first one left.
     """
     started = time.monotonic()
-    missing = machine.missing_packages()
-    if missing:
-        raise TrainingError(
-            f"Training needs packages that are not installed: {', '.join(missing)}. "
-            "Install StanceDesk with its “training” extra."
-        )
-    events.write("stage", stage="prepare", message="Reading the rows and the base model")
-    try:
-        spec = TrainingSpec.read(folder.spec)
-        train_rows, validation_rows = list(read_rows(folder.train)), list(read_rows(folder.validation))
-    except SpecError as error:
-        raise TrainingError(str(error)) from error
-    except FileNotFoundError as error:
-        raise TrainingError(f"The run folder has no {Path(error.filename).name}.") from error
-    path = Path(base_path or spec.base_path)
-    if len(spec.leaves) != len(set(spec.leaves)):
-        raise TrainingError("Two classes have the same code. Give each class its own.")
-
-    from training.bases import Base
-    from training.export import check_single_type
-    from training.gguf_file import GGUFFile
-
-    base = Base.open(GGUFFile(path))
-    check_base_hash(path, spec.base_sha256)
-    check_single_type(base, spec.single_type)
-    check()
-    train, validation, encoded = _encode(spec, path, train_rows, validation_rows, events)
-    check()
+    work = read(folder, base_path, events, check)
+    spec, base, encoded = work.spec, work.base, work.encoded
+    train, validation = work.train, work.validation
 
     import torch
 
     from training.finetune import Finetuning
-    from training.network import LeafNetwork
     from training.scoring import score
 
-    plan = machine.plan(spec.method, spec.precision)
+    plan = machine.plan(spec.method, measured_precision(folder, spec) or spec.precision)
     events.write(
         "stage",
         stage="prepare",
@@ -73,17 +49,7 @@ def run(
         **asdict(plan),
     )
     _write(folder.environment, machine.environment() | {"plan": asdict(plan)})
-    network = LeafNetwork(
-        base,
-        encoded.leaf_tokens,
-        plan,
-        rank=spec.rank,
-        alpha=spec.alpha,
-        dropout=spec.dropout,
-        seed=spec.seed,
-        micro_batch=spec.micro_batch,
-        check=check,
-    )
+    network = work.network(plan, check)
     events.write("stage", stage="train", message=f"Training on {len(train)} rows")
     standing = Finetuning(
         spec=spec,
@@ -99,7 +65,7 @@ def run(
 
     events.write("stage", stage="validate", message=f"Scoring {len(validation)} validation rows")
     probabilities = network.probabilities(validation, check)
-    by_row: list[list[float] | None] = [None] * len(validation_rows)
+    by_row: list[list[float] | None] = [None] * work.validation_rows
     for example, values in zip(validation, probabilities, strict=True):
         by_row[example.row] = [float(value) for value in values]
     _write(folder.validation_probabilities, by_row)
@@ -155,6 +121,83 @@ def run(
     # The model is written: what was there to resume from would only take space.
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     return results
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run folder asks for, read and checked: settings, base, and its rows in tokens.
+
+    `validation_rows` counts the rows of the file, those without text too.
+    """
+
+    spec: TrainingSpec
+    base: "Base"
+    train: list["Example"]
+    validation: list["Example"]
+    encoded: EncodedPrompt
+    validation_rows: int
+
+    def network(self, plan: machine.Plan, check: Callable[[], None]) -> "LeafNetwork":
+        """Return the base with a new adapter on it."""
+        from training.network import LeafNetwork
+
+        return LeafNetwork(
+            self.base,
+            self.encoded.leaf_tokens,
+            plan,
+            rank=self.spec.rank,
+            alpha=self.spec.alpha,
+            dropout=self.spec.dropout,
+            seed=self.spec.seed,
+            micro_batch=self.spec.micro_batch,
+            check=check,
+        )
+
+
+def read(folder: RunFolder, base_path: Path | None, events: EventLog, check: Callable[[], None]) -> Work:
+    """Read a run folder; raise `TrainingError` for what a user can mend."""
+    missing = machine.missing_packages()
+    if missing:
+        raise TrainingError(
+            f"Training needs packages that are not installed: {', '.join(missing)}. "
+            "Install StanceDesk with its “training” extra."
+        )
+    events.write("stage", stage="prepare", message="Reading the rows and the base model")
+    try:
+        spec = TrainingSpec.read(folder.spec)
+        train_rows, validation_rows = list(read_rows(folder.train)), list(read_rows(folder.validation))
+    except SpecError as error:
+        raise TrainingError(str(error)) from error
+    except FileNotFoundError as error:
+        raise TrainingError(f"The run folder has no {Path(error.filename).name}.") from error
+    path = Path(base_path or spec.base_path)
+    if len(spec.leaves) != len(set(spec.leaves)):
+        raise TrainingError("Two classes have the same code. Give each class its own.")
+
+    from training.bases import Base
+    from training.export import check_single_type
+    from training.gguf_file import GGUFFile
+
+    base = Base.open(GGUFFile(path))
+    check_base_hash(path, spec.base_sha256)
+    check_single_type(base, spec.single_type)
+    check()
+    train, validation, encoded = _encode(spec, path, train_rows, validation_rows, events)
+    check()
+    return Work(spec, base, train, validation, encoded, len(validation_rows))
+
+
+def measured_precision(folder: RunFolder, spec: TrainingSpec) -> str:
+    """Return the precision that a trial on this machine measured to be the better one; "" where none did."""
+    if spec.precision != "auto":
+        return ""
+    try:
+        trial = json.loads(folder.trial.read_text(encoding="utf-8"))
+        if (trial["machine"], trial["base_sha256"]) == (machine.identity(), spec.base_sha256):
+            return str(trial["precision"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return ""
 
 
 def check_base_hash(path: Path, expected: str) -> None:

@@ -82,6 +82,8 @@ class StudyArea(QWidget):
         self.review_page.label_wanted.connect(lambda found: self._label_again(found, self.tr("Second look")))
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
         self.acted_last: Page = self.label_page
+        # The language and class that were asked for before anybody said who labels.
+        self._wanted_labels: tuple[str, str] | None = None
         # The pages that do not know yet that labels were changed.
         self._untold: set[str] = set()
         self.tweets_page = tweets_page = TweetsPage()
@@ -93,12 +95,14 @@ class StudyArea(QWidget):
         tweets_page.review_wanted.connect(self.review_page.show_tweet)
         tweets_page.locks_wanted.connect(self.show_locks)
         tweets_page.queue_wanted.connect(self._label_search_result)
+        train_page = TrainPage(study, jobs)
+        train_page.label_wanted.connect(self._label_missing)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
             self.label_page,
             self.review_page,
-            TrainPage(study, jobs),
+            train_page,
             ModelsPage(study, jobs),
             ClassifyPage(study, jobs),
             ResultsPage(study, jobs),
@@ -211,14 +215,25 @@ class StudyArea(QWidget):
         self._middle.setCurrentWidget(self.sign_in)
         self.sign_in.ask(self.study, self.coder)
 
+    def _label_missing(self, language: str, leaf: str) -> None:
+        self.show_page("label")
+        if not self.label_page.coder:
+            self._wanted_labels = (language, leaf)
+        else:
+            self.label_page.label_missing(language, leaf)
+
     def _show_pages(self) -> None:
         """Go back from the question who is at work to the page."""
+        self._wanted_labels = None
         self._middle.setCurrentWidget(self.stack)
         self.current.setFocus()
 
     def _signed_in(self, name: str) -> None:
         self._middle.setCurrentWidget(self.stack)
         self.coder_chosen.emit(name)
+        wanted, self._wanted_labels = self._wanted_labels, None
+        if wanted is not None and self.current is self.label_page:
+            self.label_page.label_missing(*wanted)
         self.current.setFocus()
 
     def _coder_changed(self, before: str, now: str) -> None:

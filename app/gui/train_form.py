@@ -26,8 +26,8 @@ from app.gui.fold import Fold
 from app.gui.language_names import language_name
 from app.gui.link_label import LinkLabel
 from app.study.codebook import Codebook
+from app.study.readiness import Readiness
 from app.study.shelf import Base, Shelf
-from app.study.training_runs import Readiness
 
 _FILE = "file"
 # A check box in a cell, with what is around it, in pixels.

@@ -103,14 +103,20 @@ class Shelf:
                 )
         else:
             path = _assemble(name_or_path, parts, entry["sha256"])
-        return BaseFile(
-            name_or_path,
-            path,
-            entry["sha256"],
-            entry["licence"],
-            entry.get("licence_url", ""),
-            entry["quantisation"],
-        )
+        return _catalogue_file(entry, path)
+
+    def ready_file(self, name_or_path: str) -> BaseFile | None:
+        """Return a base's GGUF where it lies ready; None where it is not here, or still to be put together.
+
+        Looks only: nothing is written, and of a base of the catalogue nothing is verified.
+        """
+        entry = _catalogue().get(name_or_path)
+        if entry is None:
+            path = Path(name_or_path).expanduser()
+            return _base_from_path(name_or_path) if path.is_file() else None
+        parts = _package_files(entry)
+        path = parts[0] if parts and len(parts) == 1 else _assembled(name_or_path, entry["sha256"])
+        return _catalogue_file(entry, path) if path.is_file() else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return all that is on the shelf as plain values."""
@@ -232,6 +238,17 @@ def _catalogue() -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in tomllib.loads(resources.models_toml_text())["models"]}
 
 
+def _catalogue_file(entry: dict[str, Any], path: Path) -> BaseFile:
+    return BaseFile(
+        entry["name"],
+        path,
+        entry["sha256"],
+        entry["licence"],
+        entry.get("licence_url", ""),
+        entry["quantisation"],
+    )
+
+
 def _base(name: str, entry: dict[str, Any]) -> Base:
     available = _package_files(entry) is not None
     return Base(
@@ -275,8 +292,8 @@ def _package_files(entry: dict[str, Any]) -> list[Path] | None:
 
 def _assemble(name: str, parts: list[Path], sha256: str) -> Path:
     """Put the parts of a base together in the cache, once; verify its hash."""
-    folder = paths.cache_folder() / "bases"
-    target = folder / f"{name}-{sha256[:12]}.gguf"
+    target = _assembled(name, sha256)
+    folder = target.parent
     if target.is_file() and target.stat().st_size == sum(p.stat().st_size for p in parts):
         return target
     folder.mkdir(parents=True, exist_ok=True)
@@ -303,6 +320,10 @@ def _assemble(name: str, parts: list[Path], sha256: str) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def _assembled(name: str, sha256: str) -> Path:
+    return paths.cache_folder() / "bases" / f"{name}-{sha256[:12]}.gguf"
 
 
 def _base_from_path(text: str) -> BaseFile:

@@ -61,8 +61,10 @@ def _owner_lives(lock: Path) -> bool:
         return False
 
 
-def run_training(run: RunFolder, on_event: Callable[[dict[str, Any]], None], stop: Callable[[], bool]) -> str:
-    """Train in a child process; return finished, cancelled, failed or interrupted.
+def run_training(
+    run: RunFolder, on_event: Callable[[dict[str, Any]], None], stop: Callable[[], bool], *options: str
+) -> str:
+    """Train in a child process; return finished, cancelled, failed or interrupted. `options` are its own.
 
     Each event of the child goes to `on_event` but the last, which is returned in a word: what comes after
     training decides how the whole job ends. A failure that the user can mend raises `UserError`; a bug
@@ -71,7 +73,7 @@ def run_training(run: RunFolder, on_event: Callable[[dict[str, Any]], None], sto
     require_training()
     with open(run.log, "ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "training", str(run.path)],
+            [sys.executable, "-m", "training", str(run.path), *options],
             stdout=subprocess.PIPE,
             stderr=log,
             stdin=subprocess.DEVNULL,

@@ -3,7 +3,6 @@
 import json
 import time
 import tomllib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -15,19 +14,19 @@ import psutil
 from app import paths
 from app.errors import UserError
 from app.inference.model_file import sha256
-from app.study import models, runs, splits
-from app.study.sampling import groups_of, split, trainable_rows
+from app.study import models, preflight, runs, splits, trials
+from app.study.preflight import Check, stops
+from app.study.run_plan import RunPlan, plan_run
 from app.study.served_model import choose_served_model
 from app.study.shelf import BaseFile, ModelEntry, Shelf
 from app.study.study import Study
 from app.study.training_process import is_alive, require_training, run_training
+from app.study.trials import Estimate
 from training.contract.events import EventLog, make_event
-from training.contract.prompt import PromptError, fine_tuned_prompt
 from training.contract.run_folder import RunFolder, take_lock
-from training.contract.spec import SpecError, TrainingSpec, write_rows
+from training.contract.spec import TrainingSpec
+from training.contract.trial import Trial
 
-VALIDATION_SHARE = 0.1
-LEAST_ROWS_A_CLASS = 5
 # What the conductor decides by itself; everything else of `TrainingSpec` may stand in a settings file.
 _OWN = {"base", "base_path", "base_sha256", "leaves", "prompt"}
 _COMPARED = {
@@ -56,36 +55,6 @@ class TrainedModel:
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain values."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Readiness:
-    """Whether the labels are enough to train on: what is missing, one sentence each (empty: ready)."""
-
-    rows: int
-    per_language: dict[str, dict[str, int]]
-    missing: tuple[str, ...]
-
-
-def readiness(study: Study, languages: Sequence[str] = ()) -> Readiness:
-    """Count the labelled rows that may be trained on, by language and class, and say what is missing."""
-    rows = [row for _, row in trainable_rows(study, languages)]
-    per_language: dict[str, dict[str, int]] = {}
-    for row in rows:
-        counts = per_language.setdefault(row.lang, {leaf.code: 0 for leaf in study.codebook.leaves})
-        counts[row.label] += 1
-    classes = Counter(row.label for row in rows)
-    enough = [leaf for leaf in study.codebook.leaves if classes[leaf.code] >= LEAST_ROWS_A_CLASS]
-    missing = []
-    if len(enough) < 2:
-        # Of 26 classes those that have tweets say enough.
-        have = [f"“{leaf.name}” {classes[leaf.code]}" for leaf in study.codebook.leaves if classes[leaf.code]]
-        where = f" in {', '.join(languages)}" if languages else ""
-        missing.append(
-            f"Training needs at least two classes with {LEAST_ROWS_A_CLASS} labelled tweets each{where}; "
-            f"so far there are {', '.join(have) or 'none'}."
-        )
-    return Readiness(len(rows), per_language, tuple(missing))
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -121,19 +90,17 @@ def train(
     require_training()
     started = time.monotonic()
     shelf = shelf or Shelf()
-    ready = readiness(study, languages)
-    if ready.missing:
-        raise UserError(ready.missing[0], "Label more tweets, or choose more languages.")
-    for language in set(languages) - set(ready.per_language):
-        raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
     for earlier in list_runs(study)[:1]:
         if earlier.status == "interrupted":
             message = f"The training of “{earlier.name}” was interrupted; its run folder is {earlier.folder}"
             on_event(make_event("warning", message=message))
-    base_file = shelf.base_file(base)
+    flight = check(study, base, languages, settings, on_event, stop, shelf)
+    if flight is None:
+        return None
+    base_file, plan, trial = flight.base, flight.plan, flight.trial
     taken = {model.name for model in models.list_models(study)}
     model_name = shelf.free_name(name or f"{study.name}-{base_file.name}", taken)
-    run, run_id = _prepare(study, base_file, languages, model_name, settings)
+    run, run_id = _prepare(study, plan, languages, model_name, trial)
     log = EventLog(run.events)
 
     def tell(kind: str, **fields: Any) -> None:
@@ -152,7 +119,7 @@ def train(
         tell(
             "stage",
             stage="train",
-            message=f"Training on {ready.rows} labelled tweets. Run folder: {run.path}",
+            message=f"Training on {len(plan.keyed)} labelled tweets. Run folder: {run.path}",
         )
         outcome = run_training(run, on_event, stop)
         if outcome == "interrupted":
@@ -207,6 +174,69 @@ def train(
     return result
 
 
+@dataclass(frozen=True)
+class Cleared:
+    """A run that may start: its base, its rows and settings, what a trial measured, and all that was looked at."""
+
+    base: BaseFile
+    plan: RunPlan
+    trial: Trial
+    checks: tuple[Check, ...]
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the run will take."""
+        return self.plan.estimate(self.trial)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what was looked at as plain values."""
+        return {
+            "checks": [one.as_dict() for one in self.checks],
+            "estimate": self.estimate.as_dict(),
+            "trial": asdict(self.trial),
+        }
+
+
+def check(
+    study: Study,
+    base: str,
+    languages: Sequence[str],
+    settings: dict[str, Any],
+    on_event: Events,
+    stop: Callable[[], bool],
+    shelf: Shelf | None = None,
+    *,
+    anew: bool = False,
+) -> Cleared | None:
+    """Look at all that a run needs, and try it on this machine (`anew`: also where that was done before).
+
+    Each check is told as an event. Returns None where it was stopped. Raises `UserError` at the first one that keeps
+    the run from starting.
+    """
+    require_training()
+    shelf = shelf or Shelf()
+
+    def tell(checks: Sequence[Check]) -> None:
+        for one in checks:
+            fields = one.as_dict()
+            on_event(make_event("checked", message=fields.pop("sentence"), **fields))
+        for one in stops(checks):
+            raise UserError(one.sentence, one.next_step)
+
+    looked = preflight.look(study, base, languages, settings, shelf)
+    tell(looked.checks)
+    base_file = shelf.base_file(base)
+    plan = plan_run(study, base_file, languages, settings)
+    trial = trials.try_out(plan.spec, plan.train, plan.validation, on_event, stop, anew=anew)
+    if trial is None:
+        return None
+    measured = preflight.measured_checks(trial, plan.estimate(trial))
+    tell(measured)
+    known = {one.what for one in measured}
+    kept = tuple(one for one in looked.checks if one.what not in known)
+    return Cleared(base_file, plan, trial, (*kept, *measured))
+
+
 def _result(
     entry: ModelEntry, run: RunFolder, reason: str, minutes: float, metrics: dict[str, Any]
 ) -> TrainedModel:
@@ -228,56 +258,25 @@ def _result(
 
 
 def _prepare(
-    study: Study, base: BaseFile, languages: Sequence[str], name: str, settings: dict[str, Any]
+    study: Study, plan: RunPlan, languages: Sequence[str], name: str, trial: Trial
 ) -> tuple[RunFolder, str]:
     """Write the run folder and the run's record; the split is kept in the study, too."""
-    leaves = [leaf.code for leaf in study.codebook.leaves]
-    try:
-        spec = TrainingSpec.from_dict(
-            {
-                "base": base.name,
-                "base_path": str(base.path),
-                "base_sha256": base.sha256,
-                "leaves": leaves,
-                "prompt": fine_tuned_prompt(len(leaves)).as_dict(),
-            }
-            | settings
-        )
-    except (SpecError, PromptError) as error:
-        raise UserError(str(error)) from error
-    keyed = trainable_rows(study, languages)
-    rows = [row for _, row in keyed]
-    train_rows, validation_rows = split(rows, VALIDATION_SHARE, spec.seed, groups_of(study, keyed))
-    if not validation_rows:
-        raise UserError(
-            f"{len(keyed)} labelled tweets are too few to keep some apart for validation.",
-            f"Label at least {round(1 / VALIDATION_SHARE)}.",
-        )
+    spec = plan.spec
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     run = RunFolder(paths.data_folder() / "runs" / f"{name}-{stamp}-{spec.seed}")
     try:
         run.path.mkdir(parents=True)
         take_lock(run.conductor_lock, psutil.Process().create_time())
-        spec.write(run.spec)
-        write_rows(run.train, train_rows)
-        write_rows(run.validation, validation_rows)
+        plan.write(run)
+        trials.give(run, trial)
     except OSError as error:
         raise UserError(
             f"The run's folder could not be written: {error.strerror or error}.",
             "Free some disk space, then try again.",
         ) from error
-    keys = {row.id: key for key, row in keyed}
-    split_id = splits.save(
-        study,
-        name,
-        {
-            "train": [keys[row.id] for row in train_rows],
-            "validation": [keys[row.id] for row in validation_rows],
-        },
-        spec.seed,
-    )
-    languages = sorted({row.lang for row in train_rows})
-    return run, runs.create(study, name, str(run.path), base.name, languages, asdict(spec), split_id).id
+    split_id = splits.save(study, name, plan.parts(), spec.seed)
+    languages = sorted({row.lang for row in plan.train})
+    return run, runs.create(study, name, str(run.path), spec.base, languages, asdict(spec), split_id).id
 
 
 def list_runs(study: Study) -> list[runs.Run]:

@@ -3,10 +3,12 @@
 Kinds and their fields (each also has `event` and `time`, ISO 8601 in UTC):
 
 - ``started``: what was started
-- ``stage``: `stage` (prepare, train, validate, export, parity, shelve, classify, …) and a `message`
+- ``stage``: `stage` (prepare, trial, train, validate, export, parity, shelve, classify, …) and a `message`
 - ``progress``: `stage`, `done`, `total`, `unit`, `rate` (units a second), `seconds_left`, and for training
   `loss` and `learning_rate`
 - ``evaluated``: `epoch`, `macro_f1`, `accuracy`, `loss` on the validation rows
+- ``checked``: `what` was looked at before a run, its `state` (ok, warning, stop), a `message`, the `next_step`, and
+  for labels that are missing the `wish` (`language`, `leaf`) that a queue can serve
 - ``warning``: `message`
 - ``finished`` (the results), ``cancelled``, ``failed`` (`message`, `kind`: "user" or "bug", `detail`)
 """

@@ -60,6 +60,11 @@ class RunFolder:
         return self.path / "environment.json"
 
     @property
+    def trial(self) -> Path:
+        """What a trial before the run measured on a machine: precision, speeds, memory (`training.trial`)."""
+        return self.path / "trial.json"
+
+    @property
     def log(self) -> Path:
         """Standard error of the training process. Never parsed."""
         return self.path / "log.txt"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.study.importing import import_file
+from app.study.readiness import readiness
 from app.study.study import Study
-from app.study.training_runs import readiness
 
 Write = Callable[..., Path]
 
