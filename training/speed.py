@@ -23,6 +23,8 @@ _DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 # Rows of a step that compares precisions: enough for matrices to be matrices, few for what is emulated.
 _ROWS = 4
 _STEPS = 2
+# On a slow machine, or a busy one, one step must do: a comparison ends after so many seconds.
+_SECONDS = 4.0
 # A first step that takes so many times as long has lost, whatever it would gain when warm.
 _HOPELESS = 4.0
 # float32 is the more exact; bfloat16 has to be worth it.
@@ -134,8 +136,8 @@ def _seconds(
     first = _step(network, rows)
     if best is not None and first > _HOPELESS * best:
         return first
-    took = []
-    for _ in range(_STEPS):
+    took = [first]
+    while len(took) <= _STEPS and sum(took) < _SECONDS:
         check()
         took.append(_step(network, rows))
     return min(took)

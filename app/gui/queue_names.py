@@ -28,9 +28,9 @@ def queue_name(kind: str, class_name: str = "") -> str:
 def queue_meaning(kind: str, class_name: str = "") -> str:
     """Return what a queue does; `class_name` as in `queue_name`."""
     if kind == queues.RARE_CLASS and class_name:
-        return _tr("Tweets first that are likeliest of the class “{leaf}”; they are no random sample.").format(
-            leaf=class_name
-        )
+        return _tr(
+            "Tweets first that are likeliest of the class “{leaf}”; they are no random sample."
+        ).format(leaf=class_name)
     return {
         queues.RANDOM: _tr(
             "Tweets that nobody has labelled, in random order: what a sample for a paper needs."

@@ -12,18 +12,22 @@ from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
+from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.page_stack import PageStack
+from app.gui.preflight_card import PreflightCard
 from app.gui.train_form import TrainForm
 from app.gui.training_result import TrainingResult
 from app.gui.training_view import TrainingView
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
+from app.jobs.machine_check import MachineCheck
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
-from app.study import models, training_process, training_runs
-from app.study.readiness import Readiness
+from app.study import models, preflight, training_process, training_runs
+from app.study.preflight import Check, Preflight, stops
+from app.study.readiness import Readiness, readiness
 from app.study.runs import Run
 from app.study.shelf import Base, Shelf
 from app.study.study import Study
@@ -49,6 +53,8 @@ class TrainPage(QWidget):
 
     study_written = Signal(set)
     """The study or the shelf was changed: {"models", "runs"}."""
+    label_wanted = Signal(str, str)
+    """Labels are missing: in a language and of a class; "" for any."""
     page_wanted = Signal(str, str)
     """Another page is asked for: its name and the model to choose there."""
 
@@ -56,7 +62,7 @@ class TrainPage(QWidget):
         super().__init__(parent)
         self._study = study
         self._jobs = jobs
-        self._ready: Readiness | None = None
+        self._flight: Preflight | None = None
         self._machine: dict[str, Any] | None = None
         self._asking_machine = False
         self._asked = 0
@@ -67,8 +73,15 @@ class TrainPage(QWidget):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MILLISECONDS)
-        self._pause.timeout.connect(self._ask_readiness)
-        self.form.languages_changed.connect(self._pause.start)
+        self._pause.timeout.connect(self._look)
+        self.form.changed.connect(self._pause.start)
+        self.check = MachineCheck(self)
+        self.check.ended.connect(self._checked)
+        self.card = PreflightCard(self._study.codebook)
+        self.card.label_wanted.connect(self.label_wanted)
+        self.card.check_wanted.connect(self.check_machine)
+        self.card.stop_wanted.connect(self.check.stop)
+        self.check.told.connect(self.card.show_trying)
         self.machine = QLabel(self.tr("Looking at what this machine can train with …"))
         self.machine.setWordWrap(True)
         self.machine.setProperty("role", "muted")
@@ -114,6 +127,7 @@ class TrainPage(QWidget):
         layout.setSpacing(12)
         layout.addWidget(self.form)
         layout.addWidget(self.reasons)
+        layout.addWidget(self.card)
         layout.addLayout(start)
         layout.addSpacing(12)
         layout.addLayout(past)
@@ -135,7 +149,7 @@ class TrainPage(QWidget):
     def refresh(self) -> None:
         """Read the base models, the labels, the machine and the earlier runs anew."""
         run_in_worker(lambda: Shelf().bases(), self._take_bases, self._tell_error, self)
-        self._ask_readiness()
+        self._look()
         self._ask_runs()
         self._ask_machine()
 
@@ -153,25 +167,33 @@ class TrainPage(QWidget):
     def study_changed(self, what: set[str]) -> None:
         """Bring the page up to date with what was written to the study."""
         if what & {"labels", "tweets", "codebook"}:
-            self._ask_readiness()
+            self._look()
         if what & {"models", "runs"}:
             self._ask_runs()
 
-    def _ask_readiness(self) -> None:
+    def _look(self) -> None:
+        """Look, on a worker, at all that a run with the form's settings needs."""
         self._asked += 1
         asked = self._asked
-        languages = () if self.form.has_all_languages() else self.form.chosen_languages()
-        study = self._study
+        wish, study, machine, shelf = self.form.wish(), self._study, self._machine, Shelf()
+        settings = {"epochs": wish.epochs, "seed": wish.seed}
 
-        def take(found: tuple[Readiness, Readiness]) -> None:
+        def take(found: tuple[Readiness, Preflight]) -> None:
             # An answer to an earlier question is not shown.
             if asked == self._asked:
-                self._take_readiness(*found)
+                self._take_flight(*found)
 
-        def ask() -> tuple[Readiness, Readiness]:
-            everything = training_runs.readiness(study)
-            chosen = training_runs.readiness(study, languages) if languages else everything
-            return everything, chosen
+        def ask() -> tuple[Readiness, Preflight]:
+            flight = preflight.look(
+                study,
+                wish.base,
+                wish.languages,
+                settings,
+                shelf,
+                machine=machine,
+                language_name=language_name,
+            )
+            return readiness(study) if wish.languages else flight.readiness, flight
 
         run_in_worker(ask, take, self._tell_error, self)
 
@@ -192,9 +214,10 @@ class TrainPage(QWidget):
         self.form.set_bases(bases)
         self._show_state()
 
-    def _take_readiness(self, everything: Readiness, chosen: Readiness) -> None:
-        self._ready = chosen
+    def _take_flight(self, everything: Readiness, flight: Preflight) -> None:
+        self._flight = flight
         self.form.set_readiness(everything)
+        self.card.show_checks(flight.checks)
         self._show_state()
 
     def _tell_machine_error(self, error: Exception) -> None:
@@ -206,6 +229,8 @@ class TrainPage(QWidget):
         told, detail = self._machine_in_words(machine)
         self.machine.setText(told)
         self.machine.setToolTip(detail)
+        if machine.get("cuda"):
+            self._look()
         self._show_state()
 
     def _machine_in_words(self, machine: dict[str, Any]) -> tuple[str, str]:
@@ -251,40 +276,39 @@ class TrainPage(QWidget):
             )
         if self.form.languages.rowCount() and not self.form.chosen_languages():
             found.append(self.tr("No language is checked. Check at least one."))
-        elif self._ready is not None:
-            if not self._ready.rows:
-                found.append(
-                    self.tr(
-                        "No tweet is labelled yet. Label at least two classes with {n} tweets each on the page "
-                        "Label, or import tweets with labels."
-                    ).format(n=training_runs.LEAST_ROWS_A_CLASS)
-                )
-            else:
-                found += [f"{sentence} {self.tr('Label more tweets.')}" for sentence in self._ready.missing]
         return found
 
     def _show_state(self) -> None:
         obstacles = self.obstacles()
-        known = self._ready is not None and self._machine is not None and bool(self._bases)
         if obstacles:
             self.reasons.tell(Tone.WARNING, "\n".join(obstacles))
         else:
-            self._tell_memory()
-        self.start.setEnabled(known and not obstacles)
-
-    def _tell_memory(self) -> None:
-        base = self.form.chosen_base()
-        memory = (self._machine or {}).get("memory")
-        if base is not None and memory and base.train_memory_gb * 1e9 > memory:
-            self.reasons.tell(
-                Tone.WARNING,
-                self.tr(
-                    "Training this base takes about {need} GB of memory; this machine has {have} GB."
-                ).format(need=f"{base.train_memory_gb:g}", have=f"{memory / 1e9:.0f}"),
-                self.tr("Choose a smaller base, or export the study and train on a larger machine."),
-            )
-        else:
             self.reasons.clear()
+        looked = self._flight is not None
+        self.card.setVisible(looked)
+        may = looked and self._machine is not None and bool(self._bases) and not obstacles
+        may = may and not stops(self._flight.checks if self._flight is not None else ())
+        self.start.setEnabled(may)
+        self.card.try_button.setEnabled(may or self.check.is_running)
+
+    def check_machine(self) -> None:
+        """Try this machine with the form's settings, in a process of its own."""
+        if self.check.is_running or not self.card.try_button.isEnabled():
+            return
+        try:
+            self.check.start(self.form.wish().words(self._path()))
+        except OSError as error:
+            self.notice.tell(Tone.ERROR, str(error))
+            return
+        self.card.show_trying(self.tr("Looking at what this machine can do …"))
+
+    def _checked(self, outcome: JobOutcome) -> None:
+        self.card.show_trying("")
+        tell_ending(self.notice, self.tr("Checking this machine"), outcome, self.tr("Nothing is left of it."))
+        if outcome.is_finished:
+            self.card.show_checks([Check.from_dict(one) for one in outcome.results["checks"]])
+        else:
+            self._look()
 
     # The run
 
@@ -295,6 +319,8 @@ class TrainPage(QWidget):
         """Start a run with the form's settings."""
         if not self.start.isEnabled() or self._jobs.running_of(KIND, self._path()) is not None:
             return
+        self.check.close()
+        self.card.show_trying("")
         wish = self.form.wish()
         path = self._path()
         title = self.tr("Training {name}").format(name=self.form.shelf_name())

@@ -67,6 +67,18 @@ class Check:
         """Return the check as plain values."""
         return asdict(self) | {"state": self.state.value}
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Check":
+        """Return the check that `as_dict` gave."""
+        wish = values.get("wish")
+        return cls(
+            values["what"],
+            State(values["state"]),
+            values["sentence"],
+            values["next_step"],
+            LabelWish(**wish) if wish else None,
+        )
+
 
 @dataclass(frozen=True)
 class Room:
