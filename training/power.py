@@ -36,6 +36,7 @@ class Meter:
     def __init__(self, device: str, rapl: Path = _RAPL) -> None:
         self.watts: float | None = None
         self.source = ASSUMED
+        self._joules_used = 0.0
         self._device = device
         self._rapl = rapl
         self._samples: list[float] = []
@@ -64,7 +65,8 @@ class Meter:
             # A counter that ran over in between counts from nought again: then nothing is known.
             used = [after[name] - self._before[name] for name in after]
             if min(used) >= 0 and sum(used) > 0:
-                self.watts, self.source = sum(used) / seconds, METER
+                self._joules_used = sum(used)
+                self.watts, self.source = self._joules_used / seconds, METER
 
     def _sample(self) -> None:
         query = ["nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits"]
