@@ -74,7 +74,7 @@ class KeysDialog(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(self.close_button)
         outer.addLayout(buttons)
-        self.resize(540, 640)
+        form_parts.open_at(self, 540, 640)
 
     def _change(self) -> None:
         self.accept()
