@@ -62,6 +62,8 @@ class LearningCurveDialog(QDialog):
         for table in (self.classes, self.languages):
             tables.addWidget(table, 1, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(tables)
+        # While there is no plot, the sentences stay together at the top.
+        layout.addStretch(0)
         layout.addWidget(buttons)
         form_parts.open_at(self, _WIDTH, _HEIGHT)
         order.learnt.connect(self._show)
