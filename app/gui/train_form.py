@@ -25,8 +25,9 @@ from app.gui.figure_table import FigureTable
 from app.gui.fold import Fold
 from app.gui.language_names import language_name
 from app.gui.link_label import LinkLabel
+from app.study.base_models import Base
 from app.study.codebook import Codebook
-from app.study.shelf import Base, Shelf
+from app.study.shelf import Shelf
 from app.study.training_runs import Readiness
 
 _FILE = "file"
