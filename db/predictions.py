@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
@@ -102,7 +102,7 @@ def changed(
     return [(row[0], str(row[1]), str(row[2]), float(row[3])) for row in session.execute(statement)]
 
 
-def _both(statement: Select[Any], before: Any, after: Any, older: int, newer: int) -> Select[Any]:
+def _both(statement: Any, before: Any, after: Any, older: int, newer: int) -> Any:
     return (
         statement.select_from(after)
         .join(before, (before.tweet_id == after.tweet_id) & (before.model_id == older))

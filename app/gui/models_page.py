@@ -1,5 +1,7 @@
-"""The page of the models on the shelf."""
+"""The page of the models: those that were fine-tuned, and the bases that they are made of."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Signal
@@ -12,28 +14,40 @@ from PySide6.QtWidgets import (
     QMenu,
     QMessageBox,
     QPushButton,
+    QTabBar,
     QVBoxLayout,
     QWidget,
 )
 
 from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.bases_view import LIST_WIDTH, BasesView
+from app.gui.changes_dialog import ChangesDialog
 from app.gui.empty_state import EmptyState
 from app.gui.model_details import ModelDetails
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.page_stack import PageStack
+from app.gui.rename_dialog import RenameDialog
 from app.jobs.job_list import JobList
 from app.jobs.worker import run_in_worker
-from app.study.shelf import ModelEntry, Shelf
+from app.study import models
+from app.study.shelf import KEPT_DAYS, ModelEntry, RemovedModel, Shelf
 from app.study.study import Study
 
 
 class ModelsPage(QWidget):
-    """A list of models, and the card of the one that is chosen."""
+    """Two tabs: a list of models with the card of the one that is chosen, and the bases.
+
+    `tweets_wanted` gives tweets to label and under what name.
+    """
+
+    key = "models"
 
     study_written = Signal(set)
     page_wanted = Signal(str, str)
+    tweets_wanted = Signal(list, str)
+    undo_changed = Signal()
 
     def __init__(self, study: Study, jobs: JobList, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,50 +55,21 @@ class ModelsPage(QWidget):
         self._jobs = jobs
         self._models: list[ModelEntry] = []
         self._wanted = ""
+        self._removed = ""
+        self._coder, self._blind = "", True
         self.notice = Notice()
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Models on the shelf"))
-        self.list.setFixedWidth(216)
+        self.list.setFixedWidth(LIST_WIDTH)
         self.list.setToolTip(self.tr("Choose a model to see what it is (arrow keys)"))
         self.list.setSpacing(theme.TIGHT)
         self.list.currentRowChanged.connect(self._show_details)
         self.details = ModelDetails()
-        add_folder = make_action(
-            self,
-            self.tr("Add a model &folder …"),
-            "Ctrl+Shift+A",
-            self.ask_folder,
-            tip=self.tr("Add a model folder"),
-        )
-        add_file = make_action(
-            self,
-            self.tr("Add a model f&ile …"),
-            "Ctrl+Shift+F",
-            self.ask_file,
-            tip=self.tr("Add a model file"),
-        )
-        menu = QMenu(self)
-        menu.addAction(add_folder)
-        menu.addAction(add_file)
-        self.add = QPushButton(self.tr("&Add"))
-        self.add.setMenu(menu)
-        self.add.setToolTip(
-            self.tr("Put a model that StanceDesk trained elsewhere on the shelf (Ctrl+Shift+A)")
-        )
-        self.classify = QPushButton(self.tr("&Classify with it"))
-        self.classify.setToolTip(self.tr("Go to Classify with this model chosen (Alt+C)"))
-        self.classify.setProperty("primary", True)
-        self.classify.clicked.connect(lambda: self.page_wanted.emit("classify", self.chosen_name()))
-        self.evaluate = QPushButton(self.tr("Eval&uate it"))
-        self.evaluate.setToolTip(self.tr("Go to Results with this model chosen (Alt+U)"))
-        self.evaluate.clicked.connect(lambda: self.page_wanted.emit("results", self.chosen_name()))
-        self.folder = QPushButton(self.tr("&Open folder"))
-        self.folder.setToolTip(self.tr("Show the model's files (Alt+O)"))
-        self.folder.clicked.connect(self._open_folder)
-        self.remove = QPushButton(self.tr("&Remove …"))
-        self._remove_action = make_action(self, self.tr("Remove the model …"), "Ctrl+Del", self.ask_remove)
-        self.remove.setToolTip(self._remove_action.toolTip())
-        self.remove.clicked.connect(self.ask_remove)
+        self.details.note_written.connect(self.write_note)
+        self.bases = BasesView(study, jobs)
+        self.bases.train_wanted.connect(lambda base: self.page_wanted.emit("train", base))
+        self.bases.changed.connect(lambda: self.study_written.emit({"models", "bases"}))
+        self._make_acts()
         self.empty = EmptyState(
             self.tr(
                 "No model stands on the shelf yet. A model learns from your labels and then classifies the rest. "
@@ -97,10 +82,75 @@ class ModelsPage(QWidget):
         self._lay_out()
         self.refresh()
 
+    def _make_acts(self) -> None:
+        self._shelf = QWidget()
+        shelf = self._shelf
+        folder = make_action(
+            shelf,
+            self.tr("Add a model &folder …"),
+            "Ctrl+Shift+A",
+            self.ask_folder,
+            tip=self.tr("Add a model folder"),
+        )
+        file = make_action(
+            shelf,
+            self.tr("Add a model f&ile …"),
+            "Ctrl+Shift+F",
+            self.ask_file,
+            tip=self.tr("Add a model file"),
+        )
+        self._add_menu = QMenu(self)
+        self._add_menu.addActions([folder, file])
+        self._add_menu.aboutToShow.connect(self._offer_removed)
+        self.add = QPushButton(self.tr("&Add"))
+        self.add.setMenu(self._add_menu)
+        self.add.setToolTip(
+            self.tr(
+                "Put a model that StanceDesk trained elsewhere on the shelf, or bring a removed one back (Alt+A)"
+            )
+        )
+        self.classify = QPushButton(self.tr("&Classify with it"))
+        self.classify.setToolTip(self.tr("Go to Classify with this model chosen (Alt+C)"))
+        self.classify.setProperty("primary", True)
+        self.classify.clicked.connect(lambda: self.page_wanted.emit("classify", self.chosen_name()))
+        self.evaluate = QPushButton(self.tr("Eval&uate it"))
+        self.evaluate.setToolTip(self.tr("Go to Results with this model chosen (Alt+U)"))
+        self.evaluate.clicked.connect(lambda: self.page_wanted.emit("results", self.chosen_name()))
+        compare = make_action(
+            shelf,
+            self.tr("What it changed …"),
+            "Ctrl+Shift+C",
+            self.show_changes,
+            tip=self.tr("Which tweets got another label than from another model"),
+        )
+        self.compare = QPushButton(self.tr("&What it changed …"))
+        self.compare.setToolTip(compare.toolTip())
+        self.compare.clicked.connect(self.show_changes)
+        self.rename = make_action(
+            shelf, self.tr("Re&name …"), "F2", self.ask_rename, tip=self.tr("Rename the model")
+        )
+        self.folder = make_action(
+            shelf,
+            self.tr("&Open folder"),
+            "Ctrl+Shift+O",
+            self._open_folder,
+            tip=self.tr("Show the model's files"),
+        )
+        self.remove = make_action(shelf, self.tr("&Remove the model …"), "Ctrl+Del", self.ask_remove)
+        more = QMenu(self)
+        more.addActions([self.rename, self.folder, self.remove])
+        more.setToolTipsVisible(True)
+        self.more = QPushButton(self.tr("&More"))
+        self.more.setToolTip(self.tr("Rename (F2), open the folder, remove (Ctrl+Del) (Alt+M)"))
+        self.more.setMenu(more)
+        self.back = QPushButton()
+        self.back.clicked.connect(self.undo)
+        self.back.setToolTip(self.tr("Put the removed model back on the shelf (Ctrl+Z)"))
+
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.SMALL)
-        for button in (self.classify, self.evaluate, self.folder, self.remove):
+        for button in (self.classify, self.evaluate, self.compare, self.more):
             buttons.addWidget(button)
         buttons.addStretch(1)
         right = QVBoxLayout()
@@ -110,8 +160,8 @@ class ModelsPage(QWidget):
         left = QVBoxLayout()
         left.addWidget(self.list, 1)
         left.addWidget(self.add)
-        shelf = QWidget()
-        columns = QHBoxLayout(shelf)
+        shown = QWidget()
+        columns = QHBoxLayout(shown)
         columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(theme.WIDE)
         columns.addLayout(left)
@@ -122,12 +172,36 @@ class ModelsPage(QWidget):
         self.empty.add_button(self.add_when_empty)
         self.stack = PageStack()
         self.stack.addWidget(self.empty)
-        self.stack.addWidget(shelf)
-        layout = QVBoxLayout(self)
+        self.stack.addWidget(shown)
+        undo = QHBoxLayout()
+        undo.addWidget(self.back)
+        undo.addStretch(1)
+        layout = QVBoxLayout(self._shelf)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.notice)
+        layout.addLayout(undo)
         layout.addWidget(self.stack, 1)
+        self.back.hide()
+        self.bar = QTabBar()
+        self.bar.setAccessibleName(self.tr("Which models"))
+        self.bar.setDrawBase(False)
+        self.bar.setExpanding(False)
+        self.tabs = PageStack()
+        for place, (widget, title) in enumerate(
+            ((self._shelf, self.tr("Your models")), (self.bases, self.tr("Base models")))
+        ):
+            self.tabs.addWidget(widget)
+            self.bar.addTab(title)
+            action = make_action(self, title, f"Alt+{place + 1}", partial(self.bar.setCurrentIndex, place))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            self.bar.setTabToolTip(place, action.toolTip())
+        self.bar.currentChanged.connect(self.tabs.setCurrentIndex)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(theme.LARGE)
+        outer.addWidget(self.bar)
+        outer.addWidget(self.tabs, 1)
 
     # What there is
 
@@ -139,14 +213,25 @@ class ModelsPage(QWidget):
         """Read the shelf anew where models were written."""
         if "models" in what:
             self.refresh()
+        if "bases" in what:
+            self.bases.refresh()
+
+    def set_coder(self, name: str, blind: bool) -> None:
+        """Show single tweets as this coder may see them."""
+        self._coder, self._blind = name, blind
 
     def choose_model(self, name: str) -> None:
         """Select a model by name, now or as soon as the shelf was read."""
         self._wanted = name
+        self.bar.setCurrentIndex(0)
         for row, model in enumerate(self._models):
             if model.name == name:
                 self.list.setCurrentRow(row)
                 self._wanted = ""
+
+    def show_bases(self) -> None:
+        """Show the tab of the bases."""
+        self.bar.setCurrentIndex(1)
 
     def chosen(self) -> ModelEntry | None:
         """Return the model that is selected."""
@@ -166,7 +251,7 @@ class ModelsPage(QWidget):
         for model in models:
             about = self.tr("cannot be used") if model.problem else f"{model.base} · {model.created[:10]}"
             item = QListWidgetItem(f"{model.name}\n{about}")
-            item.setToolTip(str(model.folder))
+            item.setToolTip(model.note or str(model.folder))
             self.list.addItem(item)
         self.list.blockSignals(False)
         self.stack.setCurrentIndex(1 if models else 0)
@@ -177,10 +262,10 @@ class ModelsPage(QWidget):
 
     def _show_details(self) -> None:
         model = self.chosen()
-        for button in (self.classify, self.evaluate):
+        for button in (self.classify, self.evaluate, self.compare):
             button.setEnabled(model is not None and not model.problem)
-        for button in (self.folder, self.remove):
-            button.setEnabled(model is not None)
+        for action in (self.rename, self.folder, self.remove):
+            action.setEnabled(model is not None)
         if model is not None:
             self.details.show_model(model)
 
@@ -202,22 +287,48 @@ class ModelsPage(QWidget):
 
     def add_model(self, source: Path) -> None:
         """Put a model on the shelf, under its own name or the nearest that is free."""
-        self.notice.tell(Tone.INFO, self.tr("Adding {name} …").format(name=source.name))
+        self._tell(Tone.INFO, self.tr("Adding {name} …").format(name=source.name))
 
         def place() -> ModelEntry:
             shelf = Shelf()
             return shelf.place(source, shelf.free_name(source.stem))
 
-        def done(model: ModelEntry) -> None:
-            self.notice.tell(Tone.GOOD, self.tr("“{name}” is on the shelf.").format(name=model.name))
-            self._wanted = model.name
-            self.refresh()
-            self.study_written.emit({"models"})
+        run_in_worker(place, self._added, self._tell_error, self)
 
-        run_in_worker(place, done, self._tell_error, self)
+    def _added(self, model: ModelEntry) -> None:
+        self._tell(Tone.GOOD, self.tr("“{name}” is on the shelf.").format(name=model.name))
+        self._written(model.name)
+
+    def ask_rename(self) -> RenameDialog | None:
+        """Ask for another name of the selected model."""
+        model = self.chosen()
+        if model is None:
+            return None
+        name, study = model.name, self._study
+        dialog = RenameDialog(name, lambda wanted: models.rename(study, Shelf(), name, wanted), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.renamed.connect(lambda renamed: self._written(renamed.name))
+        dialog.open()
+        return dialog
+
+    def write_note(self, name: str, note: str) -> None:
+        """Keep what was noted about a model."""
+        self._models = [replace(m, note=note.strip()) if m.name == name else m for m in self._models]
+        run_in_worker(lambda: Shelf().set_note(name, note), lambda _: None, self._tell_error, self)
+
+    def show_changes(self) -> ChangesDialog | None:
+        """Show which tweets got another label from the selected model than from one before it."""
+        model = self.chosen()
+        if model is None or not self.compare.isEnabled():
+            return None
+        dialog = ChangesDialog(self._study, model.name, self._coder, self._blind, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.tweets_wanted.connect(self.tweets_wanted)
+        dialog.open()
+        return dialog
 
     def ask_remove(self) -> None:
-        """Ask whether the selected model is to go, and delete its files."""
+        """Ask whether the selected model is to go."""
         model = self.chosen()
         if model is None:
             return
@@ -226,32 +337,87 @@ class ModelsPage(QWidget):
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle(self.tr("Remove a model"))
         box.setText(
-            self.tr("Delete “{name}” ({size})?").format(name=model.name, size=figures.size(model.size))
+            self.tr("Remove “{name}” ({size})?").format(name=model.name, size=figures.size(model.size))
         )
         box.setInformativeText(
-            self.tr("Its files are deleted. This cannot be undone. Labels and predictions stay in the study.")
+            self.tr(
+                "For {days} days it can be brought back (Ctrl+Z, or Add), then its files are deleted. Labels and "
+                "predictions stay in the study."
+            ).format(days=KEPT_DAYS)
         )
-        delete = box.addButton(self.tr("&Delete"), QMessageBox.ButtonRole.DestructiveRole)
+        remove = box.addButton(self.tr("&Remove"), QMessageBox.ButtonRole.DestructiveRole)
         keep = box.addButton(self.tr("&Keep"), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(keep)
         name = model.name
-        delete.clicked.connect(lambda: self.remove_model(name))
+        remove.clicked.connect(lambda: self.remove_model(name))
         box.open()
 
     def remove_model(self, name: str) -> None:
-        """Delete a model from the shelf."""
+        """Take a model from the shelf; it can be brought back."""
 
-        def done(_: None) -> None:
-            self.notice.tell(Tone.INFO, self.tr("“{name}” was deleted.").format(name=name))
-            self.refresh()
-            self.study_written.emit({"models"})
+        def done(removed: RemovedModel) -> None:
+            self._tell(Tone.INFO, self.tr("“{name}” was removed.").format(name=removed.name))
+            self._removed = removed.name
+            self.back.setText(self.tr("&Bring “{name}” back").format(name=removed.name))
+            self.back.setAccessibleName(self.back.text().replace("&", ""))
+            self.back.show()
+            self.undo_changed.emit()
+            self._written("")
 
         run_in_worker(lambda: Shelf().remove(name), done, self._tell_error, self)
+
+    def bring_back(self, name: str) -> None:
+        """Put a removed model back on the shelf."""
+        run_in_worker(lambda: Shelf().bring_back(name), self._added, self._tell_error, self)
+
+    def _offer_removed(self) -> None:
+        """Let the menu have those that can be brought back."""
+        for action in self._add_menu.actions()[2:]:
+            self._add_menu.removeAction(action)
+        removed = Shelf().removed()
+        if removed:
+            self._add_menu.addSeparator()
+        for one in removed:
+            text = self.tr("Bring “{name}” back").format(name=one.name)
+            self._add_menu.addAction(text, partial(self.bring_back, one.name))
+
+    def _written(self, chosen: str) -> None:
+        self._wanted = chosen
+        self.refresh()
+        self.study_written.emit({"models"})
+
+    # Undo: of a removal alone
+
+    def can_undo(self) -> bool:
+        """Tell whether the model that was removed last can be brought back."""
+        return bool(self._removed)
+
+    def undo(self) -> bool:
+        """Bring the model back that was removed last."""
+        name, self._removed = self._removed, ""
+        if name:
+            self.bring_back(name)
+        return bool(name)
+
+    def can_redo(self) -> bool:
+        """Removing is never done again by itself."""
+        return False
+
+    def redo(self) -> bool:
+        """Removing is never done again by itself."""
+        return False
+
+    # Telling
 
     def _open_folder(self) -> None:
         model = self.chosen()
         if model is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(model.folder)))
+
+    def _tell(self, tone: Tone, message: str) -> None:
+        self.back.hide()
+        self._removed = ""
+        self.notice.tell(tone, message)
 
     def _tell_error(self, error: Exception) -> None:
         if isinstance(error, OSError):

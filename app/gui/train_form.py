@@ -208,6 +208,13 @@ class TrainForm(QWidget):
         self._suggest_base()
         self._show_base()
 
+    def choose_base(self, name: str) -> None:
+        """Choose a base by name."""
+        index = self.base.findData(name)
+        if index >= 0:
+            self._base_is_chosen = True
+            self.base.setCurrentIndex(index)
+
     def add_base_file(self, path: Path) -> None:
         """Offer a GGUF file as base and choose it."""
         known = self.base.findData(str(path))
@@ -305,7 +312,7 @@ class TrainForm(QWidget):
             missing = f"<br><b>{base.missing}</b>" if base.missing else ""
             self.base_note.setText(f"{base.note}{missing}")
             link = f'<a href="{base.licence_url}">{base.licence}</a>' if base.licence_url else base.licence
-            terms = getattr(base, "terms", "")
+            terms = base.terms
             self.licence.setText(
                 self.tr("Licence: {licence}. {terms}").format(licence=link, terms=terms).strip()
             )

@@ -157,6 +157,12 @@ class TrainPage(QWidget):
             self._ask_readiness()
         if what & {"models", "runs"}:
             self._ask_runs()
+        if "bases" in what:
+            run_in_worker(lambda: Shelf().bases(), self._take_bases, self._tell_error, self)
+
+    def choose_model(self, name: str) -> None:
+        """Choose a base to train on, by name."""
+        self.form.choose_base(name)
 
     def _ask_readiness(self) -> None:
         self._asked += 1

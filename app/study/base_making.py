@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from app.errors import UserError
-from app.inference.model_file import sha256
+from app.inference.model_file import ModelFile, ModelFileError, sha256
 from app.study import conversion
 from app.study.base_models import (
     ABOUT,
@@ -53,6 +53,20 @@ def make_ready(name_or_path: str, on_event: Events, stop: Callable[[], bool]) ->
     return None if name is None else base_file(name)
 
 
+def is_fine_tuned(source: Path) -> bool:
+    """Tell whether a path is a model that StanceDesk trained (it holds a card), rather than a base.
+
+    Raises `UserError` where it is neither a GGUF nor a Hugging Face folder.
+    """
+    source = source.expanduser()
+    if source.is_dir() and (source / "config.json").is_file():
+        return False
+    try:
+        return ModelFile.open(source).card is not None
+    except ModelFileError as error:
+        raise UserError(str(error)) from error
+
+
 def add_base(source: Path, name: str, on_event: Events, stop: Callable[[], bool]) -> str | None:
     """Add a GGUF file or a Hugging Face folder as a base; return its name, None where it was stopped.
 
@@ -61,6 +75,9 @@ def add_base(source: Path, name: str, on_event: Events, stop: Callable[[], bool]
     source = source.expanduser().resolve()
     if not source.exists():
         raise UserError(f"There is nothing at {source}.", "Check the path.")
+    if source.is_dir() and not (source / "config.json").is_file():
+        # A folder that holds one GGUF file.
+        source = ModelFile.open(source).gguf
     origin = _origin(source)
     for known in sorted(bases_folder().glob("*/")):
         about = read_about(known.name)
