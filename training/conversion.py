@@ -29,6 +29,7 @@ _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _TOKENIZER = ("tokenizer.json", "tokenizer.model")
 _READ = (".json", ".safetensors", ".model", ".jinja")
 _INDEX = "model.safetensors.index.json"
+_LOG = "converter.log"
 _LOOK_SECONDS = 0.5
 
 
@@ -101,7 +102,7 @@ def convert(
         partial.replace(target)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-        for file in (wide, partial):
+        for file in (wide, partial, target.with_name(_LOG)):
             file.unlink(missing_ok=True)
     return {
         "architecture": base.architecture,
@@ -128,7 +129,7 @@ def _run_converter(converter: Path, folder: Path, out: Path, expected: int, even
         "PYTHONIOENCODING": "utf-8",
     }
     environment.pop("NO_LOCAL_GGUF", None)
-    log = out.with_name("converter.log")
+    log = out.with_name(_LOG)
     with open(log, "wb") as written:
         child = subprocess.Popen(
             [sys.executable, str(converter), str(folder), "--outfile", str(out), "--outtype", "auto"],
@@ -147,7 +148,6 @@ def _run_converter(converter: Path, folder: Path, out: Path, expected: int, even
                 child.wait()
     said = log.read_text(encoding="utf-8", errors="replace")
     sys.stderr.write(said)
-    log.unlink()
     if child.returncode or not out.is_file():
         last = next((line for line in reversed(said.splitlines()) if line.strip()), "it ended without a word")
         raise TrainingError(
