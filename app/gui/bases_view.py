@@ -32,7 +32,7 @@ from app.study.base_models import Base, fit
 from app.study.study import Study
 
 KIND = "base"
-LIST_WIDTH = 248
+LIST_WIDTH = 228
 
 
 class BasesView(QWidget):

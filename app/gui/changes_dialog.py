@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QSizePolicy,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -29,7 +30,19 @@ from app.study.study import Study
 
 _SIZE = (1000, 680)
 _PAIRS_WIDTH = 330
-_ROWS = 8
+_ROWS = 6
+
+
+class _TweetList(FigureTable):
+    """A table that takes the room that there is, and scrolls."""
+
+    def __init__(self, name: str, left: int) -> None:
+        super().__init__(name, left=left)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+
+    def fit(self, most_rows: int = 16) -> None:
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 10)
 
 
 class ChangesDialog(QDialog):
@@ -65,7 +78,7 @@ class ChangesDialog(QDialog):
         self.pairs.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.pairs.itemSelectionChanged.connect(self._list)
         self.languages = FigureTable(self.tr("Changed tweets by language"))
-        self.tweets = FigureTable(self.tr("Tweets that changed their class"), left=4)
+        self.tweets = _TweetList(self.tr("Tweets that changed their class"), left=4)
         self.tweets.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.tweets.itemSelectionChanged.connect(self._show_what_works)
         self.tweets.itemDoubleClicked.connect(lambda _: self.open_chosen())
@@ -164,7 +177,9 @@ class ChangesDialog(QDialog):
             return
         self.notice.clear()
         self.sum.setText(
-            self.tr("{changed} of {compared} tweets ({share}) changed their class.").format(
+            self.tr(
+                "{changed} of {compared} tweets ({share}) changed their class; sealed ones are left out."
+            ).format(
                 changed=figures.count(changes.changed),
                 compared=figures.count(changes.compared),
                 share=figures.share(changes.changed, changes.compared),
@@ -231,8 +246,6 @@ class ChangesDialog(QDialog):
             item = self.tweets.item(row, 0)
             if isinstance(item, QTableWidgetItem):
                 item.setToolTip(one.row.text)
-        self.tweets.setMinimumHeight(160)
-        self.tweets.setMaximumHeight(16_777_215)
         header = self.tweets.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.list_note.setText(
@@ -242,6 +255,7 @@ class ChangesDialog(QDialog):
             if len(found) == MOST_LISTED
             else self.tr("Those of which “{name}” is surest come first.").format(name=self._newer)
         )
+        self.list_note.setToolTip(self.tr("Sealed tweets are neither counted nor listed"))
         self._show_what_works()
 
     def chosen(self) -> list[int]:

@@ -124,6 +124,7 @@ class ModelDetails(QWidget):
     def _add_fact(self, name: str, value: QLabel) -> None:
         caption = QLabel(name)
         caption.setProperty("role", "muted")
+        caption.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.facts.addRow(caption, value)
 
     def _show_scores(self, model: ModelEntry) -> None:

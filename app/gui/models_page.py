@@ -123,7 +123,8 @@ class ModelsPage(QWidget):
             self.show_changes,
             tip=self.tr("Which tweets got another label than from another model"),
         )
-        self.compare = QPushButton(self.tr("&What it changed …"))
+        self.compare = QPushButton(self.tr("Chan&ges …"))
+        self.compare.setAccessibleName(self.tr("What it changed"))
         self.compare.setToolTip(compare.toolTip())
         self.compare.clicked.connect(self.show_changes)
         self.rename = make_action(

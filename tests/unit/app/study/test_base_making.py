@@ -13,21 +13,11 @@ from app.study import base_making, base_models, conversion
 from app.study.base_making import add_base, check_room, download, is_fine_tuned, make_ready
 from app.study.hub import HubFile
 from app.study.shelf import Shelf
-from tests.hf_folder import make_hf_folder
 from tests.hub_server import Repository, serving
 
 NAME = "llama-3.2-1b"
 TOKEN = "hf_SecretSecretSecret"
 Events = list[dict[str, Any]]
-
-
-@pytest.fixture(scope="session")
-def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny LLaMA as its publisher would upload it."""
-    gguf = Shelf().base_file("smollm2-135m").path
-    folder = make_hf_folder(gguf, tmp_path_factory.mktemp("hf") / "Tiny", tiny=True)
-    (folder / "LICENSE.txt").write_text("The licence.", encoding="utf-8")
-    return folder
 
 
 @pytest.fixture
