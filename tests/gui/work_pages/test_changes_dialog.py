@@ -31,6 +31,8 @@ def dialog(qtbot: QtBot, study: Study, settle: Settle) -> ChangesDialog:
     qtbot.addWidget(shown)
     with qtbot.waitExposed(shown):
         shown.show()
+    shown.activateWindow()
+    settle(shown.isActiveWindow)
     settle(lambda: len(shown.listed) == 4)
     return shown
 
