@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from app.gui.bases_view import BasesView
 from app.gui.models_page import ModelsPage
 from app.gui.notice import Tone
+from app.gui.page import CanUndo
 from app.jobs.job_list import JobList
 from app.study import hub_token
 from app.study.base_models import base_file, download_folder
@@ -71,6 +72,20 @@ def test_the_list_marks_what_is_ready_and_what_fits(qtbot: QtBot, page: ModelsPa
     bases.choose("llama-3.2-3b")
     facts = [label.text() for label in bases.details.findChildren(QLabel)]
     assert any("training needs more memory" in text for text in facts)
+
+
+def test_the_tabs_have_keys_and_a_model_is_shown_in_its_own(qtbot: QtBot, page: ModelsPage) -> None:
+    assert page.bases.isVisible() and not page.models.isVisible()
+    assert isinstance(page, CanUndo)
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    page.bar.setFocus()
+    qtbot.keyClick(page.bar, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    assert page.models.isVisible() and not page.bases.isVisible()
+    qtbot.keyClick(page.bar, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    assert page.bases.isVisible()
+    page.choose_model("any")
+    assert page.models.isVisible()
 
 
 def test_nothing_is_asked_of_the_hub_before_the_licence_was_agreed_to(

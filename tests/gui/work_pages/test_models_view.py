@@ -1,4 +1,4 @@
-"""The models page: the shelf, a model's card, adding, removing."""
+"""The models on the Models page: the shelf, a model's card, adding, removing."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,9 +13,8 @@ from pytestqt.qtbot import QtBot
 from app.gui import theme
 from app.gui.link_label import LinkLabel
 from app.gui.model_details import ModelDetails
-from app.gui.models_page import ModelsPage
+from app.gui.models_view import ModelsView
 from app.gui.notice import Tone
-from app.jobs.job_list import JobList
 from app.study import course, models
 from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry, Shelf
@@ -25,14 +24,14 @@ Settle = Callable[[Callable[[], bool]], None]
 
 
 @pytest.fixture
-def page(qtbot: QtBot, study: Study, jobs: JobList) -> ModelsPage:
-    shown = ModelsPage(study, jobs)
+def page(qtbot: QtBot, study: Study) -> ModelsView:
+    shown = ModelsView(study)
     qtbot.addWidget(shown)
     shown.show()
     return shown
 
 
-def test_an_empty_shelf_leads_to_training(qtbot: QtBot, page: ModelsPage, settle: Settle) -> None:
+def test_an_empty_shelf_leads_to_training(qtbot: QtBot, page: ModelsView, settle: Settle) -> None:
     settle(lambda: page.stack.currentIndex() == 0 and page.empty.isVisible())
     with qtbot.waitSignal(page.page_wanted) as wanted:
         page.empty.button.click()
@@ -40,7 +39,7 @@ def test_an_empty_shelf_leads_to_training(qtbot: QtBot, page: ModelsPage, settle
 
 
 def test_a_model_shows_its_card_licence_scores_and_parity(
-    model: ModelEntry, page: ModelsPage, settle: Settle
+    model: ModelEntry, page: ModelsView, settle: Settle
 ) -> None:
     settle(lambda: page.list.count() == 1)
     facts = page.details.facts
@@ -71,7 +70,7 @@ def test_classes_have_their_names_and_one_without_tweets_no_score(
 
 
 def test_adding_a_file_puts_it_on_the_shelf_and_selects_it(
-    qtbot: QtBot, page: ModelsPage, tiny_model: Path, settle: Settle
+    qtbot: QtBot, page: ModelsView, tiny_model: Path, settle: Settle
 ) -> None:
     with qtbot.waitSignal(page.study_written, timeout=30000):
         page.add_model(tiny_model)
@@ -80,7 +79,7 @@ def test_adding_a_file_puts_it_on_the_shelf_and_selects_it(
     assert page.notice.tone is Tone.GOOD
 
 
-def test_adding_what_is_no_model_is_told(page: ModelsPage, tmp_path: Path, settle: Settle) -> None:
+def test_adding_what_is_no_model_is_told(page: ModelsView, tmp_path: Path, settle: Settle) -> None:
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(b"no GGUF at all")
     page.add_model(bad)
@@ -90,7 +89,7 @@ def test_adding_what_is_no_model_is_told(page: ModelsPage, tmp_path: Path, settl
 
 
 def test_a_broken_model_is_listed_with_its_problem_and_cannot_be_used(
-    page: ModelsPage, stancedesk_home: Path, settle: Settle
+    page: ModelsView, stancedesk_home: Path, settle: Settle
 ) -> None:
     folder = Shelf().folder / "broken"
     folder.mkdir(parents=True)
@@ -102,12 +101,10 @@ def test_a_broken_model_is_listed_with_its_problem_and_cannot_be_used(
     assert page.remove.isEnabled()
 
 
-def test_an_empty_shelf_needs_no_scroll_bar(
-    qtbot: QtBot, study: Study, jobs: JobList, settle: Settle
-) -> None:
+def test_an_empty_shelf_needs_no_scroll_bar(qtbot: QtBot, study: Study, settle: Settle) -> None:
     area = QScrollArea()
     area.setWidgetResizable(True)
-    page = ModelsPage(study, jobs)
+    page = ModelsView(study)
     area.setWidget(page)
     qtbot.addWidget(area)
     area.resize(740, 540)
@@ -119,7 +116,7 @@ def test_an_empty_shelf_needs_no_scroll_bar(
 
 
 def test_nothing_of_a_model_is_wider_than_the_smallest_window(
-    qtbot: QtBot, model: ModelEntry, page: ModelsPage, settle: Settle
+    qtbot: QtBot, model: ModelEntry, page: ModelsView, settle: Settle
 ) -> None:
     settle(lambda: page.list.count() == 1)
     page.resize(736, 1400)
@@ -145,7 +142,7 @@ def test_links_follow_the_theme(qtbot: QtBot) -> None:
 
 
 def test_a_removed_model_leads_back_to_training_and_comes_back_with_undo(
-    qtbot: QtBot, model: ModelEntry, page: ModelsPage, settle: Settle
+    qtbot: QtBot, model: ModelEntry, page: ModelsView, settle: Settle
 ) -> None:
     settle(lambda: page.list.count() == 1)
     page.remove.trigger()
@@ -162,7 +159,7 @@ def test_a_removed_model_leads_back_to_training_and_comes_back_with_undo(
 
 
 def test_a_removed_model_can_be_brought_back_later_by_the_menu(
-    qtbot: QtBot, model: ModelEntry, page: ModelsPage, settle: Settle
+    qtbot: QtBot, model: ModelEntry, page: ModelsView, settle: Settle
 ) -> None:
     Shelf().remove("tiny")
     page.refresh()
@@ -176,7 +173,7 @@ def test_a_removed_model_can_be_brought_back_later_by_the_menu(
 
 
 def test_a_model_is_renamed_and_the_study_follows(
-    qtbot: QtBot, model: ModelEntry, study: Study, page: ModelsPage, settle: Settle
+    qtbot: QtBot, model: ModelEntry, study: Study, page: ModelsView, settle: Settle
 ) -> None:
     known = models.register(study, "tiny", str(model.folder), "x", ["a", "b"])
     settle(lambda: page.list.count() == 1)
@@ -194,7 +191,7 @@ def test_a_model_is_renamed_and_the_study_follows(
 
 
 def test_a_note_is_kept_by_itself_and_under_its_own_model(
-    qtbot: QtBot, model: ModelEntry, tiny_model: Path, page: ModelsPage, settle: Settle
+    qtbot: QtBot, model: ModelEntry, tiny_model: Path, page: ModelsView, settle: Settle
 ) -> None:
     Shelf().place(tiny_model, "another")
     page.refresh()
@@ -235,7 +232,7 @@ def test_the_course_and_the_fingerprint_of_the_data_are_shown(
 
 
 def test_a_model_can_be_asked_for_before_the_shelf_was_read(
-    model: ModelEntry, tiny_model: Path, page: ModelsPage, settle: Settle
+    model: ModelEntry, tiny_model: Path, page: ModelsView, settle: Settle
 ) -> None:
     Shelf().place(tiny_model, "another")
     page.choose_model("tiny")
