@@ -195,9 +195,14 @@ class TrainForm(QWidget):
         self.base.clear()
         for base in bases:
             title = f"{base.title} ({figures.size(base.size)})"
-            self.base.addItem(
-                title if base.available else self.tr("{title}, not installed").format(title=title)
-            )
+            if not base.available:
+                missing = (
+                    self.tr("{title}, to download")
+                    if base.source == "hub"
+                    else self.tr("{title}, not installed")
+                )
+                title = missing.format(title=title)
+            self.base.addItem(title)
             self.base.setItemData(self.base.count() - 1, base.name)
         for text, path in files:
             self.base.addItem(text, path)
