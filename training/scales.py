@@ -106,16 +106,20 @@ def put_on(model: torch.nn.Module, base: Base, dtype: torch.dtype) -> dict[str, 
 
 def rescaled(base: Base, name: str, s: "Array") -> "Array":
     """Return a tensor's bytes with its blocks multiplied by 1 + `s` (outputs, blocks; the model's order of rows)."""
+    return rescale(base.file.bytes_of(name), _kind(base, name), 1 + base.to_file_rows(name, s))
+
+
+def rescale(raw: "Array", kind: str, factors: "Array") -> "Array":
+    """Return rows of bytes (outputs, bytes) whose blocks are multiplied by `factors` (outputs, blocks)."""
     import numpy as np
 
-    block = BLOCKS[_kind(base, name)]
-    factor = 1 + base.to_file_rows(name, s)
-    raw = base.file.bytes_of(name).reshape(*factor.shape, block.bytes).copy()
+    block = BLOCKS[kind]
+    parts = raw.reshape(*factors.shape, block.bytes).copy()
     for start in block.scales:
-        scale = np.ascontiguousarray(raw[..., start : start + 2]).view("<f2")[..., 0]
-        changed = (scale.astype(np.float32) * factor).astype("<f2")
-        raw[..., start : start + 2] = changed[..., None].view(np.uint8)
-    return raw.reshape(factor.shape[0], -1)
+        scale = np.ascontiguousarray(parts[..., start : start + 2]).view("<f2")
+        changed = (scale.astype(np.float32) * factors[..., None]).astype("<f2")
+        parts[..., start : start + 2] = changed.view(np.uint8)
+    return parts.reshape(raw.shape)
 
 
 def _kind(base: Base, name: str) -> str:
