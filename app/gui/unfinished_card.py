@@ -1,9 +1,10 @@
 """A training that is not at its end: how far it came, and what can become of it."""
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.gui import figures, theme
+from app.gui.page import make_action
 from app.study.unfinished_runs import PAUSED, WAITING, RunState
 
 
@@ -23,20 +24,25 @@ class UnfinishedCard(QFrame):
         self.title.setWordWrap(True)
         self.told = QLabel()
         self.told.setWordWrap(True)
-        self.go_on = QPushButton(self.tr("Con&tinue"))
+        self.go_on = self._button(
+            self.tr("Continue"),
+            "Alt+T",
+            self.tr("Go on from there; the model becomes what it would have been without a break"),
+            self.continue_clicked,
+        )
         self.go_on.setProperty("primary", True)
-        self.go_on.setToolTip(
-            self.tr("Go on from there; the model becomes what it would have been without a break (Alt+T)")
+        self.keep = self._button(
+            self.tr("Keep the best so far"),
+            "Alt+K",
+            self.tr("Learn nothing more: check the best so far and put it on the shelf"),
+            self.keep_clicked,
         )
-        self.go_on.clicked.connect(self.continue_clicked)
-        self.keep = QPushButton(self.tr("&Keep the best so far"))
-        self.keep.setToolTip(
-            self.tr("Learn nothing more: check the best so far and put it on the shelf (Alt+K)")
+        self.discard = self._button(
+            self.tr("Discard …"),
+            "Alt+C",
+            self.tr("Give it up and delete what it has learned"),
+            self.discard_clicked,
         )
-        self.keep.clicked.connect(self.keep_clicked)
-        self.discard = QPushButton(self.tr("Dis&card …"))
-        self.discard.setToolTip(self.tr("Give it up and delete what it has learned (Alt+C)"))
-        self.discard.clicked.connect(self.discard_clicked)
         self.buttons = QWidget()
         row = QHBoxLayout(self.buttons)
         row.setContentsMargins(0, 0, 0, 0)
@@ -52,6 +58,13 @@ class UnfinishedCard(QFrame):
         layout.addWidget(self.buttons)
         self.hide()
 
+    def _button(self, text: str, key: str, tip: str, clicked: SignalInstance) -> QPushButton:
+        button = QPushButton(text)
+        button.clicked.connect(clicked)
+        action = make_action(self, text.rstrip(" …"), key, button.click, tip=tip)
+        button.setToolTip(action.toolTip())
+        return button
+
     def show_run(self, state: RunState | None) -> None:
         """Show how far a run is, or nothing."""
         self.state = state
@@ -62,7 +75,7 @@ class UnfinishedCard(QFrame):
             self.told.setText(" ".join(self._sentences(state)))
             self.buttons.setVisible(state.can_continue)
             self.keep.setVisible(state.can_finish)
-            self.go_on.setText(self.tr("Pu&t it on the shelf") if state.is_trained else self.tr("Con&tinue"))
+            self.go_on.setText(self.tr("Put it on the shelf") if state.is_trained else self.tr("Continue"))
         self.setVisible(state is not None)
 
     def _title(self, state: RunState) -> str:

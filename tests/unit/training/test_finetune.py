@@ -219,7 +219,7 @@ def test_a_stop_while_an_epoch_is_scored_leaves_what_is_trained(make_loop: Calla
 
 def test_finish_learns_nothing_more_and_keeps_the_best_epoch(make_loop: Callable[..., Finetuning]) -> None:
     with pytest.raises(Cancelled):
-        make_loop(check=stop_after(5)).run()
+        make_loop(check=stop_after(6)).run()
     left = make_loop()
     left.finish = True
     standing = left.run()
@@ -298,7 +298,7 @@ def test_a_run_that_met_too_little_memory_goes_on_as_it_was(
     ]
     (tmp_path / "checkpoints" / "last.safetensors").unlink()
     with pytest.raises(Cancelled):
-        short_of_memory(make_loop(check=stop_after(5))).run()
+        short_of_memory(make_loop(check=stop_after(7))).run()
     # After the break there would be memory enough: the run stays what it is.
     resumed = make_loop()
     assert resumed.run().epochs == expected.epochs

@@ -37,7 +37,7 @@ def make_run(study: Study, tmp_path: Path) -> MakeRun:
         if checkpoint:
             folder.checkpoints.mkdir()
             (folder.checkpoints / "last.safetensors").write_bytes(b"x")
-        split = splits.save(study, name, {"train": [1]}, 1)
+        split = splits.save(study, name, {}, 1)
         run = runs.create(study, name, str(folder.path), "smollm2-135m", ["en"], {}, split)
         return runs.update(study, run.id, status=status)
 
