@@ -239,6 +239,11 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("study", type=Path, metavar="STUDY")
     export.add_argument("target", type=Path, metavar="OUT")
+    export.add_argument(
+        "--events",
+        action="store_true",
+        help="a row for each label event (who, what, when, undone or not) in place of each tweet",
+    )
 
     models = _add(subcommands, "models", commands.models, "the models on this machine")
     models.add_argument("action", nargs="?", choices=("list", "add", "remove"), default="list")

@@ -411,21 +411,18 @@ def agreement(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace) -> None:
     """Write a study to a file."""
-    from app.study import exporting
+    from app.study import event_export, exporting
     from app.study.study import Study
     from app.terminal import JobEvents
 
     events = JobEvents(arguments.json)
+    write = event_export.export_events if arguments.events else exporting.export
+    progress = events.progress("export", event_export.WHAT if arguments.events else "tweets")
     with Study.open(arguments.study) as study:
-        report = exporting.export(
-            study,
-            arguments.target,
-            progress=events.progress("export", "tweets"),
-            stop=_stopper(arguments),
-        )
+        report = write(study, arguments.target, progress, _stopper(arguments))
     events.write("finished", **report.as_dict())
     if not arguments.json:
-        print(f"Wrote {report.rows:,} tweets to {report.path}")
+        print(f"Wrote {report.rows:,} {report.what} to {report.path}")
 
 
 def models(arguments: argparse.Namespace) -> None:

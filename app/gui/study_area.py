@@ -93,6 +93,7 @@ class StudyArea(QWidget):
         tweets_page.review_wanted.connect(self.review_page.show_tweet)
         tweets_page.locks_wanted.connect(self.show_locks)
         tweets_page.queue_wanted.connect(self._label_search_result)
+        self.results_page = ResultsPage(study, jobs)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
@@ -101,7 +102,7 @@ class StudyArea(QWidget):
             TrainPage(study, jobs),
             ModelsPage(study, jobs),
             ClassifyPage(study, jobs),
-            ResultsPage(study, jobs),
+            self.results_page,
         ]
         titles = {
             "study": self.tr("Study"),

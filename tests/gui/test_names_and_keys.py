@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
-    QPushButton,
     QTableView,
     QWidget,
 )
@@ -124,7 +123,7 @@ def test_the_list_of_keys_has_those_of_the_page(at_work: MainWindow, key: str, r
     of_page, everywhere = (table.texts() for table in dialog.tables)
     assert row in of_page
     assert ["Ctrl+Alt+2", "Theme: Light"] in everywhere
-    dialog.findChild(QPushButton).click()  # type: ignore[union-attr]
+    dialog.close_button.click()
     assert not dialog.isVisible()
 
 
