@@ -153,7 +153,9 @@ def parser() -> argparse.ArgumentParser:
     train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
     train.add_argument(
-        "--base", default="smollm2-135m", help="base model by name, a GGUF file, or a Hugging Face folder"
+        "--base",
+        default="",
+        help="base model by name, a GGUF file, or a Hugging Face folder (default: smollm2-135m)",
     )
     train.add_argument(
         "--languages", type=_words, default=[], metavar="en,es", help="train on these only (default: all)"
@@ -164,6 +166,18 @@ def parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--epochs", type=int, help="how often each training row is seen")
     train.add_argument("--seed", type=int, help="seed of the split and the run")
+    train.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="let a training go on that was stopped, paused or cut off: by name (default: the newest)",
+    )
+    train.add_argument(
+        "--keep-best",
+        action="store_true",
+        help="with --resume: learn nothing more, make a model of the best so far",
+    )
 
     classify = _add(subcommands, "classify", commands.classify, "classify the tweets of a study", long=True)
     classify.add_argument("study", type=Path, metavar="STUDY")

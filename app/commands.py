@@ -8,6 +8,8 @@ from typing import Any
 from app.errors import UserError
 from app.terminal import tell_failure
 
+_DEFAULT_BASE = "smollm2-135m"
+
 
 class WrongUsage(Exception):
     """The words of a command do not fit together."""
@@ -223,27 +225,51 @@ def find_duplicates(arguments: argparse.Namespace) -> int:
 
 def train(arguments: argparse.Namespace) -> int:
     """Train a model and put it on the shelf."""
-    from app.study import training_runs
+    from app.study import training_runs, unfinished_runs
     from app.study.study import Study
     from app.terminal import JobEvents, duration
 
     events = JobEvents(arguments.json)
+    chosen = (
+        arguments.base,
+        arguments.languages,
+        arguments.name,
+        arguments.spec,
+        arguments.epochs,
+        arguments.seed,
+    )
+    if arguments.resume is not None and any(chosen):
+        raise WrongUsage("a training that goes on keeps its settings: --resume takes none")
+    if arguments.keep_best and arguments.resume is None:
+        raise WrongUsage("--keep-best goes with --resume")
     settings = training_runs.read_settings(arguments.spec) if arguments.spec is not None else {}
     settings |= {
         name: getattr(arguments, name) for name in ("epochs", "seed") if getattr(arguments, name) is not None
     }
+    stop = stopper(arguments)
+
+    def resting() -> str:
+        return unfinished_runs.halted_as(arguments.stop_file)
+
     with Study.open(arguments.study) as study:
-        result = training_runs.train(
-            study,
-            arguments.base,
-            arguments.languages,
-            arguments.name,
-            settings,
-            events.append,
-            stopper(arguments),
-        )
+        if arguments.resume is not None:
+            result = unfinished_runs.go_on(
+                study, arguments.resume, events.append, stop, finish=arguments.keep_best, resting=resting
+            )
+        else:
+            result = training_runs.train(
+                study,
+                arguments.base or _DEFAULT_BASE,
+                arguments.languages,
+                arguments.name,
+                settings,
+                events.append,
+                stop,
+                resting=resting,
+            )
     if result is None:
-        tell_failure("Stopped before the model was ready.", arguments.json, "cancelled")
+        told = "Stopped before the model was ready; with --resume it goes on from where it was."
+        tell_failure(told, arguments.json, "cancelled")
         return 1
     report = result.as_dict()
     events.write("finished", **report)

@@ -8,7 +8,6 @@ one, 2 for wrong usage.
 """
 
 import argparse
-import errno
 import json
 import os
 import signal
@@ -19,9 +18,8 @@ from typing import Any
 
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder, lock_owner, take_lock
-from training.errors import Cancelled, TrainingError
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from training.errors import Cancelled, TrainingError, is_out_of_memory
+from training.space import is_full
 
 
 class Watch:
@@ -58,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--to", type=Path, metavar="FILE", help="the GGUF file that --convert writes")
     parser.add_argument("--converter", type=Path, metavar="FILE", help="llama.cpp's convert_hf_to_gguf.py")
     parser.add_argument("--type", default="Q4_K_M", help="4-bit type of the base that --convert writes")
+    parser.add_argument(
+        "--finish", action="store_true", help="learn nothing more: make a model of the best so far"
+    )
     options = parser.parse_args(arguments)
     if options.probe:
         return _probe()
@@ -70,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.run_dir.is_dir():
         print(f"There is no run folder at {options.run_dir}.", file=sys.stderr)
         return 1
-    return _work(RunFolder(options.run_dir), options.base)
+    return _work(RunFolder(options.run_dir), options.base, options.finish)
 
 
 def _probe() -> int:
@@ -109,7 +110,7 @@ def _convert(folder: Path, target: Path, converter: Path, quantisation: str) -> 
         return _end(events, 1, "failed", message=message, kind="bug", detail=detail)
 
 
-def _work(folder: RunFolder, base: Path | None) -> int:
+def _work(folder: RunFolder, base: Path | None, finish: bool) -> int:
     running = owner_alive(folder)
     if running is not None:
         message = f"This run is already being worked on by process {running}."
@@ -126,7 +127,7 @@ def _work(folder: RunFolder, base: Path | None) -> int:
         watch()
         from training.run import run
 
-        results = run(folder, base, events, watch)
+        results = run(folder, base, events, watch, finish)
         events.write("finished", **results)
         return 0
     except Cancelled as reason:
@@ -136,11 +137,14 @@ def _work(folder: RunFolder, base: Path | None) -> int:
     except Exception as error:
         detail = traceback.format_exc()
         sys.stderr.write(detail)
-        if isinstance(error, OSError) and error.errno in _DISK_FULL:
-            message = "The disk is full. Free some space and train again."
+        if is_full(error):
+            message = "The disk is full. Free some space, then go on: what was learned is kept."
             return _end(events, 1, "failed", message=message, kind="user", detail="")
-        if isinstance(error, MemoryError):
-            message = "There is too little memory. Close other programs or choose a smaller base model."
+        if is_out_of_memory(error):
+            message = (
+                "There is too little memory. Close other programs, then go on: what was learned is kept. "
+                "Or choose a smaller base model."
+            )
             return _end(events, 1, "failed", message=message, kind="user", detail="")
         message = f"Training failed through an error in the program ({type(error).__name__})."
         return _end(events, 1, "failed", message=message, kind="bug", detail=detail)

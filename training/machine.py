@@ -126,6 +126,17 @@ def peak_memory() -> int:
     return used if sys.platform == "darwin" else used * 1024
 
 
+def memory_now(device: str) -> int:
+    """Return the memory that this process holds now, in bytes: the GPU's where it computes there."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.memory_allocated())
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
 def processor() -> str:
     """Return the processor's name."""
     for line in _cpuinfo():

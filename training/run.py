@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 
 def run(
-    folder: RunFolder, base_path: Path | None, events: EventLog, check: Callable[[], None]
+    folder: RunFolder,
+    base_path: Path | None,
+    events: EventLog,
+    check: Callable[[], None],
+    finish: bool = False,
 ) -> dict[str, Any]:
     """Do the whole run and return its results. `check` is called often and raises to end it.
 
     Raises `TrainingError` for what a user can mend. A second call on the same folder continues from the
-    checkpoint that the first one left.
+    checkpoint that the first one left; with `finish` it learns nothing more and makes a model of the best so far.
     """
     started = time.monotonic()
     missing = machine.missing_packages()
@@ -51,10 +55,19 @@ def run(
     from training.bases import Base
     from training.export import check_single_type, export
     from training.gguf_file import GGUFFile
+    from training.space import Room, checkpoint_bytes, model_bytes
 
     base = Base.open(GGUFFile(path))
     check_base_hash(path, spec.base_sha256)
     check_single_type(base, spec.single_type)
+    room = Room(
+        folder.path,
+        checkpoint_bytes(base, spec.rank) + model_bytes(base, spec.rank),
+        lambda told: events.write("warning", message=told),
+    )
+    shortage = room.shortage()
+    if shortage:
+        raise TrainingError(f"{shortage} Free some space, then start it again.")
     check()
     train, validation, encoded = _encode(spec, path, train_rows, validation_rows, events)
     check()
@@ -97,6 +110,8 @@ def run(
         checkpoint_folder=folder.checkpoints,
         fingerprint=fingerprint(spec, folder),
         check=check,
+        look=room.look,
+        finish=finish,
     ).run()
 
     events.write("stage", stage="validate", message=f"Scoring {len(validation)} validation rows")

@@ -59,7 +59,7 @@ def convert(folder: Path, target: Path, on_event: Events, stop: Callable[[], boo
         while not ended.wait(0.2):
             if stop():
                 stopped.set()
-                end_process(child)
+                end_process(child.pid)
                 return
 
     assert child.stdout is not None and child.stderr is not None
@@ -83,7 +83,7 @@ def convert(folder: Path, target: Path, on_event: Events, stop: Callable[[], boo
         child.wait()
     finally:
         if child.poll() is None:
-            end_process(child)
+            end_process(child.pid)
         ended.set()
         for thread in threads:
             thread.join()

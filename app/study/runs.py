@@ -13,7 +13,11 @@ from db.tables import TrainingRun
 
 @dataclass(frozen=True)
 class Run:
-    """A training run as the study remembers it. Status: running, finished, cancelled, failed, interrupted."""
+    """A training run as the study remembers it.
+
+    Status: running, finished, cancelled (stopped), paused, waiting (paused until the study is opened again), failed,
+    interrupted, discarded.
+    """
 
     id: str
     name: str

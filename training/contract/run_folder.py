@@ -30,6 +30,11 @@ class RunFolder:
         return self.path / "validation.jsonl"
 
     @property
+    def codebook(self) -> Path:
+        """The codebook that the rows were labelled under (TOML), for the model's card; training does not read it."""
+        return self.path / "codebook.toml"
+
+    @property
     def events(self) -> Path:
         """What happened, one JSON event a line; the truth about the run."""
         return self.path / "events.jsonl"
@@ -83,6 +88,11 @@ class RunFolder:
     def conductor_lock(self) -> Path:
         """The same for the program that started the run and that checks and serves its result."""
         return self.path / "conductor.json"
+
+    def is_trained(self) -> bool:
+        """Tell whether training came to its end here: the scores are written last, after both forms."""
+        forms = (self.model / "single" / "model.gguf", self.model / "adapter" / "adapter.gguf")
+        return all(path.is_file() for path in (*forms, self.metrics, self.validation_probabilities))
 
     def outcome(self) -> str:
         """Return finished, cancelled or failed from the last such event, or "" where the run never ended."""
