@@ -1,6 +1,7 @@
 """The training loop: steps over the training rows, an evaluation each epoch, the best epoch kept."""
 
 import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from training.contract.events import EventLog
 from training.contract.prompt import EncodedPrompt
 from training.contract.spec import TrainingSpec
 from training.network import LeafNetwork
+from training.processes import ALONE, Processes
 from training.scoring import score
 
 # After so many epochs without a better validation score the run ends: more would only learn rows by heart.
@@ -39,6 +41,7 @@ class Finetuning:
     checkpoint_folder: Path
     fingerprint: str
     check: Callable[[], None]
+    processes: Processes = ALONE
 
     def run(self) -> checkpoints.Standing:
         """Train and leave the best epoch's adapter on the network.
@@ -95,7 +98,6 @@ class Finetuning:
         batches = order(seen, spec.batch, spec.seed, epoch)
         self.network.body.train()
         for batch in batches[self.standing.step % self.steps_an_epoch :]:
-            self.check()
             started = time.monotonic()
             loss = self._step(batch)
             self.standing.seconds += time.monotonic() - started
@@ -116,22 +118,29 @@ class Finetuning:
             self.averaged = adapter.state(self.network.adapted)
 
     def _step(self, batch: list[Example]) -> float:
-        # Dropout of a step depends on the seed and the step alone.
-        torch.manual_seed((self.spec.seed * 2**32 + self.standing.step) % 2**63)
         rate = self.learning_rate(self.standing.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad()
 
         def learn(piece: Batch) -> float:
+            # Dropout depends on the seed, the step and the tweets alone: not on who computes them, nor in what order.
+            torch.manual_seed(
+                random.Random(f"{self.spec.seed}/{self.standing.step}/{piece.first}").getrandbits(63)
+            )
             logits = self.network.logits(piece)
             loss = functional.cross_entropy(logits, piece.leaf, reduction="sum") / len(batch)
             loss.backward()
             return float(loss.detach())
 
-        loss = sum(self.network.in_pieces(batch, learn))
+        def learn_share() -> float:
+            self.check()
+            return sum(self.network.in_pieces(self.processes.share(batch), learn))
+
+        loss = sum(self.processes.gather(learn_share))
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} at step {self.standing.step}")
+        self.processes.add_gradients(self.network.parameters())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.spec.max_gradient)
         self.optimizer.step()
         return loss
@@ -180,7 +189,7 @@ class Finetuning:
         if not self.validation:
             return {"macro_f1": None, "accuracy": None, "loss": None}
         scores = score(
-            self.network.probabilities(self.validation, self.check),
+            self.processes.probabilities(self.network, self.validation, self.check),
             [example.leaf for example in self.validation],
             [example.lang for example in self.validation],
             self.spec.leaves,
@@ -192,6 +201,8 @@ class Finetuning:
         return bool(self.validation) and bool(self.standing.epochs) and worse >= PATIENCE
 
     def _save(self) -> None:
+        if not self.processes.is_first:
+            return
         checkpoints.write(
             self.checkpoint_folder,
             self.fingerprint,

@@ -1,30 +1,37 @@
 """One run from its folder to its model: read, train, score, export, write down."""
 
 import hashlib
-import json
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import machine
 from training.contract.events import EventLog
+from training.contract.fingerprint import fingerprint
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, SpecError, TrainingSpec, read_rows
 from training.errors import TrainingError
+from training.processes import ALONE, Processes
 
 if TYPE_CHECKING:
     from training.batches import Example
 
 
 def run(
-    folder: RunFolder, base_path: Path | None, events: EventLog, check: Callable[[], None]
+    folder: RunFolder,
+    base_path: Path | None,
+    events: EventLog,
+    check: Callable[[], None],
+    processes: Processes = ALONE,
 ) -> dict[str, Any]:
     """Do the whole run and return its results. `check` is called often and raises to end it.
+
+    Of several `processes` the first writes the model and returns the results, the others return nothing.
 
     Raises `TrainingError` for what a user can mend. A second call on the same folder continues from the
     checkpoint that the first one left.
@@ -44,7 +51,7 @@ def run(
         raise TrainingError(str(error)) from error
     except FileNotFoundError as error:
         raise TrainingError(f"The run folder has no {Path(error.filename).name}.") from error
-    path = Path(base_path or spec.base_path)
+    path = find_base(folder, spec, base_path)
     if len(spec.leaves) != len(set(spec.leaves)):
         raise TrainingError("Two classes have the same code. Give each class its own.")
 
@@ -55,9 +62,11 @@ def run(
     base = Base.open(GGUFFile(path))
     check_base_hash(path, spec.base_sha256)
     check_single_type(base, spec.single_type)
-    check()
+    # One of several processes must not leave while the others wait for it: they are asked in each step.
+    early = check if processes.size == 1 else lambda: None
+    early()
     train, validation, encoded = _encode(spec, path, train_rows, validation_rows, events)
-    check()
+    early()
 
     import torch
 
@@ -65,14 +74,18 @@ def run(
     from training.network import LeafNetwork
     from training.scoring import score
 
+    processes.join()
     plan = machine.plan(spec.method, spec.precision)
+    plan = replace(plan, threads=max(1, plan.threads // processes.here))
     events.write(
         "stage",
         stage="prepare",
         message=f"Loading the base model ({plan.method}, {plan.precision}, {plan.device})",
         **asdict(plan),
     )
-    _write(folder.environment, machine.environment() | {"plan": asdict(plan)})
+    if processes.is_first:
+        about = {"plan": asdict(plan), "processes": processes.size}
+        _write(folder.environment, machine.environment() | about)
     network = LeafNetwork(
         base,
         encoded.leaf_tokens,
@@ -82,7 +95,7 @@ def run(
         dropout=spec.dropout,
         seed=spec.seed,
         micro_batch=spec.micro_batch,
-        check=check,
+        check=early,
     )
     events.write("stage", stage="train", message=f"Training on {len(train)} rows")
     standing = Finetuning(
@@ -95,10 +108,14 @@ def run(
         checkpoint_folder=folder.checkpoints,
         fingerprint=fingerprint(spec, folder),
         check=check,
+        processes=processes,
     ).run()
 
     events.write("stage", stage="validate", message=f"Scoring {len(validation)} validation rows")
-    probabilities = network.probabilities(validation, check)
+    probabilities = processes.probabilities(network, validation, check)
+    processes.leave()
+    if not processes.is_first:
+        return {}
     by_row: list[list[float] | None] = [None] * len(validation_rows)
     for example, values in zip(validation, probabilities, strict=True):
         by_row[example.row] = [float(value) for value in values]
@@ -168,16 +185,14 @@ def check_base_hash(path: Path, expected: str) -> None:
         )
 
 
-def fingerprint(spec: TrainingSpec, folder: RunFolder) -> str:
-    """Return a hash of all that a run's course depends on: no other course's checkpoint is continued."""
-    values = asdict(spec)
-    # Where the base lies and how much is computed at once change nothing.
-    for name in ("base_path", "base", "micro_batch"):
-        del values[name]
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    for path in (folder.train, folder.validation):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def find_base(folder: RunFolder, spec: TrainingSpec, given: Path | None) -> Path:
+    """Return the base model's file: the given one, or the spec's, which may lie in the run folder itself."""
+    if given is None and not spec.base_path:
+        raise TrainingError(
+            f"The base model {spec.base} did not come with the run folder. Say where it is: --base FILE.gguf "
+            f"(its SHA-256 begins with {spec.base_sha256[:12]})."
+        )
+    return given or folder.path / spec.base_path
 
 
 def _encode(

@@ -10,10 +10,15 @@ from app.errors import UserError
 from app.study.study import Study, now
 from db.tables import TrainingRun
 
+ELSEWHERE = "elsewhere"
+
 
 @dataclass(frozen=True)
 class Run:
-    """A training run as the study remembers it. Status: running, finished, cancelled, failed, interrupted."""
+    """A training run as the study remembers it.
+
+    Status: running, finished, cancelled, failed, interrupted; elsewhere: another machine trains it.
+    """
 
     id: str
     name: str
@@ -35,6 +40,7 @@ def create(
     languages: Sequence[str],
     spec: dict[str, Any],
     split: str,
+    status: str = "running",
 ) -> Run:
     """Note a run that starts now and return it."""
     with study.writing() as session:
@@ -43,7 +49,7 @@ def create(
             folder=folder,
             base=base,
             languages=list(languages),
-            status="running",
+            status=status,
             created=now(),
             split_id=split,
             spec=spec,

@@ -121,19 +121,14 @@ def train(
     require_training()
     started = time.monotonic()
     shelf = shelf or Shelf()
-    ready = readiness(study, languages)
-    if ready.missing:
-        raise UserError(ready.missing[0], "Label more tweets, or choose more languages.")
-    for language in set(languages) - set(ready.per_language):
-        raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
+    ready = require_labels(study, languages)
     for earlier in list_runs(study)[:1]:
         if earlier.status == "interrupted":
             message = f"The training of “{earlier.name}” was interrupted; its run folder is {earlier.folder}"
             on_event(make_event("warning", message=message))
     base_file = shelf.base_file(base)
-    taken = {model.name for model in models.list_models(study)}
-    model_name = shelf.free_name(name or f"{study.name}-{base_file.name}", taken)
-    run, run_id = _prepare(study, base_file, languages, model_name, settings)
+    model_name = free_model_name(study, shelf, name or f"{study.name}-{base_file.name}")
+    run, run_id = prepare(study, base_file, languages, model_name, settings)
     log = EventLog(run.events)
 
     def tell(kind: str, **fields: Any) -> None:
@@ -164,29 +159,12 @@ def train(
         if outcome == "cancelled":
             runs.update(study, run_id, status="cancelled")
             return None
-        tell("stage", stage="parity", message="Comparing both 4-bit forms with the trained model.")
-        served = choose_served_model(
-            run,
-            model_name,
-            study.codebook,
-            base_file,
-            lambda form, done, total: on_event(
-                make_event(
-                    "progress",
-                    stage="parity",
-                    message=_COMPARED[form],
-                    done=done,
-                    total=total,
-                    unit="validation tweets",
-                )
-            ),
-            stop,
+        result = conclude(
+            study, run, run_id, model_name, base_file, shelf, tell, on_event, stop, time.monotonic() - started
         )
-        if served is None:
+        if result is None:
             runs.update(study, run_id, status="cancelled")
             return None
-        tell("stage", stage="shelve", message=served.reason)
-        entry = shelf.place(served.folder, model_name)
     except BaseException as error:
         runs.update(study, run_id, status=ended if isinstance(error, Exception) else "interrupted")
         if isinstance(error, Exception):
@@ -194,6 +172,61 @@ def train(
         raise
     finally:
         run.conductor_lock.unlink(missing_ok=True)
+    log.write("finished", **result.as_dict())
+    return result
+
+
+def require_labels(study: Study, languages: Sequence[str]) -> Readiness:
+    """Return what there is to train on; raise `UserError` where it is too little."""
+    ready = readiness(study, languages)
+    if ready.missing:
+        raise UserError(ready.missing[0], "Label more tweets, or choose more languages.")
+    for language in set(languages) - set(ready.per_language):
+        raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
+    return ready
+
+
+def free_model_name(study: Study, shelf: Shelf, wanted: str) -> str:
+    """Return the wanted name made fit for the shelf, and free there and among the study's models."""
+    return shelf.free_name(wanted, {model.name for model in models.list_models(study)})
+
+
+def conclude(
+    study: Study,
+    run: RunFolder,
+    run_id: str,
+    model_name: str,
+    base_file: BaseFile,
+    shelf: Shelf,
+    tell: Callable[..., None],
+    on_event: Events,
+    stop: Callable[[], bool],
+    seconds_so_far: float,
+) -> TrainedModel | None:
+    """Make a served model of what training left in the run folder: parity, card, shelf. None: stopped."""
+    started = time.monotonic()
+    tell("stage", stage="parity", message="Comparing both 4-bit forms with the trained model.")
+    served = choose_served_model(
+        run,
+        model_name,
+        study.codebook,
+        base_file,
+        lambda form, done, total: on_event(
+            make_event(
+                "progress",
+                stage="parity",
+                message=_COMPARED[form],
+                done=done,
+                total=total,
+                unit="validation tweets",
+            )
+        ),
+        stop,
+    )
+    if served is None:
+        return None
+    tell("stage", stage="shelve", message=served.reason)
+    entry = shelf.place(served.folder, model_name)
     metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
     runs.update(study, run_id, status="finished", metrics=metrics)
     trained = shelf.model(entry.name).trained
@@ -202,9 +235,8 @@ def train(
     models.register(
         study, entry.name, str(entry.folder), sha256(trained), card.leaves, run_id, card.as_dict()
     )
-    result = _result(entry, run, served.reason, (time.monotonic() - started) / 60, metrics)
-    log.write("finished", **result.as_dict())
-    return result
+    minutes = (seconds_so_far + time.monotonic() - started) / 60
+    return _result(entry, run, served.reason, minutes, metrics)
 
 
 def _result(
@@ -227,10 +259,18 @@ def _result(
     )
 
 
-def _prepare(
-    study: Study, base: BaseFile, languages: Sequence[str], name: str, settings: dict[str, Any]
+def prepare(
+    study: Study,
+    base: BaseFile,
+    languages: Sequence[str],
+    name: str,
+    settings: dict[str, Any],
+    status: str = "running",
 ) -> tuple[RunFolder, str]:
-    """Write the run folder and the run's record; the split is kept in the study, too."""
+    """Write the run folder and the run's record; the split is kept in the study, too.
+
+    Returns the folder, whose conductor this process then is, and the run's id.
+    """
     leaves = [leaf.code for leaf in study.codebook.leaves]
     try:
         spec = TrainingSpec.from_dict(
@@ -277,7 +317,9 @@ def _prepare(
         spec.seed,
     )
     languages = sorted({row.lang for row in train_rows})
-    return run, runs.create(study, name, str(run.path), base.name, languages, asdict(spec), split_id).id
+    return run, runs.create(
+        study, name, str(run.path), base.name, languages, asdict(spec), split_id, status
+    ).id
 
 
 def list_runs(study: Study) -> list[runs.Run]:
