@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,7 +40,7 @@ def away(tmp_path_factory: pytest.TempPathFactory, sample_rows: Callable[[Path, 
     words = ("train", study, "--base", "smollm2-135m", "--name", "far", "--epochs", 1)
     events = program.events(*words, "--export-run", place / "export")
     assert (events[-1]["model"], events[-1]["rows"], events[-1]["has_base"]) == ("far", 48, True)
-    _no_word_of_this_machine(place / "export", [place, program.home, Path.home()])
+    _no_word_of_this_machine(place / "export", [place, Path(sys.prefix)])
     # Carried away: nothing is left where it was, and the other place knows nothing of this source.
     other = tmp_path_factory.mktemp("other") / "carried"
     shutil.move(place / "export", other)
@@ -63,7 +62,7 @@ def away(tmp_path_factory: pytest.TempPathFactory, sample_rows: Callable[[Path, 
 
 
 def _no_word_of_this_machine(folder: Path, places: list[Path]) -> None:
-    words = [str(place).encode() for place in places] + [socket.gethostname().encode()]
+    words = [str(place).encode() for place in places]
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix != ".gguf":
             assert not any(word in path.read_bytes() for word in words), path
@@ -175,7 +174,11 @@ def test_links_and_pipes_are_not_followed(refusal: Callable[[], str], copy: Path
         ("metrics.json", "{}", "does not hold the scores"),
         ("validation_probabilities.json", "[[NaN]]", "is damaged"),
         ("validation_probabilities.json", "[]", "does not fit the validation tweets"),
-        ("validation_probabilities.json", "[[9,0,0,0],[9,0,0,0],[9,0,0,0],[9,0,0,0],[9,0,0,0]]", ""),
+        (
+            "validation_probabilities.json",
+            "[[9,0,0,0],[9,0,0,0],[9,0,0,0],[9,0,0,0],[9,0,0,0]]",
+            "no probabilities",
+        ),
         ("adapter/adapter_model.safetensors", "\x80\x04\x95 a pickle", "is damaged"),
     ],
 )
@@ -190,7 +193,8 @@ def test_nothing_but_what_training_writes_is_taken_and_the_model_is_served(
     away: Away, copy: Path, tmp_path: Path
 ) -> None:
     (copy / "model" / "single" / "pytorch_model.bin").write_bytes(b"\x80\x04\x95")
-    (copy / "events.jsonl").open("a", encoding="utf-8").write('{"event": "warning", "step": "x"}\n')
+    with open(copy / "events.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"event": "warning", "step": "x"}\n')
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     events = away.program.events("train", away.study, "--bring-back", copy)
     assert (events[-1]["event"], events[-1]["model"]) == ("finished", "far")
