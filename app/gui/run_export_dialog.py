@@ -79,6 +79,7 @@ class RunExportDialog(WorkDialog):
         layout = self.layout()
         assert isinstance(layout, QVBoxLayout)
         layout.insertWidget(1, self.choices)
+        layout.insertStretch(layout.count() - 1, 1)
         self.write = QPushButton(self.tr("&Write the folder"))
         self.write.setProperty("primary", True)
         self.write.setDefault(True)
@@ -92,6 +93,7 @@ class RunExportDialog(WorkDialog):
         self.buttons.insertWidget(1, self.write)
         self.buttons.insertWidget(2, self.open_folder)
         self.open_folder.hide()
+        self.folder.setFocus()
         self._show_state()
 
     def _lay_out_choices(self) -> QWidget:
@@ -151,6 +153,7 @@ class RunExportDialog(WorkDialog):
             ),
         )
         self.open_folder.show()
+        self.adjustSize()
         self.exported.emit()
 
     def nothing_done(self) -> str:

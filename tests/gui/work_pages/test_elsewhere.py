@@ -21,18 +21,16 @@ Settle = Callable[[Callable[[], bool]], None]
 def page(qtbot: QtBot, study: Study, jobs: JobList, settle: Settle) -> TrainPage:
     shown = TrainPage(study, jobs)
     qtbot.addWidget(shown)
-    with qtbot.waitActive(shown):
+    with qtbot.waitExposed(shown):
         shown.show()
-    settle(lambda: shown.elsewhere.export.isEnabled() and shown.form.languages.rowCount() > 0)
+    settle(lambda: shown._machine is not None and shown.elsewhere.export.isEnabled())
     shown.form.base.setCurrentIndex(shown.form.base.findData("smollm2-135m"))
     return shown
 
 
 @pytest.fixture
-def dialog(qtbot: QtBot, page: TrainPage, settle: Settle) -> RunExportDialog:
-    qtbot.keyClick(
-        page, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-    )
+def dialog(page: TrainPage, settle: Settle) -> RunExportDialog:
+    page.elsewhere.export.trigger()
     settle(lambda: bool(page.findChildren(RunExportDialog)))
     return page.findChildren(RunExportDialog)[0]
 
@@ -84,14 +82,12 @@ def test_a_folder_that_holds_something_is_refused_and_another_can_be_named(
 
 
 def test_a_wrong_folder_does_not_come_back(
-    qtbot: QtBot, page: TrainPage, tmp_path: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch
+    page: TrainPage, tmp_path: Path, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = tmp_path / "holiday pictures"
     wrong.mkdir()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(wrong))
-    qtbot.keyClick(
-        page, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-    )
+    page.elsewhere.bring.trigger()
     settle(lambda: "spec.json is missing" in page.notice.text)
     assert page.stack.currentWidget() is page.settings
 
