@@ -231,7 +231,9 @@ def test_what_another_machine_installs_is_pinned_as_here() -> None:
         lines = [line.partition(";")[0].strip() for line in text.splitlines()]
         return {
             name.lower().replace("_", "-"): version
-            for name, _, version in (line.partition("==") for line in lines if line and not line.startswith("#"))
+            for name, _, version in (
+                line.partition("==") for line in lines if line and not line.startswith("#")
+            )
         }
 
     here = pins((ROOT / "constraints.txt").read_text(encoding="utf-8"))
