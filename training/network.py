@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from training import adapter, bases
+from training import adapter, bases, scales
 from training.batches import Batch, Example, by_length, collate
 from training.errors import TrainingError
 
@@ -21,7 +21,9 @@ CPU_TOKENS = 1024
 
 
 class LeafNetwork:
-    """A frozen base with its adapter, answering with the leaf tokens' logits at the last position alone.
+    """A frozen base with what is trained on it, answering with the leaf tokens' logits at the last position alone.
+
+    Trained are an adapter's matrices or, by the method “scales”, the scales of the base's own 4-bit blocks.
 
     A vocabulary of 128,000 to 262,000 would make full logits the largest cost of a step; a few rows of the
     output matrix are enough.
@@ -46,19 +48,23 @@ class LeafNetwork:
         dtype = torch.bfloat16 if plan.precision == "bf16" else torch.float32
         self.body: Any = bases.build(
             base,
-            linear_dtype=dtype,
+            linear_dtype=torch.float32 if plan.method == "scales" else dtype,
             attention=plan.attention,
             device=plan.device,
             nf4=plan.method == "qlora",
             check=check,
         )
-        self.adapted = adapter.put_on(self.body, rank=rank, alpha=alpha, dropout=dropout, seed=seed)
+        self.adapted: dict[str, Any] = (
+            dict(scales.put_on(self.body, base, dtype))
+            if plan.method == "scales"
+            else dict(adapter.put_on(self.body, rank=rank, alpha=alpha, dropout=dropout, seed=seed))
+        )
         self.rows = torch.from_numpy(base.leaf_rows(list(leaf_tokens))).to(plan.device)
         self.softcap = base.softcap
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        """Return what is trained: the adapter's matrices."""
-        return [getattr(layer, part) for layer in self.adapted.values() for part in "ab"]
+        """Return what is trained, layer by layer."""
+        return [part for layer in self.adapted.values() for part in adapter.trained(layer).values()]
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """Return float32 logits (examples, leaves)."""

@@ -14,7 +14,7 @@ from training.contract.events import EventLog
 from training.contract.fingerprint import fingerprint
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 from training.contract.run_folder import RunFolder
-from training.contract.spec import Row, SpecError, TrainingSpec, read_rows
+from training.contract.spec import LEARNING_RATES, Row, SpecError, TrainingSpec, read_rows
 from training.errors import TrainingError
 from training.processes import ALONE, Processes
 
@@ -56,7 +56,7 @@ def run(
         raise TrainingError("Two classes have the same code. Give each class its own.")
 
     from training.bases import Base
-    from training.export import check_single_type
+    from training.export import check_single_type, export
     from training.gguf_file import GGUFFile
 
     base = Base.open(GGUFFile(path))
@@ -70,13 +70,15 @@ def run(
 
     import torch
 
+    from training import adapter, scales
     from training.finetune import Finetuning
     from training.network import LeafNetwork
     from training.scoring import score
 
     processes.join()
-    plan = machine.plan(spec.method, spec.precision)
+    plan = machine.plan(spec.method, spec.precision, scales=scales.can_tune(base))
     plan = replace(plan, threads=max(1, plan.threads // processes.here))
+    spec = replace(spec, method=plan.method, learning_rate=spec.learning_rate or LEARNING_RATES[plan.method])
     events.write(
         "stage",
         stage="prepare",
@@ -143,21 +145,25 @@ def run(
         "tokens_per_second": round(standing.tokens / max(standing.seconds, 1e-9), 1),
     }
 
-    from training import adapter
-    from training.export import export
-
     trained = adapter.state(network.adapted)
     adapter.save(
-        folder.adapter, trained, rank=spec.rank, alpha=spec.alpha, dropout=spec.dropout, base=spec.base
+        folder.adapter,
+        trained,
+        method=plan.method,
+        rank=spec.rank,
+        alpha=spec.alpha,
+        dropout=spec.dropout,
+        base=spec.base,
     )
     del network
     if plan.device == "cuda":
         torch.cuda.empty_cache()
-    events.write("stage", stage="export", message="Writing the 4-bit model in both forms")
+    events.write("stage", stage="export", message="Writing the 4-bit model")
     export(
         base,
         {name: value.numpy() for name, value in trained.items()},
         folder.model,
+        method=plan.method,
         rank=spec.rank,
         alpha=spec.alpha,
         single_type=spec.single_type,

@@ -19,6 +19,7 @@ from training.contract.spec import SpecError, TrainingSpec, read_rows
 _KEPT_KEYS = ("tokenizer.ggml.", "general.architecture")
 # A model may be given output rows of its own, beside the base's tensors.
 _NEW_TENSORS = {"output.weight"}
+_TRAINED = ("adapter_model.safetensors", "adapter_config.json", "scales.safetensors")
 _TEXT_LIMIT = 64 << 20
 _ROW_LIMIT = 1 << 30
 _EVENTS = ("started", "stage", "progress", "evaluated", "warning")
@@ -135,17 +136,17 @@ class ReturnedFiles:
         if adapter != (target.name == "adapter.gguf") or not fits(head, of_base):
             raise Refused(f"{name} was not made of the base model that this run was written for.")
 
-    def take_adapter(self, target: Path) -> None:
-        """Copy the adapter in the form of the PEFT library, where it came along."""
-        names = ("adapter/adapter_model.safetensors", "adapter/adapter_config.json")
-        if not all(self.has(name) for name in names):
-            return
-        target.mkdir(parents=True)
-        for name in names:
-            self.copy(name, target / PurePosixPath(name).name)
-        if not _is_safetensors(target / "adapter_model.safetensors"):
-            raise Refused(f"{names[0]} is damaged or was only copied in part.")
-        self._json(names[1])
+    def take_trained(self, target: Path) -> None:
+        """Copy what was trained, as safetensors: an adapter in the PEFT library's form, or scales; if it came along."""
+        for name in _TRAINED:
+            if not self.has(f"adapter/{name}"):
+                continue
+            target.mkdir(parents=True, exist_ok=True)
+            self.copy(f"adapter/{name}", target / name)
+            if name.endswith(".json"):
+                self._json(f"adapter/{name}")
+            elif not _is_safetensors(target / name):
+                raise Refused(f"adapter/{name} is damaged or was only copied in part.")
 
     def _json(self, name: str) -> dict[str, Any]:
         values = self._json_value(name)

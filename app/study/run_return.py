@@ -154,11 +154,12 @@ def _take_home(files: ReturnedFiles, home: RunFolder, spec: TrainingSpec, base: 
     incoming = RunFolder(home.path / "incoming")
     shutil.rmtree(incoming.path, ignore_errors=True)
     try:
-        for form in FORMS:
-            _take_form(files, form, incoming.model / form, base)
-        files.take_adapter(incoming.adapter)
-        probabilities = files.probabilities(home.validation, len(spec.leaves))
         metrics = files.metrics(spec.leaves)
+        probabilities = files.probabilities(home.validation, len(spec.leaves))
+        # Trained scales are the base's own: there is one form only.
+        for form in FORMS if metrics["method"] != "scales" else ("single",):
+            _take_form(files, form, incoming.model / form, base)
+        files.take_trained(incoming.adapter)
         for part in (home.model, home.adapter):
             shutil.rmtree(part, ignore_errors=True)
         incoming.model.rename(home.model)

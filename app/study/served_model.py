@@ -44,9 +44,9 @@ def choose_served_model(
     on_progress: Callable[[str, int, int], None],
     stop: Callable[[], bool],
 ) -> ServedModel | None:
-    """Send the validation rows through both 4-bit forms, compare, and make the better one ready to serve.
+    """Send the validation rows through the 4-bit forms that training left, compare, and make the best one ready.
 
-    Writes the parity of both forms into `metrics.json` and the card, with it, the calibration and the
+    Writes the parity of each form into `metrics.json` and the card, with it, the calibration and the
     scores, into the chosen form's file; beside it, which texts the model has seen. Returns None where
     `stop()` said so before all rows were through. Raises `UserError` where a form cannot be loaded.
     """
@@ -59,7 +59,7 @@ def choose_served_model(
 
     logits: dict[str, Any] = {}
     reports: dict[str, parity.ParityReport] = {}
-    for form in FORMS:
+    for form in (form for form in FORMS if (run.model / form).is_dir()):
         try:
             logits[form] = _leaf_logits(run.model / form, card, rows, partial(on_progress, form), stop)
         except ClassificationStopped:
@@ -71,10 +71,12 @@ def choose_served_model(
             spec.leaves,
             [row.lang for row in rows],
         )
-    form, reason = parity.choose_form(reports["single"], reports["adapter"])
+    form, reason = parity.choose_form(reports)
 
     card.form = form
-    card.quantisation = spec.single_type if form == "single" else base.quantisation
+    # An adapter stands over the base as it is, and trained scales are the base's own: only a merge rounds anew.
+    merged = form == "single" and metrics["method"] != "scales"
+    card.quantisation = spec.single_type if merged else base.quantisation
     # The temperature alone: it changes no label, so that what the gate compared is what is served. A bias for
     # each class favours the frequent one; on Gemma-3-270M it cost up to 1.3 points of macro-F1 on these rows.
     places = [spec.leaves.index(label) for label in gold]
@@ -82,7 +84,7 @@ def choose_served_model(
     served = calibration.apply(logits[form], card.calibration)
     predicted = [spec.leaves[i] for i in served.argmax(axis=1)]
     card.parity = {"served": form, "reason": reason, "rows": len(rows)} | {
-        f: reports[f].as_dict() for f in FORMS
+        form: report.as_dict() for form, report in reports.items()
     }
     card.metrics = card.metrics | {"validation": score(gold, predicted, codebook)}
     metrics["parity"] = card.parity

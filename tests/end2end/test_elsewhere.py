@@ -37,7 +37,10 @@ def away(tmp_path_factory: pytest.TempPathFactory, sample_rows: Callable[[Path, 
     study = place / "s.stancedesk"
     program("new", study)
     program("import", study, sample_rows(place / "tweets.csv", 16))
-    words = ("train", study, "--base", "smollm2-135m", "--name", "far", "--epochs", 1)
+    # An adapter: of it there are two forms to bring back, where trained scales have one.
+    settings = place / "settings.toml"
+    settings.write_text('method = "lora"\n', encoding="utf-8")
+    words = ("train", study, "--base", "smollm2-135m", "--name", "far", "--epochs", 1, "--spec", settings)
     events = program.events(*words, "--export-run", place / "export")
     assert (events[-1]["model"], events[-1]["rows"], events[-1]["has_base"]) == ("far", 48, True)
     _no_word_of_this_machine(place / "export", [place, Path(sys.prefix)])

@@ -51,7 +51,15 @@ def examples(encoded: EncodedPrompt) -> list[Example]:
 
 def write(network: LeafNetwork, base: Path, folder: Path, single_type: str) -> None:
     trained = {name: value.numpy() for name, value in adapter.state(network.adapted).items()}
-    export(Base.open(GGUFFile(base)), trained, folder, rank=RANK, alpha=ALPHA, single_type=single_type)
+    export(
+        Base.open(GGUFFile(base)),
+        trained,
+        folder,
+        method="lora",
+        rank=RANK,
+        alpha=ALPHA,
+        single_type=single_type,
+    )
 
 
 def test_the_base_with_its_adapter_answers_as_the_trained_model(

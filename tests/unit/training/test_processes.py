@@ -61,11 +61,14 @@ def test_who_is_not_launched_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Dropout: with micro-batches of half a batch both ways draw the same numbers. 27 rows: the last batch of each epoch
 # is of three, one for the first process and two for the second, which are other micro-batches.
-@pytest.mark.parametrize(("count", "dropout"), [(24, 0.1), (27, 0.0)])
+@pytest.mark.parametrize(
+    ("count", "method", "dropout"), [(24, "lora", 0.1), (27, "lora", 0.0), (24, "scales", 0.0)]
+)
 def test_two_processes_learn_what_one_learns(
-    make_run: MakeRun, tmp_path: Path, count: int, dropout: float
+    make_run: MakeRun, tmp_path: Path, count: int, method: str, dropout: float
 ) -> None:
-    settings: dict[str, Any] = {"epochs": 2, "micro_batch": 4, "dropout": dropout, "precision": "fp32"}
+    settings: dict[str, Any] = {"epochs": 2, "micro_batch": 4, "precision": "fp32"}
+    settings |= {"method": method, "dropout": dropout}
     rows, validation = make_rows(count), make_rows(9)
     alone = make_run(rows, validation, **settings)
     assert train(alone.path)[0] == 0
