@@ -178,6 +178,24 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --resume: learn nothing more, make a model of the best so far",
     )
+    elsewhere = train.add_mutually_exclusive_group()
+    elsewhere.add_argument(
+        "--export-run",
+        type=Path,
+        metavar="DIR",
+        help="do not train here: write a folder that any machine with Python can train",
+    )
+    elsewhere.add_argument(
+        "--bring-back",
+        type=Path,
+        metavar="DIR",
+        help="take in such a folder when it is trained, check its model and put it on the shelf",
+    )
+    train.add_argument(
+        "--without-base",
+        action="store_true",
+        help="with --export-run: leave the base model's file out; it is given there with --base",
+    )
 
     classify = _add(subcommands, "classify", commands.classify, "classify the tweets of a study", long=True)
     classify.add_argument("study", type=Path, metavar="STUDY")

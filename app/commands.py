@@ -224,11 +224,13 @@ def find_duplicates(arguments: argparse.Namespace) -> int:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train a model and put it on the shelf."""
+    """Train a model and put it on the shelf, here or by way of another machine."""
     from app.study import training_runs, unfinished_runs
     from app.study.study import Study
-    from app.terminal import JobEvents, duration
+    from app.terminal import JobEvents
 
+    if arguments.without_base and arguments.export_run is None:
+        raise WrongUsage("--without-base belongs to --export-run")
     events = JobEvents(arguments.json)
     chosen = (
         arguments.base,
@@ -242,16 +244,26 @@ def train(arguments: argparse.Namespace) -> int:
         raise WrongUsage("a training that goes on keeps its settings: --resume takes none")
     if arguments.keep_best and arguments.resume is None:
         raise WrongUsage("--keep-best goes with --resume")
+    if arguments.resume is not None and (arguments.export_run or arguments.bring_back):
+        raise WrongUsage("--resume goes on here: without --export-run and --bring-back")
+    stop = stopper(arguments)
+    if arguments.bring_back is not None:
+        from app.study.run_return import bring_back
+
+        with Study.open(arguments.study) as study:
+            result = bring_back(study, arguments.bring_back, events.append, stop)
+        return _tell_trained(result, events, arguments)
     settings = training_runs.read_settings(arguments.spec) if arguments.spec is not None else {}
     settings |= {
         name: getattr(arguments, name) for name in ("epochs", "seed") if getattr(arguments, name) is not None
     }
-    stop = stopper(arguments)
 
     def resting() -> str:
         return unfinished_runs.halted_as(arguments.stop_file)
 
     with Study.open(arguments.study) as study:
+        if arguments.export_run is not None:
+            return _export_run(study, settings, events, arguments)
         if arguments.resume is not None:
             result = unfinished_runs.go_on(
                 study, arguments.resume, events.append, stop, finish=arguments.keep_best, resting=resting
@@ -267,6 +279,39 @@ def train(arguments: argparse.Namespace) -> int:
                 stop,
                 resting=resting,
             )
+    return _tell_trained(result, events, arguments)
+
+
+def _export_run(study: Any, settings: dict[str, Any], events: Any, arguments: argparse.Namespace) -> int:
+    from app.study.run_export import export_run
+
+    exported = export_run(
+        study,
+        arguments.base or _DEFAULT_BASE,
+        arguments.languages,
+        arguments.name,
+        settings,
+        arguments.export_run,
+        with_base=not arguments.without_base,
+        progress=events.progress("export", "bytes"),
+        stop=stopper(arguments),
+    )
+    if exported is None:
+        tell_failure("Stopped before the run folder was written.", arguments.json, "cancelled")
+        return 1
+    events.write("finished", **exported.as_dict())
+    if not arguments.json:
+        print(f"The run folder of “{exported.model}” is {exported.folder} ({exported.size / 1e6:.0f} MB).")
+        print(
+            "It holds labelled tweets: take it only where these may be seen. README.txt in it says what to do."
+        )
+        print(f"Bring it back with: stancedesk train {arguments.study} --bring-back {arguments.export_run}")
+    return 0
+
+
+def _tell_trained(result: Any, events: Any, arguments: argparse.Namespace) -> int:
+    from app.terminal import duration
+
     if result is None:
         told = "Stopped before the model was ready; with --resume it goes on from where it was."
         tell_failure(told, arguments.json, "cancelled")

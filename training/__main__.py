@@ -4,7 +4,7 @@
 
 Events go to the run's `events.jsonl` and to standard output; everything that libraries print goes to its
 `log.txt`. Exit status: 0 for a finished and for a cancelled run (the last event tells which), 1 for a failed
-one, 2 for wrong usage.
+one, 2 for wrong usage. Of several processes (`accelerate launch -m training RUN_DIR`) the first one tells.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder, lock_owner, take_lock
 from training.errors import Cancelled, TrainingError, is_out_of_memory
+from training.processes import Processes
 from training.space import is_full
 
 
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.run_dir.is_dir():
         print(f"There is no run folder at {options.run_dir}.", file=sys.stderr)
         return 1
-    return _work(RunFolder(options.run_dir), options.base, options.finish)
+    return _work(RunFolder(options.run_dir.resolve()), options.base, options.finish)
 
 
 def _probe() -> int:
@@ -111,23 +112,26 @@ def _convert(folder: Path, target: Path, converter: Path, quantisation: str) -> 
 
 
 def _work(folder: RunFolder, base: Path | None, finish: bool) -> int:
-    running = owner_alive(folder)
+    processes = Processes.of_environment()
+    running = owner_alive(folder) if processes.is_first else None
     if running is not None:
         message = f"This run is already being worked on by process {running}."
         EventLog(None, sys.stdout).write("failed", message=message, kind="user", detail="")
         return 1
-    events = EventLog(folder.events, _redirect_output(folder.log))
+    answer = _redirect_output(folder.log)
+    events = EventLog(folder.events, answer) if processes.is_first else EventLog(None)
     # Before torch is loaded. Threads that spin while they wait for one another burn what another program
     # leaves of the cores: with one busy neighbour a step took three times the processor time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        take_lock(folder.lock, _start_time())
+        if processes.is_first:
+            take_lock(folder.lock, _start_time())
         watch = Watch(folder)
         events.write("started", what="training", run=folder.path.name, pid=os.getpid())
         watch()
         from training.run import run
 
-        results = run(folder, base, events, watch, finish)
+        results = run(folder, base, events, watch, finish, processes)
         events.write("finished", **results)
         return 0
     except Cancelled as reason:
@@ -149,7 +153,8 @@ def _work(folder: RunFolder, base: Path | None, finish: bool) -> int:
         message = f"Training failed through an error in the program ({type(error).__name__})."
         return _end(events, 1, "failed", message=message, kind="bug", detail=detail)
     finally:
-        folder.lock.unlink(missing_ok=True)
+        if processes.is_first:
+            folder.lock.unlink(missing_ok=True)
 
 
 def _end(events: EventLog, status: int, kind: str, /, **fields: Any) -> int:

@@ -1,6 +1,7 @@
 """The training loop: steps over the training rows, an evaluation each epoch, the best epoch kept."""
 
 import math
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from training.contract.spec import TrainingSpec
 from training.errors import TrainingError
 from training.machine import memory_now
 from training.network import LeafNetwork
+from training.processes import ALONE, Processes
 from training.scoring import score
 from training.space import is_full
 
@@ -56,6 +58,7 @@ class Finetuning:
     check: Callable[[], None]
     look: Callable[[], None] = lambda: None
     finish: bool = False
+    processes: Processes = ALONE
 
     def run(self) -> checkpoints.Standing:
         """Train and leave the best epoch's adapter on the network.
@@ -124,7 +127,6 @@ class Finetuning:
         batches = order(seen, spec.batch, spec.seed, epoch)
         self.network.body.train()
         for batch in batches[self.standing.step % self.steps_an_epoch :]:
-            self.check()
             started = time.monotonic()
             loss = self._step(batch)
             self.standing.seconds += time.monotonic() - started
@@ -147,22 +149,29 @@ class Finetuning:
             self.averaged = adapter.state(self.network.adapted)
 
     def _step(self, batch: list[Example]) -> float:
-        # Dropout of a step depends on the seed and the step alone.
-        torch.manual_seed((self.spec.seed * 2**32 + self.standing.step) % 2**63)
         rate = self.learning_rate(self.standing.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad()
 
         def learn(piece: Batch) -> float:
+            # Dropout depends on the seed, the step and the tweets alone: not on who computes them, nor in what order.
+            torch.manual_seed(
+                random.Random(f"{self.spec.seed}/{self.standing.step}/{piece.first}").getrandbits(63)
+            )
             logits = self.network.logits(piece)
             loss = functional.cross_entropy(logits, piece.leaf, reduction="sum") / len(batch)
             loss.backward()
             return float(loss.detach())
 
-        loss = sum(self.network.in_pieces(batch, learn))
+        def learn_share() -> float:
+            self.check()
+            return sum(self.network.in_pieces(self.processes.share(batch), learn))
+
+        loss = sum(self.processes.gather(learn_share))
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss} at step {self.standing.step}")
+        self.processes.add_gradients(self.network.parameters())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.spec.max_gradient)
         self.optimizer.step()
         return loss
@@ -250,7 +259,7 @@ class Finetuning:
             scored += self.network.micro_batch
 
         scores = score(
-            self.network.probabilities(self.validation, check),
+            self.processes.probabilities(self.network, self.validation, check),
             [example.leaf for example in self.validation],
             [example.lang for example in self.validation],
             self.spec.leaves,
@@ -263,6 +272,8 @@ class Finetuning:
 
     def _save(self) -> None:
         """Write a checkpoint. Where the disk has no room for it, the one before stays and training goes on."""
+        if not self.processes.is_first:
+            return
         self.standing.micro_batch = self.network.micro_batch
         self._saved = time.monotonic()
         try:

@@ -1,7 +1,6 @@
 """One run from its folder to its model: read, train, score, export, write down."""
 
 import hashlib
-import json
 import shutil
 import time
 from collections import Counter
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from training import machine
 from training.contract.events import EventLog
+from training.contract.fingerprint import fingerprint
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 from training.contract.run_folder import RunFolder
 from training.contract.spec import LEARNING_RATES, Row, SpecError, TrainingSpec, read_rows
 from training.errors import TrainingError
+from training.processes import ALONE, Processes
 
 if TYPE_CHECKING:
     from training.batches import Example
@@ -27,8 +28,11 @@ def run(
     events: EventLog,
     check: Callable[[], None],
     finish: bool = False,
+    processes: Processes = ALONE,
 ) -> dict[str, Any]:
     """Do the whole run and return its results. `check` is called often and raises to end it.
+
+    Of several `processes` the first writes the model and returns the results, the others return nothing.
 
     Raises `TrainingError` for what a user can mend. A second call on the same folder continues from the
     checkpoint that the first one left; with `finish` it learns nothing more and makes a model of the best so far.
@@ -48,7 +52,7 @@ def run(
         raise TrainingError(str(error)) from error
     except FileNotFoundError as error:
         raise TrainingError(f"The run folder has no {Path(error.filename).name}.") from error
-    path = Path(base_path or spec.base_path)
+    path = find_base(folder, spec, base_path)
     if len(spec.leaves) != len(set(spec.leaves)):
         raise TrainingError("Two classes have the same code. Give each class its own.")
 
@@ -68,9 +72,11 @@ def run(
     shortage = room.shortage()
     if shortage:
         raise TrainingError(f"{shortage} Free some space, then start it again.")
-    check()
+    # One of several processes must not leave while the others wait for it: they are asked in each step.
+    early = check if processes.size == 1 else lambda: None
+    early()
     train, validation, encoded = _encode(spec, path, train_rows, validation_rows, events)
-    check()
+    early()
 
     import torch
 
@@ -79,7 +85,9 @@ def run(
     from training.network import LeafNetwork
     from training.scoring import score
 
+    processes.join()
     plan = machine.plan(spec.method, spec.precision, scales=scales.can_tune(base))
+    plan = replace(plan, threads=max(1, plan.threads // processes.here))
     spec = replace(spec, method=plan.method, learning_rate=spec.learning_rate or LEARNING_RATES[plan.method])
     events.write(
         "stage",
@@ -87,7 +95,9 @@ def run(
         message=f"Loading the base model ({plan.method}, {plan.precision}, {plan.device})",
         **asdict(plan),
     )
-    _write(folder.environment, machine.environment() | {"plan": asdict(plan)})
+    if processes.is_first:
+        about = {"plan": asdict(plan), "processes": processes.size}
+        _write(folder.environment, machine.environment() | about)
     network = LeafNetwork(
         base,
         encoded.leaf_tokens,
@@ -97,7 +107,7 @@ def run(
         dropout=spec.dropout,
         seed=spec.seed,
         micro_batch=spec.micro_batch,
-        check=check,
+        check=early,
     )
     events.write("stage", stage="train", message=f"Training on {len(train)} rows")
     standing = Finetuning(
@@ -112,10 +122,14 @@ def run(
         check=check,
         look=room.look,
         finish=finish,
+        processes=processes,
     ).run()
 
     events.write("stage", stage="validate", message=f"Scoring {len(validation)} validation rows")
-    probabilities = network.probabilities(validation, check)
+    probabilities = processes.probabilities(network, validation, check)
+    processes.leave()
+    if not processes.is_first:
+        return {}
     by_row: list[list[float] | None] = [None] * len(validation_rows)
     for example, values in zip(validation, probabilities, strict=True):
         by_row[example.row] = [float(value) for value in values]
@@ -189,16 +203,14 @@ def check_base_hash(path: Path, expected: str) -> None:
         )
 
 
-def fingerprint(spec: TrainingSpec, folder: RunFolder) -> str:
-    """Return a hash of all that a run's course depends on: no other course's checkpoint is continued."""
-    values = asdict(spec)
-    # Where the base lies and how much is computed at once change nothing.
-    for name in ("base_path", "base", "micro_batch"):
-        del values[name]
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    for path in (folder.train, folder.validation):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def find_base(folder: RunFolder, spec: TrainingSpec, given: Path | None) -> Path:
+    """Return the base model's file: the given one, or the spec's, which may lie in the run folder itself."""
+    if given is None and not spec.base_path:
+        raise TrainingError(
+            f"The base model {spec.base} did not come with the run folder. Say where it is: --base FILE.gguf "
+            f"(its SHA-256 begins with {spec.base_sha256[:12]})."
+        )
+    return given or folder.path / spec.base_path
 
 
 def _encode(

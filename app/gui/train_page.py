@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.elsewhere_acts import ElsewhereActs
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
 from app.gui.notice import Notice, Tone
@@ -71,6 +72,8 @@ class TrainPage(QWidget):
         self.start.setToolTip(self.tr("Train on the checked languages (Ctrl+Enter)"))
         self.start.clicked.connect(self.start_training)
         make_action(self, self.tr("Start training"), "Ctrl+Return", self.start.click)
+        self.elsewhere = ElsewhereActs(self, study, jobs, self.form, self.notice)
+        self.elsewhere.exported.connect(self._tell_exported)
         self.runs = FigureTable(self.tr("Earlier runs"), left=5)
         self.runs_heading = QLabel(self.tr("Earlier runs"))
         self.runs_heading.setProperty("role", "heading")
@@ -103,6 +106,7 @@ class TrainPage(QWidget):
         start = QHBoxLayout()
         start.setSpacing(12)
         start.addWidget(self.start)
+        start.addWidget(self.elsewhere.button)
         start.addWidget(self.machine, 1)
         past = QHBoxLayout()
         past.addWidget(self.runs_heading, 1)
@@ -248,6 +252,11 @@ class TrainPage(QWidget):
                     'training extra, in its source folder: pip install ".[training]".'
                 ).format(packages=", ".join(machine.get("missing") or []))
             )
+        return found + self._obstacles_anywhere()
+
+    def _obstacles_anywhere(self) -> list[str]:
+        """Return those that no other machine would mend."""
+        found = []
         base = self.form.chosen_base()
         if base is not None and not base.available:
             found.append(
@@ -277,6 +286,8 @@ class TrainPage(QWidget):
         else:
             self._tell_memory()
         self.start.setEnabled(known and not obstacles)
+        known = self._ready is not None and bool(self._bases)
+        self.elsewhere.export.setEnabled(known and not self._obstacles_anywhere())
 
     def _tell_memory(self) -> None:
         base = self.form.chosen_base()
@@ -287,7 +298,7 @@ class TrainPage(QWidget):
                 self.tr(
                     "Training this base takes about {need} GB of memory; this machine has {have} GB."
                 ).format(need=f"{base.train_memory_gb:g}", have=f"{memory / 1e9:.0f}"),
-                self.tr("Choose a smaller base, or export the study and train on a larger machine."),
+                self.tr("Choose a smaller base, or train on another machine (“Elsewhere”)."),
             )
         else:
             self.reasons.clear()
@@ -335,6 +346,10 @@ class TrainPage(QWidget):
             self.stack.setCurrentWidget(self.settings)
         self.refresh()
         self.study_written.emit({"models", "runs"})
+
+    def _tell_exported(self) -> None:
+        self._ask_runs()
+        self.study_written.emit({"runs"})
 
     def _show_settings(self) -> None:
         self.stack.setCurrentWidget(self.settings)
@@ -403,6 +418,7 @@ class TrainPage(QWidget):
             "paused": self.tr("paused"),
             "waiting": self.tr("paused"),
             "discarded": self.tr("discarded"),
+            "elsewhere": self.tr("elsewhere, not back yet"),
         }
         outcome = outcomes.get(run.status, run.status)
         if run.status != "finished" and past.steps:

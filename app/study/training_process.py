@@ -23,8 +23,8 @@ _LOOK_SECONDS = 0.2
 
 _NEEDS = (
     "Training needs PyTorch and its companions, which are not part of this installation.",
-    'Install StanceDesk from its source with the training extra (pip install ".[training]"), or export the study '
-    "and train on a machine that has it.",
+    'Install StanceDesk from its source with the training extra (pip install ".[training]"), or train on another '
+    "machine: page Train, “Elsewhere”, or stancedesk train STUDY --export-run DIR.",
 )
 
 

@@ -95,11 +95,7 @@ def train(
     """
     require_training()
     shelf = shelf or Shelf()
-    ready = readiness(study, languages)
-    if ready.missing:
-        raise UserError(ready.missing[0], "Label more tweets, or choose more languages.")
-    for language in set(languages) - set(ready.per_language):
-        raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
+    require_labels(study, languages)
     for earlier in unfinished_runs.list_states(study)[:1]:
         if earlier.can_continue:
             message = f"The training of “{earlier.run.name}” is not at its end; --resume lets it go on."
@@ -107,16 +103,38 @@ def train(
     base_file = make_ready(base, on_event, stop)
     if base_file is None:
         return None
-    taken = {model.name for model in models.list_models(study)}
-    model_name = shelf.free_name(name or f"{study.name}-{base_file.name}", taken)
-    _, run = _prepare(study, base_file, languages, model_name, settings)
+    model_name = free_model_name(study, shelf, name or f"{study.name}-{base_file.name}")
+    _, run = prepare(study, base_file, languages, model_name, settings)
     return Conductor(study, run, base_file, shelf, on_event, stop, resting).conduct()
 
 
-def _prepare(
-    study: Study, base: BaseFile, languages: Sequence[str], name: str, settings: dict[str, Any]
+def require_labels(study: Study, languages: Sequence[str]) -> Readiness:
+    """Return what there is to train on; raise `UserError` where it is too little."""
+    ready = readiness(study, languages)
+    if ready.missing:
+        raise UserError(ready.missing[0], "Label more tweets, or choose more languages.")
+    for language in set(languages) - set(ready.per_language):
+        raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
+    return ready
+
+
+def free_model_name(study: Study, shelf: Shelf, wanted: str) -> str:
+    """Return the wanted name made fit for the shelf, and free there and among the study's models."""
+    return shelf.free_name(wanted, {model.name for model in models.list_models(study)})
+
+
+def prepare(
+    study: Study,
+    base: BaseFile,
+    languages: Sequence[str],
+    name: str,
+    settings: dict[str, Any],
+    status: str = "running",
 ) -> tuple[RunFolder, runs.Run]:
-    """Write the run folder and the run's record; the split is kept in the study, too."""
+    """Write the run folder and the run's record; the split is kept in the study, too.
+
+    Returns the folder, whose conductor this process then is, and the run.
+    """
     leaves = [leaf.code for leaf in study.codebook.leaves]
     try:
         spec = TrainingSpec.from_dict(
@@ -164,4 +182,4 @@ def _prepare(
         spec.seed,
     )
     languages = sorted({row.lang for row in train_rows})
-    return run, runs.create(study, name, str(run.path), base.name, languages, asdict(spec), split_id)
+    return run, runs.create(study, name, str(run.path), base.name, languages, asdict(spec), split_id, status)

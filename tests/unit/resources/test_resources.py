@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import resources
+from tests.conftest import ROOT
 
 LANGUAGES = ["ar", "de", "en", "es", "fr", "hi", "hu", "id", "it", "ko", "pl", "pt", "tr"]
 LEAVES = ["pro", "anti", "neutral", "unrelated"]
@@ -242,3 +243,19 @@ def test_the_window_finds_its_icons() -> None:
 def test_an_unknown_icon_is_a_bug() -> None:
     with pytest.raises(LookupError, match="no-such-icon"):
         resources.icon_bytes("no-such-icon")
+
+
+def test_what_another_machine_installs_is_pinned_as_here() -> None:
+    def pins(text: str) -> dict[str, str]:
+        lines = [line.partition(";")[0].strip() for line in text.splitlines()]
+        return {
+            name.lower().replace("_", "-"): version
+            for name, _, version in (
+                line.partition("==") for line in lines if line and not line.startswith("#")
+            )
+        }
+
+    here = pins((ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    there = pins(resources.elsewhere_text("requirements.txt"))
+    assert there == {name: here[name] for name in there}
+    assert set(there) >= {"torch", "transformers", "llama-cpp-python", "gguf", "accelerate"}
