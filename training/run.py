@@ -59,19 +59,11 @@ def run(
     from training.bases import Base
     from training.export import check_single_type, export
     from training.gguf_file import GGUFFile
-    from training.space import Room, checkpoint_bytes, model_bytes
+    from training.space import Room, run_bytes
 
     base = Base.open(GGUFFile(path))
     check_base_hash(path, spec.base_sha256)
     check_single_type(base, spec.single_type)
-    room = Room(
-        folder.path,
-        checkpoint_bytes(base, spec.rank) + model_bytes(base, spec.rank),
-        lambda told: events.write("warning", message=told),
-    )
-    shortage = room.shortage()
-    if shortage:
-        raise TrainingError(f"{shortage} Free some space, then start it again.")
     # One of several processes must not leave while the others wait for it: they are asked in each step.
     early = check if processes.size == 1 else lambda: None
     early()
@@ -89,6 +81,14 @@ def run(
     plan = machine.plan(spec.method, spec.precision, scales=scales.can_tune(base))
     plan = replace(plan, threads=max(1, plan.threads // processes.here))
     spec = replace(spec, method=plan.method, learning_rate=spec.learning_rate or LEARNING_RATES[plan.method])
+    room = Room(
+        folder.path,
+        run_bytes(base, plan.method, spec.rank),
+        lambda told: events.write("warning", message=told),
+    )
+    shortage = room.shortage()
+    if shortage:
+        raise TrainingError(f"{shortage} Free some space, then start it again.")
     events.write(
         "stage",
         stage="prepare",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from training.bases import Base
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# A checkpoint holds the adapter as it is, its average, the best one, and two moments of the optimiser; while it
+# A checkpoint holds what is trained as it is, its average, the best of it, and two moments of the optimiser; while it
 # is written, the one before is still there.
 _COPIES = 5
 _CHECKPOINTS = 2
@@ -27,20 +27,30 @@ def is_full(error: BaseException) -> bool:
     return "No space left" in str(error)
 
 
-def adapter_bytes(base: "Base", rank: int) -> int:
-    """Return the size of an adapter of this rank in float32."""
+def trained_bytes(base: "Base", method: str, rank: int) -> int:
+    """Return the size in float32 of what is trained: an adapter of this rank, or the scales of the base's blocks."""
+    if method == "scales":
+        from training.scales import count_of_scales
+
+        return 4 * count_of_scales(base)
     shapes = (base.file.tensors[name].shape for name in base.linears)
     return sum(4 * rank * (shape[0] + shape[-1]) for shape in shapes)
 
 
-def checkpoint_bytes(base: "Base", rank: int) -> int:
+def checkpoint_bytes(base: "Base", method: str, rank: int) -> int:
     """Return the most room that a run's checkpoints take."""
-    return _CHECKPOINTS * _COPIES * adapter_bytes(base, rank)
+    return _CHECKPOINTS * _COPIES * trained_bytes(base, method, rank)
 
 
-def model_bytes(base: "Base", rank: int) -> int:
-    """Return the most room that the trained model takes, in both of its forms."""
-    return 2 * base.file.path.stat().st_size + 2 * adapter_bytes(base, rank)
+def model_bytes(base: "Base", method: str, rank: int) -> int:
+    """Return the most room that the trained model takes, in all its forms."""
+    forms = 1 if method == "scales" else 2
+    return forms * base.file.path.stat().st_size + 2 * trained_bytes(base, method, rank)
+
+
+def run_bytes(base: "Base", method: str, rank: int) -> int:
+    """Return the most room that a run takes."""
+    return checkpoint_bytes(base, method, rank) + model_bytes(base, method, rank)
 
 
 def in_words(number_of_bytes: int) -> str:

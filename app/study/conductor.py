@@ -140,6 +140,11 @@ class Conductor:
         before = self._shelved_before()
         if before is not None:
             return before
+        if not folder.is_trained():
+            raise UserError(
+                f"What training left in {folder.path.name} is not complete: a file was deleted.",
+                "Train again; no label and no other model is touched.",
+            )
         self._tell("stage", stage="parity", message="Comparing both 4-bit forms with the trained model.")
         taken = {model.name for model in models.list_models(self.study)}
         name = self.shelf.free_name(self.run.name, taken)

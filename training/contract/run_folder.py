@@ -90,9 +90,17 @@ class RunFolder:
         return self.path / "conductor.json"
 
     def is_trained(self) -> bool:
-        """Tell whether training came to its end here: the scores are written last, after both forms."""
-        forms = (self.model / "single" / "model.gguf", self.model / "adapter" / "adapter.gguf")
-        return all(path.is_file() for path in (*forms, self.metrics, self.validation_probabilities))
+        """Tell whether training came to its end here and all that it left is there.
+
+        The scores are written last, after the forms; trained scales have the single form alone.
+        """
+        try:
+            method = json.loads(self.metrics.read_text(encoding="utf-8"))["method"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        left = [self.validation_probabilities, self.model / "single" / "model.gguf"]
+        left += [self.model / "adapter" / "adapter.gguf"] if method != "scales" else []
+        return all(path.is_file() for path in left)
 
     def outcome(self) -> str:
         """Return finished, cancelled or failed from the last such event, or "" where the run never ended."""

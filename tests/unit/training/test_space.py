@@ -8,41 +8,43 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.training.conftest import train
+from tests.unit.training.conftest import start_training, train
+from tests.unit.training.test_process import wait_for
 from training import space
 from training.bases import Base
 from training.contract.run_folder import RunFolder
 from training.gguf_file import GGUFFile
-from training.space import Room, adapter_bytes, in_words, is_full
+from training.space import Room, in_words, is_full, trained_bytes
 
 Usage = namedtuple("Usage", "total used free")
 
 
-def test_what_is_reckoned_is_what_is_written(make_run: Callable[..., RunFolder], small_base: Path) -> None:
-    run = make_run(rank=8, epochs=1)
+@pytest.mark.parametrize(
+    ("method", "file"), [("lora", "adapter_model.safetensors"), ("scales", "scales.safetensors")]
+)
+def test_what_is_reckoned_is_what_is_written(
+    make_run: Callable[..., RunFolder], small_base: Path, method: str, file: str
+) -> None:
+    run = make_run(rank=8, epochs=1, method=method)
     train(run.path)
     base = Base.open(GGUFFile(small_base))
-    written = run.adapter / "adapter_model.safetensors"
-    # Beside the matrices there are only their names.
-    assert adapter_bytes(base, 8) == pytest.approx(written.stat().st_size, rel=0.05)
+    # Beside the numbers there are only their names.
+    assert trained_bytes(base, method, 8) == pytest.approx((run.adapter / file).stat().st_size, rel=0.05)
     model = sum(path.stat().st_size for path in run.model.rglob("*.gguf"))
-    assert model <= space.model_bytes(base, 8) <= 1.2 * model
+    assert model <= space.model_bytes(base, method, 8) <= 1.2 * model
 
 
 def test_the_largest_checkpoint_is_not_larger_than_reckoned(
     make_run: Callable[..., RunFolder], small_base: Path
 ) -> None:
-    run = make_run(epochs=200)
-    from tests.unit.training.conftest import start_training
-    from tests.unit.training.test_process import wait_for
-
+    run = make_run(epochs=200, method="lora")
     process = start_training(run.path)
     wait_for(run, "evaluated", process)
     run.stop.touch()
     process.communicate(timeout=120)
     (checkpoint,) = run.checkpoints.iterdir()
-    need = space.checkpoint_bytes(Base.open(GGUFFile(small_base)), 16)
-    # Half of it: the one before is there, too, while it is written.
+    need = space.checkpoint_bytes(Base.open(GGUFFile(small_base)), "lora", 16)
+    # Half of it: the one before is there, too, while it is written. The average begins later.
     assert 0.7 * need < 2 * checkpoint.stat().st_size < 1.05 * need
 
 
