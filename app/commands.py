@@ -13,7 +13,8 @@ class WrongUsage(Exception):
     """The words of a command do not fit together."""
 
 
-def _stopper(arguments: argparse.Namespace) -> Callable[[], bool]:
+def stopper(arguments: argparse.Namespace) -> Callable[[], bool]:
+    """Return what tells whether a long command shall stop."""
     stop_file: Path | None = arguments.stop_file
     return lambda: stop_file is not None and stop_file.exists()
 
@@ -27,7 +28,7 @@ def demo(arguments: argparse.Namespace) -> int:
         arguments.out,
         arguments.base,
         JobEvents(arguments.json),
-        _stopper(arguments),
+        stopper(arguments),
         epochs=arguments.epochs,
         window=not (arguments.no_window or arguments.json),
         as_json=arguments.json,
@@ -209,7 +210,7 @@ def find_duplicates(arguments: argparse.Namespace) -> int:
         report = groups.find(
             study,
             progress=events.progress("duplicates", "tweets"),
-            stop=_stopper(arguments),
+            stop=stopper(arguments),
         )
     if report.stopped:
         tell_failure(report.summary(), arguments.json, "cancelled")
@@ -229,7 +230,7 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.without_base and arguments.export_run is None:
         raise WrongUsage("--without-base belongs to --export-run")
     events = JobEvents(arguments.json)
-    stop = _stopper(arguments)
+    stop = stopper(arguments)
     if arguments.bring_back is not None:
         from app.study.run_return import bring_back
 
@@ -261,7 +262,7 @@ def _export_run(study: Any, settings: dict[str, Any], events: Any, arguments: ar
         arguments.export_run,
         with_base=not arguments.without_base,
         progress=events.progress("export", "bytes"),
-        stop=_stopper(arguments),
+        stop=stopper(arguments),
     )
     if exported is None:
         tell_failure("Stopped before the run folder was written.", arguments.json, "cancelled")
@@ -312,7 +313,7 @@ def classify(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             again=arguments.again,
             on_event=events.append,
-            stop=_stopper(arguments),
+            stop=stopper(arguments),
         )
     return _tell_classified(report, events, arguments.json)
 
@@ -330,7 +331,7 @@ def classify_file(arguments: argparse.Namespace) -> int:
         text_column=arguments.text_column,
         prefix=arguments.prefix,
         on_event=events.append,
-        stop=_stopper(arguments),
+        stop=stopper(arguments),
     )
     return _tell_classified(report, events, arguments.json)
 
@@ -356,7 +357,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
     events = JobEvents(arguments.json)
     with Study.open(arguments.study) as study:
-        report = evaluation_report.evaluate(study, arguments.model, events.append, _stopper(arguments))
+        report = evaluation_report.evaluate(study, arguments.model, events.append, stopper(arguments))
         questions = [question.code for question in study.codebook.questions]
     if report is None:
         tell_failure("Stopped before all rows were classified.", arguments.json, "cancelled")
@@ -383,7 +384,7 @@ def light_model(arguments: argparse.Namespace) -> int:
             arguments.languages,
             with_curve=not arguments.no_curve,
             on_event=events.append,
-            stop=_stopper(arguments),
+            stop=stopper(arguments),
         )
     if scores is None:
         tell_failure("Stopped before the light model was ready.", arguments.json, "cancelled")
@@ -423,66 +424,18 @@ def agreement(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace) -> None:
     """Write a study to a file."""
-    from app.study import exporting
+    from app.study import event_export, exporting
     from app.study.study import Study
     from app.terminal import JobEvents
 
     events = JobEvents(arguments.json)
+    write = event_export.export_events if arguments.events else exporting.export
+    progress = events.progress("export", event_export.WHAT if arguments.events else "tweets")
     with Study.open(arguments.study) as study:
-        report = exporting.export(
-            study,
-            arguments.target,
-            progress=events.progress("export", "tweets"),
-            stop=_stopper(arguments),
-        )
+        report = write(study, arguments.target, progress, stopper(arguments))
     events.write("finished", **report.as_dict())
     if not arguments.json:
-        print(f"Wrote {report.rows:,} tweets to {report.path}")
-
-
-def models(arguments: argparse.Namespace) -> None:
-    """List, add and remove models."""
-    from app.study.shelf import Shelf
-    from app.terminal import print_json, table
-
-    shelf = Shelf()
-    if arguments.action == "add":
-        if arguments.model is None:
-            raise WrongUsage("models add needs the folder or file of a model")
-        source = Path(arguments.model)
-        entry = shelf.place(source, arguments.name or shelf.free_name(source.stem))
-        print_json({"added": entry.name, "folder": str(entry.folder)}) if arguments.json else print(
-            f"Added “{entry.name}”: {entry.folder}"
-        )
-        return
-    if arguments.action == "remove":
-        if arguments.model is None:
-            raise WrongUsage("models remove needs the name of a model")
-        shelf.remove(arguments.model)
-        print_json({"removed": arguments.model}) if arguments.json else print(f"Removed “{arguments.model}”.")
-        return
-    if arguments.json:
-        print_json(shelf.as_dict())
-        return
-    print("Base models\n")
-    print(
-        table(
-            ["name", "size", "licence", "state"],
-            [
-                [b.name, f"{b.size / 1e6:.0f} MB", b.licence, "ready" if b.available else b.missing]
-                for b in shelf.bases()
-            ],
-        )
-    )
-    print("\nFine-tuned models\n")
-    rows = [
-        [m.name, f"{m.size / 1e6:.0f} MB", m.form or m.problem, m.base, m.created] for m in shelf.models()
-    ]
-    print(
-        table(["name", "size", "form", "base", "created"], rows)
-        if rows
-        else "None yet: stancedesk train STUDY"
-    )
+        print(f"Wrote {report.rows:,} {report.what} to {report.path}")
 
 
 def doctor(arguments: argparse.Namespace) -> int:

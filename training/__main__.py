@@ -1,5 +1,7 @@
 """`python -m training RUN_DIR`: fine-tune as a run folder says. `--probe`: what this machine can train with.
 
+`--convert FOLDER --to FILE.gguf`: make a base of a Hugging Face folder; its events go to standard output alone.
+
 Events go to the run's `events.jsonl` and to standard output; everything that libraries print goes to its
 `log.txt`. Exit status: 0 for a finished and for a cancelled run (the last event tells which), 1 for a failed
 one, 2 for wrong usage. Of several processes (`accelerate launch -m training RUN_DIR`) the first one tells.
@@ -53,9 +55,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--probe", action="store_true", help="print what this machine can train with, as JSON"
     )
+    parser.add_argument("--convert", type=Path, metavar="FOLDER", help="make a base of a Hugging Face folder")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="the GGUF file that --convert writes")
+    parser.add_argument("--converter", type=Path, metavar="FILE", help="llama.cpp's convert_hf_to_gguf.py")
+    parser.add_argument("--type", default="Q4_K_M", help="4-bit type of the base that --convert writes")
     options = parser.parse_args(arguments)
     if options.probe:
         return _probe()
+    if options.convert is not None:
+        if options.to is None or options.converter is None:
+            parser.error("--convert needs --to and --converter")
+        return _convert(options.convert, options.to, options.converter, options.type)
     if options.run_dir is None:
         parser.error("a run folder is needed")
     if not options.run_dir.is_dir():
@@ -74,6 +84,30 @@ def _probe() -> int:
     with os.fdopen(answer, "w", encoding="utf-8") as stream:
         stream.write(json.dumps(found, ensure_ascii=False) + "\n")
     return 0
+
+
+def _convert(folder: Path, target: Path, converter: Path, quantisation: str) -> int:
+    from training.conversion import convert
+
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    events = EventLog(None, answer)
+    # Asked to end, it ends in good order: with what it started, and without half a file.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        events.write("finished", **convert(folder, target, converter, quantisation, events))
+        return 0
+    except KeyboardInterrupt:
+        return _end(events, 0, "cancelled", message="The conversion was stopped.")
+    except TrainingError as error:
+        return _end(events, 1, "failed", message=str(error), kind="user", detail="")
+    except OSError as error:
+        message = f"The base cannot be written: {error.strerror or error}. Free some disk space."
+        return _end(events, 1, "failed", message=message, kind="user", detail="")
+    except Exception as error:
+        detail = traceback.format_exc()
+        message = f"The conversion failed through an error in the program ({type(error).__name__})."
+        return _end(events, 1, "failed", message=message, kind="bug", detail=detail)
 
 
 def _work(folder: RunFolder, base: Path | None) -> int:

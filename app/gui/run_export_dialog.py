@@ -20,7 +20,7 @@ from app.gui.notice import Tone
 from app.gui.train_form import TrainingWish
 from app.gui.work_dialog import Progress, Stop, WorkDialog
 from app.study import run_export
-from app.study.shelf import Base
+from app.study.base_models import Base
 from app.study.study import Study
 
 

@@ -24,8 +24,9 @@ from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
 from app.study import models, training_process, training_runs
+from app.study.base_models import Base
 from app.study.runs import Run
-from app.study.shelf import Base, Shelf
+from app.study.shelf import Shelf
 from app.study.study import Study
 from app.study.training_runs import Readiness
 from training.contract.events import read_events
@@ -160,6 +161,12 @@ class TrainPage(QWidget):
             self._ask_readiness()
         if what & {"models", "runs"}:
             self._ask_runs()
+        if "bases" in what:
+            run_in_worker(lambda: Shelf().bases(), self._take_bases, self._tell_error, self)
+
+    def choose_model(self, name: str) -> None:
+        """Choose a base to train on, by name."""
+        self.form.choose_base(name)
 
     def _ask_readiness(self) -> None:
         self._asked += 1

@@ -11,7 +11,8 @@ import training.contract
 from app import __version__
 from app.errors import UserError
 from app.study import runs, training_runs
-from app.study.shelf import BaseFile, Shelf
+from app.study.base_models import BaseFile
+from app.study.shelf import Shelf
 from app.study.study import Study
 from training.contract.run_folder import RunFolder
 from training.contract.spec import TrainingSpec

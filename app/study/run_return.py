@@ -17,10 +17,11 @@ import psutil
 from app.errors import UserError
 from app.inference.model_file import sha256
 from app.study import runs, training_runs
+from app.study.base_models import BaseFile
 from app.study.returned_files import Refused, ReturnedFiles
 from app.study.run_export import BASE_NAME
 from app.study.served_model import FORMS
-from app.study.shelf import BaseFile, Shelf, link_or_copy
+from app.study.shelf import Shelf, link_or_copy
 from app.study.study import Study
 from app.study.training_runs import Events, TrainedModel
 from training.contract.events import EventLog, make_event

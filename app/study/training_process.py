@@ -47,10 +47,11 @@ def require_training() -> None:
 
 def is_alive(run: RunFolder) -> bool:
     """Tell whether a process of the run still lives (the one that began then, not another of its number)."""
-    return any(_owner_lives(lock) for lock in (run.lock, run.conductor_lock))
+    return any(owner_lives(lock) for lock in (run.lock, run.conductor_lock))
 
 
-def _owner_lives(lock: Path) -> bool:
+def owner_lives(lock: Path) -> bool:
+    """Tell whether the process that wrote a lock file still lives."""
     owner = lock_owner(lock)
     if owner is None:
         return False
@@ -86,7 +87,7 @@ def run_training(run: RunFolder, on_event: Callable[[dict[str, Any]], None], sto
         last = _listen(child, run, on_event, stop)
     except BaseException:
         run.stop.touch()
-        _end(child)
+        end_process(child)
         raise
     child.wait()
     if last is None:
@@ -127,7 +128,7 @@ def _listen(
                 run.stop.touch()
                 asked_at.append(time.monotonic())
             elif asked_at and time.monotonic() - asked_at[0] > _GRACE_SECONDS:
-                _end(child)
+                end_process(child)
                 return
 
     watcher = threading.Thread(target=watch, name="stop-watcher", daemon=True)
@@ -150,7 +151,7 @@ def _listen(
     return last or ({"event": "cancelled"} if asked_at else None)
 
 
-def _end(child: "subprocess.Popen[str]") -> None:
+def end_process(child: "subprocess.Popen[str]") -> None:
     """Terminate a child and what it started; kill what stays."""
     try:
         family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]

@@ -16,9 +16,11 @@ from app import paths
 from app.errors import UserError
 from app.inference.model_file import sha256
 from app.study import models, runs, splits
+from app.study.base_making import make_ready
+from app.study.base_models import BaseFile
 from app.study.sampling import groups_of, split, trainable_rows
 from app.study.served_model import choose_served_model
-from app.study.shelf import BaseFile, ModelEntry, Shelf
+from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
 from app.study.training_process import is_alive, require_training, run_training
 from training.contract.events import EventLog, make_event
@@ -126,7 +128,9 @@ def train(
         if earlier.status == "interrupted":
             message = f"The training of “{earlier.name}” was interrupted; its run folder is {earlier.folder}"
             on_event(make_event("warning", message=message))
-    base_file = shelf.base_file(base)
+    base_file = make_ready(base, on_event, stop)
+    if base_file is None:
+        return None
     model_name = free_model_name(study, shelf, name or f"{study.name}-{base_file.name}")
     run, run_id = prepare(study, base_file, languages, model_name, settings)
     log = EventLog(run.events)

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import importlib.util
 import io
+import re
 import tomllib
 import unicodedata
 import xml.etree.ElementTree as ElementTree
@@ -160,12 +161,17 @@ def test_the_sample_is_a_file_for_those_who_read_files() -> None:
 
 
 def test_models_say_all_that_is_shown_before_use() -> None:
-    assert [model["name"] for model in models()] == ["smollm2-135m", "gemma-3-270m"]
+    known = ["smollm2-135m", "gemma-3-270m", "llama-3.2-1b", "llama-3.2-3b"]
+    assert [model["name"] for model in models()] == known
     for model in models():
+        place = (
+            ("hub", "revision", "download_size", "terms")
+            if "hub" in model
+            else ("package", "files", "sha256")
+        )
         for key in (
             "title",
-            "package",
-            "files",
+            *place,
             "architecture",
             "quantisation",
             "licence",
@@ -179,7 +185,20 @@ def test_models_say_all_that_is_shown_before_use() -> None:
         assert 4 * model["parameters"] / 1e9 < model["train_memory_gb"]
 
 
-@pytest.mark.parametrize("model", models(), ids=lambda model: model["name"])
+def test_what_is_downloaded_is_pinned_to_a_commit() -> None:
+    of_hub = [model for model in models() if "hub" in model]
+    assert len(of_hub) == 2
+    for model in of_hub:
+        assert re.fullmatch(r"[0-9a-f]{40}", model["revision"])
+        # Two bytes a weight, and a little for the tokenizer.
+        assert 2 * model["parameters"] < model["download_size"] < 2 * model["parameters"] + 30_000_000
+        assert "sha256" not in model
+
+
+INSTALLED = [model for model in models() if "package" in model]
+
+
+@pytest.mark.parametrize("model", INSTALLED, ids=lambda model: model["name"])
 def test_the_installed_packages_bring_the_listed_file(model: dict[str, Any]) -> None:
     digest, size = hashlib.sha256(), 0
     for part in model["files"]:

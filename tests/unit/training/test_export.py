@@ -153,7 +153,7 @@ def test_the_adapter_is_one_that_peft_knows(network: LeafNetwork, tmp_path: Path
     from safetensors import safe_open
 
     state = adapter.state(network.adapted)
-    adapter.save(tmp_path, state, rank=RANK, alpha=ALPHA, dropout=0.1, base="small")
+    adapter.save(tmp_path, state, method="lora", rank=RANK, alpha=ALPHA, dropout=0.1, base="small")
     configuration = json.loads((tmp_path / "adapter_config.json").read_text(encoding="utf-8"))
     assert (configuration["r"], configuration["lora_alpha"], configuration["peft_type"]) == (4, 12, "LORA")
     with safe_open(tmp_path / "adapter_model.safetensors", framework="pt") as file:
