@@ -29,11 +29,12 @@ from typing import Any
 from app.errors import UserError
 from app.inference.classifier import Classifier
 from app.inference.model_file import ModelFile
+from app.study.base_models import BaseFile
 from app.study.codebook import Codebook
 from app.study.evaluation import score
 from app.study.sampling import split
 from app.study.served_model import choose_served_model
-from app.study.shelf import BaseFile, Shelf
+from app.study.shelf import Shelf
 from app.study.training_runs import VALIDATION_SHARE
 from benchmarks.papers_recipe import Job
 from training.contract.prompt import fine_tuned_prompt

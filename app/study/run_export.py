@@ -11,6 +11,7 @@ import training.contract
 from app import __version__
 from app.errors import UserError
 from app.study import runs, training_runs
+from app.study.base_making import make_ready
 from app.study.base_models import BaseFile
 from app.study.shelf import Shelf
 from app.study.study import Study
@@ -64,7 +65,9 @@ def export_run(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is there already and is not an empty folder.", "Choose another folder.")
     ready = training_runs.require_labels(study, languages)
-    base_file = shelf.base_file(base)
+    base_file = make_ready(base, lambda event: None, stop)
+    if base_file is None:
+        return None
     model = training_runs.free_model_name(study, shelf, name or f"{study.name}-{base_file.name}")
     home, run = training_runs.prepare(study, base_file, languages, model, settings, runs.ELSEWHERE)
     # Nobody works in the folder at home until the run comes back.
