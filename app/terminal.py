@@ -211,7 +211,7 @@ def agreement_tables(report: "AgreementReport") -> str:
         rows += [(f"{one.coder}, the same tweet twice", one.estimates) for one in question.repeats]
         cells = [[name, _units(found), *(_interval(found[m]) for m in MEASURES)] for name, found in rows]
         lines += [question.name, "", table(["", "n", *(NAMES[m] for m in MEASURES)], cells), ""]
-        lines += [f"{why} {', '.join(where)}" for why, where in _undefined(rows).items()]
+        lines += [f"{remark} {', '.join(where)}" for remark, where in _remarks(rows).items()]
         lines += [""] if lines[-1] else []
     lines += [f"{NAMES[measure]}: {EXPLANATIONS[measure]}" for measure in MEASURES]
     return "\n".join(lines)
@@ -237,24 +237,25 @@ def _interval(estimate: "Estimate") -> str:
     if estimate.value is None:
         return "–"
     value = figure(estimate, estimate.value)
-    if estimate.low is None or estimate.high is None:
-        return value
-    return f"{value} [{figure(estimate, estimate.low)}, {figure(estimate, estimate.high)}]"
+    if estimate.low is not None and estimate.high is not None:
+        value = f"{value} [{figure(estimate, estimate.low)}, {figure(estimate, estimate.high)}]"
+    return f"{value} *" if estimate.note else value
 
 
-def _undefined(rows: "Sequence[tuple[str, Estimates]]") -> dict[str, list[str]]:
-    """Return {why: [row: measures]} for what stands as a dash."""
+def _remarks(rows: "Sequence[tuple[str, Estimates]]") -> dict[str, list[str]]:
+    """Return {sentence: [row (measures)]}: why there is a dash, and how far to trust what has a star."""
     from app.study.agreement_measures import NAMES
 
     found: dict[str, list[str]] = {}
     for name, estimates in rows:
-        reasons: dict[str, list[str]] = {}
+        said: dict[str, list[str]] = {}
         for estimate in estimates.values():
-            if estimate.undefined:
-                reasons.setdefault(estimate.undefined, []).append(NAMES[estimate.measure])
-        for why, measures in reasons.items():
+            for sign, sentence in (("–", estimate.undefined), ("*", estimate.note)):
+                if sentence:
+                    said.setdefault(f"{sign} {sentence}", []).append(NAMES[estimate.measure])
+        for remark, measures in said.items():
             told = name if len(measures) == len(estimates) else f"{name} ({', '.join(measures)})"
-            found.setdefault(f"– {why}", []).append(told)
+            found.setdefault(remark, []).append(told)
     return found
 
 

@@ -359,7 +359,7 @@ def history(session: Session, tweet_id: int) -> list[Any]:
         select(
             _EVENTS.c.seq, _EVENTS.c.id, _EVENTS.c.kind, _EVENTS.c.leaf, _EVENTS.c.given, _EVENTS.c.seconds,
             _EVENTS.c.suggestion_shown, _EVENTS.c.note, _EVENTS.c.marks, _EVENTS.c.undoes, _EVENTS.c.import_id,
-            Coder.name.label("coder"), CodebookVersion.id.label("codebook_version"),
+            _EVENTS.c.source, _EVENTS.c.act, Coder.name.label("coder"), CodebookVersion.id.label("codebook_version"),
         )
         .join(Coder, Coder.id == _EVENTS.c.coder_id)
         .join(CodebookVersion, CodebookVersion.id == _EVENTS.c.codebook_version_id)

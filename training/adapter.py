@@ -7,6 +7,7 @@ written are those of the PEFT library, which can load them.
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,44 +62,59 @@ def put_on(
     return adapted
 
 
-def state(adapted: dict[str, AdaptedLinear]) -> dict[str, torch.Tensor]:
-    """Return copies of the trained matrices: `<layer>.a` and `<layer>.b`, float32 on the CPU."""
+def trained(layer: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Return what is trained of a layer by its names: `a` and `b` of an adapted one, `s` of a scaled one."""
+    return dict(layer.named_parameters(recurse=False))
+
+
+def state(adapted: Mapping[str, torch.nn.Module]) -> dict[str, torch.Tensor]:
+    """Return copies of what is trained: `<layer>.<part>`, float32 on the CPU."""
     return {
-        f"{name}.{part}": getattr(layer, part).detach().float().cpu().clone()
+        f"{name}.{part}": parameter.detach().float().cpu().clone()
         for name, layer in adapted.items()
-        for part in "ab"
+        for part, parameter in trained(layer).items()
     }
 
 
-def load_state(adapted: dict[str, AdaptedLinear], values: dict[str, torch.Tensor]) -> None:
-    """Put matrices that `state` returned back."""
+def load_state(adapted: Mapping[str, torch.nn.Module], values: dict[str, torch.Tensor]) -> None:
+    """Put what `state` returned back."""
     with torch.no_grad():
         for name, layer in adapted.items():
-            layer.a.copy_(values[f"{name}.a"])
-            layer.b.copy_(values[f"{name}.b"])
+            for part, parameter in trained(layer).items():
+                parameter.copy_(values[f"{name}.{part}"])
 
 
-def average(values: dict[str, torch.Tensor], adapted: dict[str, AdaptedLinear], window: float) -> None:
-    """Move averaged matrices, as `state` returns them, a step of 1 / `window` towards the present ones.
+def average(values: dict[str, torch.Tensor], adapted: Mapping[str, torch.nn.Module], window: float) -> None:
+    """Move averages, as `state` returns them, a step of 1 / `window` towards what is trained now.
 
     An exponential moving average over the last `window` steps is less of an accident of the very last one
     (Polyak and Juditsky 1992, https://doi.org/10.1137/0330046).
     """
     with torch.no_grad():
         for name, layer in adapted.items():
-            for part in "ab":
-                present = getattr(layer, part).float()
+            for part, parameter in trained(layer).items():
+                present = parameter.float()
                 held = values[f"{name}.{part}"].to(present.device)
                 values[f"{name}.{part}"] = held.lerp_(present, 1 / window)
 
 
 def save(
-    folder: Path, values: dict[str, torch.Tensor], *, rank: int, alpha: int, dropout: float, base: str
+    folder: Path,
+    values: dict[str, torch.Tensor],
+    *,
+    method: str,
+    rank: int,
+    alpha: int,
+    dropout: float,
+    base: str,
 ) -> None:
-    """Write an adapter as PEFT's two files: safetensors and a configuration."""
+    """Write what was trained: an adapter as PEFT's two files, safetensors and a configuration, scales as one."""
     from safetensors.torch import save as to_bytes
 
     folder.mkdir(parents=True, exist_ok=True)
+    if method == "scales":
+        write_bytes(folder / "scales.safetensors", to_bytes(values, {"format": "pt", "base": base}))
+        return
     tensors = {
         _PEFT_PREFIX + name[:-2] + (".lora_A.weight" if name.endswith(".a") else ".lora_B.weight"): value
         for name, value in values.items()

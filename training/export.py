@@ -6,6 +6,9 @@ What was trained is the dequantised base, so this form answers as the trained mo
 `model/single/`: one file, a copy of the base in which the seven families of linear weights are the base's
 plus the adapter's change, rounded to four bits anew. Faster, but the rounding can cost a small model much:
 whoever serves it compares both first.
+
+Where the scales of the base's blocks were trained (`training.scales`), there is the single file alone: it is the
+base with other scales, and nothing is rounded.
 """
 
 import os
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from training.bases import Base
 from training.errors import TrainingError
 from training.gguf_file import row_bytes
+from training.scales import rescaled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,13 +52,17 @@ def export(
     adapter: dict[str, "Array"],
     folder: Path,
     *,
+    method: str,
     rank: int,
     alpha: int,
     single_type: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write both forms under `folder`. `adapter` maps `<layer>.a` and `<layer>.b` to float32 matrices."""
+    """Write the 4-bit forms of what was trained under `folder`.
+
+    `adapter` maps `<layer>.a` and `<layer>.b`, or by the method “scales” `<layer>.s`, to float32 matrices.
+    """
     need = base.file.path.stat().st_size * 2 + sum(matrix.nbytes for matrix in adapter.values())
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
@@ -63,26 +71,34 @@ def export(
             f"The disk has {free / 1e9:.1f} GB left, the model needs {need / 1e9:.1f} GB. Free some "
             "space and train again."
         )
-    together = folder / "adapter"
-    together.mkdir(exist_ok=True)
-    link_or_copy(base.file.path, together / "base.gguf")
-    write_adapter(base, adapter, together / "adapter.gguf", alpha=alpha)
     single = folder / "single"
     single.mkdir(exist_ok=True)
     done = 0
 
-    def merged(name: str, module: str) -> "Array":
+    def make(name: str, module: str) -> "Array":
         nonlocal done
-        raw = quantise(merge(base, name, module, adapter, alpha / rank), _kind(single_type))
+        if method == "scales":
+            raw = rescaled(base, name, adapter[f"{module}.s"])
+        else:
+            raw = quantise(merge(base, name, module, adapter, alpha / rank), _kind(single_type))
         done += 1
         progress(done, len(base.linears))
         return raw
 
     replaced = {
-        name: (_kind(single_type), lambda name=name, module=module: merged(name, module))
+        name: (
+            base.file.tensors[name].kind if method == "scales" else _kind(single_type),
+            lambda name=name, module=module: make(name, module),
+        )
         for name, module in base.linears.items()
     }
-    base.file.copy(single / "model.gguf", replaced, FILE_TYPES[single_type], check)
+    if method != "scales":
+        together = folder / "adapter"
+        together.mkdir(exist_ok=True)
+        link_or_copy(base.file.path, together / "base.gguf")
+        write_adapter(base, adapter, together / "adapter.gguf", alpha=alpha)
+    file_type = None if method == "scales" else FILE_TYPES[single_type]
+    base.file.copy(single / "model.gguf", replaced, file_type, check)
 
 
 def merge(base: Base, name: str, module: str, adapter: dict[str, "Array"], scale: float) -> "Array":

@@ -26,7 +26,7 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run computes: device, method (lora or qlora), precision (bf16 or fp32), attention, threads."""
+    """How a run computes: device, method (scales, lora or qlora), precision (bf16 or fp32), attention, threads."""
 
     device: str
     method: str
@@ -72,13 +72,13 @@ def probe() -> dict[str, Any]:
     return found
 
 
-def plan(method: str, precision: str) -> Plan:
+def plan(method: str, precision: str, *, scales: bool = False) -> Plan:
     """Choose how to compute from the settings and from what the machine has.
 
-    A CUDA GPU trains by QLoRA (nf4, bitsandbytes), a CPU by LoRA: 4-bit arithmetic saves memory but is slower
-    there. bf16 where the hardware computes in it: on a 2-core EPYC with avx512_bf16 a step of 16 tweets of
-    Gemma-3-270M took 1.4 s in bf16 and 2.7 s in fp32. Eager attention was 6% faster than the fused one on
-    the CPU (tweets are short).
+    A CUDA GPU trains by QLoRA (nf4, bitsandbytes), a CPU by the base's own scales where the base has such
+    (`scales`), else by LoRA: 4-bit arithmetic saves memory but is slower there. bf16 where the hardware
+    computes in it: on a 2-core EPYC with avx512_bf16 a step of 16 tweets of Gemma-3-270M took 1.4 s in bf16
+    and 2.7 s in fp32. Eager attention was 6% faster than the fused one on the CPU (tweets are short).
     """
     import torch
 
@@ -87,7 +87,11 @@ def plan(method: str, precision: str) -> Plan:
     if method == "qlora" and not has_bitsandbytes:
         raise TrainingError("QLoRA needs the package bitsandbytes. Install it, or choose the method “lora”.")
     if method == "auto":
-        method = "qlora" if cuda and has_bitsandbytes else "lora"
+        method = "qlora" if cuda and has_bitsandbytes else "scales" if scales else "lora"
+    if method == "scales" and not scales:
+        raise TrainingError(
+            "The base model is not in a 4-bit type whose scales can be trained. Choose the method “lora”."
+        )
     if precision == "auto":
         can = torch.cuda.is_bf16_supported() if cuda else processor_has_bf16()
         precision = "bf16" if can else "fp32"
@@ -129,6 +133,17 @@ def peak_memory() -> int:
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else used * 1024
+
+
+def memory_now(device: str) -> int:
+    """Return the memory that this process holds now, in bytes: the GPU's where it computes there."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.memory_allocated())
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def processor() -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from training import adapter, bases
+from training import adapter, bases, scales
 from training.batches import Batch, Example, by_length, collate
-from training.errors import TrainingError
+from training.errors import TrainingError, is_out_of_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,9 @@ CPU_TOKENS = 1024
 
 
 class LeafNetwork:
-    """A frozen base with its adapter, answering with the leaf tokens' logits at the last position alone.
+    """A frozen base with what is trained on it, answering with the leaf tokens' logits at the last position alone.
+
+    Trained are an adapter's matrices or, by the method “scales”, the scales of the base's own 4-bit blocks.
 
     A vocabulary of 128,000 to 262,000 would make full logits the largest cost of a step; a few rows of the
     output matrix are enough.
@@ -46,19 +48,23 @@ class LeafNetwork:
         dtype = torch.bfloat16 if plan.precision == "bf16" else torch.float32
         self.body: Any = bases.build(
             base,
-            linear_dtype=dtype,
+            linear_dtype=torch.float32 if plan.method == "scales" else dtype,
             attention=plan.attention,
             device=plan.device,
             nf4=plan.method == "qlora",
             check=check,
         )
-        self.adapted = adapter.put_on(self.body, rank=rank, alpha=alpha, dropout=dropout, seed=seed)
+        self.adapted: dict[str, Any] = (
+            dict(scales.put_on(self.body, base, dtype))
+            if plan.method == "scales"
+            else dict(adapter.put_on(self.body, rank=rank, alpha=alpha, dropout=dropout, seed=seed))
+        )
         self.rows = torch.from_numpy(base.leaf_rows(list(leaf_tokens))).to(plan.device)
         self.softcap = base.softcap
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        """Return what is trained: the adapter's matrices."""
-        return [getattr(layer, part) for layer in self.adapted.values() for part in "ab"]
+        """Return what is trained, layer by layer."""
+        return [part for layer in self.adapted.values() for part in adapter.trained(layer).values()]
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """Return float32 logits (examples, leaves)."""
@@ -87,13 +93,16 @@ class LeafNetwork:
     def in_pieces(self, examples: Sequence[Example], compute: Callable[[Batch], Any]) -> list[Any]:
         """Compute on pieces that fit into memory; where they do not, halve `micro_batch` and start anew.
 
-        The results are those of whole batches: whoever accumulates gradients divides by the batch's size.
+        The results are those of whole batches: whoever accumulates gradients divides by the batch's size. What
+        chance draws is drawn as if the attempt that failed had not been made.
         """
+        chance = torch.get_rng_state()
+        chance_there = torch.cuda.get_rng_state_all() if self.plan.device == "cuda" else []
         while True:
             try:
                 return [compute(collate(piece, self.plan.device)) for piece in self.pieces(examples)]
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
                     raise
                 if self.micro_batch == 1:
                     raise TrainingError(
@@ -103,7 +112,11 @@ class LeafNetwork:
                 self.micro_batch //= 2
                 for parameter in self.parameters():
                     parameter.grad = None
+            # Outside the handler: there, the error's traceback still holds what was computed.
             torch.cuda.empty_cache()
+            torch.set_rng_state(chance)
+            if chance_there:
+                torch.cuda.set_rng_state_all(chance_there)
 
     def pieces(self, examples: Sequence[Example]) -> Iterator[list[Example]]:
         """Yield runs of at most `micro_batch` examples and, on a CPU, `CPU_TOKENS` tokens with padding."""
@@ -123,8 +136,3 @@ class LeafNetwork:
         if self.plan.precision == "bf16":
             return torch.autocast(self.plan.device, torch.bfloat16)
         return contextlib.nullcontext()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # The CPU's allocator has no class of its own for this.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -6,16 +6,18 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import machine
 from training.contract.events import EventLog
+from training.contract.fingerprint import fingerprint
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 from training.contract.run_folder import RunFolder
-from training.contract.spec import Row, SpecError, TrainingSpec, read_rows
+from training.contract.spec import LEARNING_RATES, Row, SpecError, TrainingSpec, read_rows
 from training.errors import TrainingError
+from training.processes import ALONE, Processes
 
 if TYPE_CHECKING:
     from training.bases import Base
@@ -24,32 +26,58 @@ if TYPE_CHECKING:
 
 
 def run(
-    folder: RunFolder, base_path: Path | None, events: EventLog, check: Callable[[], None]
+    folder: RunFolder,
+    base_path: Path | None,
+    events: EventLog,
+    check: Callable[[], None],
+    finish: bool = False,
+    processes: Processes = ALONE,
 ) -> dict[str, Any]:
     """Do the whole run and return its results. `check` is called often and raises to end it.
 
+    Of several `processes` the first writes the model and returns the results, the others return nothing.
+
     Raises `TrainingError` for what a user can mend. A second call on the same folder continues from the
-    checkpoint that the first one left.
+    checkpoint that the first one left; with `finish` it learns nothing more and makes a model of the best so far.
     """
     started = time.monotonic()
-    work = read(folder, base_path, events, check)
+    # One of several processes must not leave while the others wait for it: they are asked in each step.
+    early = check if processes.size == 1 else lambda: None
+    work = read(folder, base_path, events, early)
     spec, base, encoded = work.spec, work.base, work.encoded
     train, validation = work.train, work.validation
 
     import torch
 
+    from training import adapter, scales
+    from training.export import export
     from training.finetune import Finetuning
     from training.scoring import score
+    from training.space import Room, run_bytes
 
-    plan = machine.plan(spec.method, measured_precision(folder, spec) or spec.precision)
+    processes.join()
+    precision = measured_precision(folder, spec) or spec.precision
+    plan = machine.plan(spec.method, precision, scales=scales.can_tune(base))
+    plan = replace(plan, threads=max(1, plan.threads // processes.here))
+    spec = replace(spec, method=plan.method, learning_rate=spec.learning_rate or LEARNING_RATES[plan.method])
+    room = Room(
+        folder.path,
+        run_bytes(base, plan.method, spec.rank),
+        lambda told: events.write("warning", message=told),
+    )
+    shortage = room.shortage()
+    if shortage:
+        raise TrainingError(f"{shortage} Free some space, then start it again.")
     events.write(
         "stage",
         stage="prepare",
         message=f"Loading the base model ({plan.method}, {plan.precision}, {plan.device})",
         **asdict(plan),
     )
-    _write(folder.environment, machine.environment() | {"plan": asdict(plan)})
-    network = work.network(plan, check)
+    if processes.is_first:
+        about = {"plan": asdict(plan), "processes": processes.size}
+        _write(folder.environment, machine.environment() | about)
+    network = work.network(plan, early)
     events.write("stage", stage="train", message=f"Training on {len(train)} rows")
     standing = Finetuning(
         spec=spec,
@@ -61,10 +89,16 @@ def run(
         checkpoint_folder=folder.checkpoints,
         fingerprint=fingerprint(spec, folder),
         check=check,
+        look=room.look,
+        finish=finish,
+        processes=processes,
     ).run()
 
     events.write("stage", stage="validate", message=f"Scoring {len(validation)} validation rows")
-    probabilities = network.probabilities(validation, check)
+    probabilities = processes.probabilities(network, validation, check)
+    processes.leave()
+    if not processes.is_first:
+        return {}
     by_row: list[list[float] | None] = [None] * work.validation_rows
     for example, values in zip(validation, probabilities, strict=True):
         by_row[example.row] = [float(value) for value in values]
@@ -92,21 +126,25 @@ def run(
         "tokens_per_second": round(standing.tokens / max(standing.seconds, 1e-9), 1),
     }
 
-    from training import adapter
-    from training.export import export
-
     trained = adapter.state(network.adapted)
     adapter.save(
-        folder.adapter, trained, rank=spec.rank, alpha=spec.alpha, dropout=spec.dropout, base=spec.base
+        folder.adapter,
+        trained,
+        method=plan.method,
+        rank=spec.rank,
+        alpha=spec.alpha,
+        dropout=spec.dropout,
+        base=spec.base,
     )
     del network
     if plan.device == "cuda":
         torch.cuda.empty_cache()
-    events.write("stage", stage="export", message="Writing the 4-bit model in both forms")
+    events.write("stage", stage="export", message="Writing the 4-bit model")
     export(
         base,
         {name: value.numpy() for name, value in trained.items()},
         folder.model,
+        method=plan.method,
         rank=spec.rank,
         alpha=spec.alpha,
         single_type=spec.single_type,
@@ -121,6 +159,17 @@ def run(
     # The model is written: what was there to resume from would only take space.
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     return results
+
+
+def check_base_hash(path: Path, expected: str) -> None:
+    """Raise `TrainingError` where the file is not the base that the run was written for."""
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if expected and found != expected.lower():
+        raise TrainingError(
+            f"{path.name} is not the base model that this run was written for (its SHA-256 is {found[:12]}…, "
+            f"expected {expected[:12]}…). Choose the right file with --base."
+        )
 
 
 @dataclass(frozen=True)
@@ -170,7 +219,7 @@ def read(folder: RunFolder, base_path: Path | None, events: EventLog, check: Cal
         raise TrainingError(str(error)) from error
     except FileNotFoundError as error:
         raise TrainingError(f"The run folder has no {Path(error.filename).name}.") from error
-    path = Path(base_path or spec.base_path)
+    path = find_base(folder, spec, base_path)
     if len(spec.leaves) != len(set(spec.leaves)):
         raise TrainingError("Two classes have the same code. Give each class its own.")
 
@@ -200,27 +249,14 @@ def measured_precision(folder: RunFolder, spec: TrainingSpec) -> str:
     return ""
 
 
-def check_base_hash(path: Path, expected: str) -> None:
-    """Raise `TrainingError` where the file is not the base that the run was written for."""
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if expected and found != expected.lower():
+def find_base(folder: RunFolder, spec: TrainingSpec, given: Path | None) -> Path:
+    """Return the base model's file: the given one, or the spec's, which may lie in the run folder itself."""
+    if given is None and not spec.base_path:
         raise TrainingError(
-            f"{path.name} is not the base model that this run was written for (its SHA-256 is {found[:12]}…, "
-            f"expected {expected[:12]}…). Choose the right file with --base."
+            f"The base model {spec.base} did not come with the run folder. Say where it is: --base FILE.gguf "
+            f"(its SHA-256 begins with {spec.base_sha256[:12]})."
         )
-
-
-def fingerprint(spec: TrainingSpec, folder: RunFolder) -> str:
-    """Return a hash of all that a run's course depends on: no other course's checkpoint is continued."""
-    values = asdict(spec)
-    # Where the base lies and how much is computed at once change nothing.
-    for name in ("base_path", "base", "micro_batch"):
-        del values[name]
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    for path in (folder.train, folder.validation):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return given or folder.path / spec.base_path
 
 
 def _encode(

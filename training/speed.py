@@ -109,6 +109,9 @@ def compute_in(network: "LeafNetwork", precision: str) -> None:
     dtype = _DTYPES[precision]
     network.plan = replace(network.plan, precision=precision)
     for layer in network.adapted.values():
+        if not hasattr(layer, "linear"):  # its own scales, which round as they compute
+            layer.dtype = dtype
+            continue
         linear: Any = layer.linear
         if hasattr(linear, "compute_dtype"):  # held in four bits, computed in `dtype`
             linear.compute_dtype = dtype
@@ -118,8 +121,9 @@ def compute_in(network: "LeafNetwork", precision: str) -> None:
 
 def _has_room_for(network: "LeafNetwork", precision: str) -> bool:
     """Tell whether the weights in this precision have room beside what is held now."""
-    weights: list[Any] = [layer.linear for layer in network.adapted.values()]
-    if precision == "bf16" or any(hasattr(linear, "compute_dtype") for linear in weights):
+    layers = network.adapted.values()
+    weights: list[Any] = [layer.linear for layer in layers if hasattr(layer, "linear")]
+    if precision == "bf16" or not weights or any(hasattr(linear, "compute_dtype") for linear in weights):
         return True
     more = sum(2 * linear.weight.numel() for linear in weights)
     if network.plan.device == "cuda":

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from training import machine, speed
+from training import machine, scales, speed
 from training.batches import Example
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
@@ -92,7 +92,7 @@ def _known_speed(folder: RunFolder, work: Work) -> speed.Speed | None:
 def _measure(work: Work, events: EventLog, check: Callable[[], None]) -> speed.Speed:
     spec = work.spec
     # The one that the machine is said to compute in comes first: it is the other that may take long.
-    plan = machine.plan(spec.method, spec.precision)
+    plan = machine.plan(spec.method, spec.precision, scales=scales.can_tune(work.base))
     others = [name for name in speed.PRECISIONS if spec.precision == "auto" and name != plan.precision]
     events.write("stage", stage="trial", message="Measuring how fast this machine computes")
     network = work.network(plan, check)

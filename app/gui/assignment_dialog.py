@@ -7,6 +7,7 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QLabel,
     QMenu,
+    QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -366,8 +367,9 @@ class AssignmentDialog(QDialog):
         below = form_parts.row(heading)
         below.addStretch(1)
         below.addWidget(self.copy)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, theme.WIDE)
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.setContentsMargins(theme.WIDE, theme.LARGE, theme.WIDE, 0)
         layout.setSpacing(theme.SMALL)
         layout.addWidget(self.notice)
         layout.addLayout(form)
@@ -380,10 +382,21 @@ class AssignmentDialog(QDialog):
         layout.addLayout(below)
         layout.addWidget(self.none)
         layout.addWidget(self.assignments, 1)
-        layout.addLayout(form_parts.closing(self.close_button))
+        # On a low screen the form is scrolled; its closing button stays in sight.
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inside)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        closing = form_parts.closing(self.close_button)
+        closing.setContentsMargins(theme.WIDE, theme.MEDIUM, theme.WIDE, theme.LARGE)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(scroll, 1)
+        outer.addLayout(closing)
         self.setTabOrder(self.number, self.seed)
         self.which.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.resize(_WIDTH, _HEIGHT)
+        form_parts.open_at(self, _WIDTH, _HEIGHT)
 
 
 def _listed(languages: dict[str, int]) -> str:

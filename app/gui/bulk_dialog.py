@@ -11,17 +11,19 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.errors import UserError
-from app.gui import figures, theme
+from app.gui import figures, form_parts, theme
 from app.gui.codebook_view import key_of, shape_of
 from app.gui.elided_label import ElidedLabel
 from app.gui.figure_table import FigureTable
 from app.gui.leaf_buttons import LeafButtons
+from app.gui.leaf_cells import LeafCells
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.tweet_view import isolated, text_direction
@@ -68,6 +70,7 @@ class BulkDialog(QDialog):
         self.leaves.show_codebook(study.codebook)
         self.leaves.chosen.connect(self.choose)
         self.changes = FigureTable(self.tr("What will change"))
+        self.changes.setItemDelegate(LeafCells(study.codebook.leaves, self.changes))
         self.notice = Notice(closable=False)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -183,7 +186,14 @@ class BulkDialog(QDialog):
         text = self.tr("Label %n tweet(s)", "", given) if given == 1 else self.tr("Label {count} tweets")
         self.label_button.setText(text.format(count=figures.count(given)) if given else self.tr("Label"))
         self._show_what_works()
-        self.adjustSize()
+        self._fit()
+
+    def _fit(self) -> None:
+        """Be as high as what is shown, where the screen has room for it."""
+        width = max(self.width(), _WIDTH)
+        self._inside.activate()
+        needed = max(self._inside.totalHeightForWidth(width), self._inside.totalMinimumSize().height())
+        form_parts.open_at(self, width, needed + self._buttons.sizeHint().height())
 
     def _show_what_works(self) -> None:
         at_work = self._work is not None
@@ -234,8 +244,9 @@ class BulkDialog(QDialog):
         buttons.addStretch(1)
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.label_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.LARGE)
+        inside = QWidget()
+        layout = self._inside = QVBoxLayout(inside)
+        layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, 0)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.heading)
         layout.addLayout(self.examples)
@@ -246,7 +257,18 @@ class BulkDialog(QDialog):
         layout.addWidget(undo)
         layout.addWidget(self.bar)
         layout.addStretch(1)
-        layout.addLayout(buttons)
+        # On a low screen this is scrolled; the buttons stay in sight.
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inside)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._buttons = buttons
+        buttons.setContentsMargins(theme.WIDE, theme.MEDIUM, theme.WIDE, theme.LARGE)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(scroll, 1)
+        outer.addLayout(buttons)
         self.setMinimumWidth(_WIDTH)
 
 

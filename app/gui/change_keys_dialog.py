@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui import theme
+from app.gui import form_parts, theme
 from app.gui.notice import Notice, Tone
 
 # Keys that move in every window, or end what was begun.
@@ -93,7 +93,7 @@ class ChangeKeysDialog(QDialog):
         layout.addWidget(self.notice)
         layout.addWidget(self.table, 1)
         layout.addLayout(row)
-        self.resize(520, 600)
+        form_parts.open_at(self, 520, 600)
         self._show()
         self.table.setCurrentCell(0, 1)
         self.table.setFocus()

@@ -4,15 +4,65 @@ from pathlib import Path
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
+from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
 
-from app.gui import figures
+from app.gui import figures, form_parts, theme
 from app.gui.work_dialog import WorkDialog
-from app.study import exporting
+from app.study import event_export, exporting
+from app.study.export_file import ExportReport
 from app.study.study import Study
 
+_WIDTH = 520
 
-def ask_for_file(study: Study, parent: QWidget) -> Path | None:
+
+class ExportChoice(QDialog):
+    """What the rows of the file are: tweets, or label events."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Export"))
+        self.tweets = QRadioButton(self.tr("&Tweets"))
+        self.tweets.setToolTip(self.tr("A row for each tweet (Alt+T)"))
+        self.tweets.setChecked(True)
+        self.label_events = QRadioButton(self.tr("&Label events"))
+        self.label_events.setToolTip(self.tr("A row for each thing that a coder did (Alt+L)"))
+        self.choose = form_parts.button(
+            self.tr("Choose a &file …"), self.tr("Choose the file and its format (Enter)"), self.accept, True
+        )
+        self.choose.setDefault(True)
+        self.cancel = form_parts.button(self.tr("Cancel"), self.tr("Export nothing (Esc)"), self.reject)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.LARGE)
+        layout.setSpacing(theme.SMALL)
+        for choice, meaning in (
+            (self.tweets, self.tr("A row for each tweet: its text, labels, gold label and predictions.")),
+            (
+                self.label_events,
+                self.tr(
+                    "A row for each time that somebody gave, changed or took back a label: who, which tweet, when, "
+                    "after how many seconds, from which queue, with which note."
+                ),
+            ),
+        ):
+            choice.setAccessibleDescription(meaning)
+            layout.addWidget(choice)
+            layout.addWidget(_meaning(meaning))
+            layout.addSpacing(theme.SMALL)
+        layout.addStretch(1)
+        layout.addLayout(form_parts.closing(self.cancel, self.choose))
+        self.setMinimumWidth(_WIDTH)
+        self.tweets.setFocus()
+
+
+def _meaning(text: str) -> QLabel:
+    made = form_parts.words(text)
+    made.setProperty("role", "muted")
+    # Under the words of the choice, not under its dot.
+    made.setContentsMargins(theme.WIDE, 0, 0, 0)
+    return made
+
+
+def ask_for_file(study: Study, label_events: bool, parent: QWidget) -> Path | None:
     """Ask where to and in which format; None where the question was cancelled."""
 
     def tr(text: str) -> str:
@@ -26,8 +76,9 @@ def ask_for_file(study: Study, parent: QWidget) -> Path | None:
         tr("Stata (*.dta)"): ".dta",
         tr("SPSS (*.sav)"): ".sav",
     }
+    proposed = f"{study.path.stem} {tr('label events')}.csv" if label_events else f"{study.path.stem}.csv"
     name, chosen = QFileDialog.getSaveFileName(
-        parent, tr("Export"), str(study.path.with_suffix(".csv")), ";;".join(filters)
+        parent, tr("Export"), str(study.path.with_name(proposed)), ";;".join(filters)
     )
     if not name:
         return None
@@ -40,7 +91,9 @@ def ask_for_file(study: Study, parent: QWidget) -> Path | None:
 class ExportDialog(WorkDialog):
     """An export under way, then where it is."""
 
-    def __init__(self, study: Study, target: Path, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, study: Study, target: Path, label_events: bool = False, parent: QWidget | None = None
+    ) -> None:
         super().__init__(
             self.tr("Export"),
             self.tr("Writing {name} …").format(name=target.name),
@@ -48,7 +101,7 @@ class ExportDialog(WorkDialog):
             parent,
         )
         self.target = target
-        self.report: exporting.ExportReport | None = None
+        self.report: ExportReport | None = None
         self.folder_button = QPushButton(self.tr("Open &folder"))
         self.folder_button.setToolTip(self.tr("Show the file's folder (Alt+F)"))
         self.folder_button.clicked.connect(
@@ -56,17 +109,21 @@ class ExportDialog(WorkDialog):
         )
         self.buttons.insertWidget(1, self.folder_button)
         self.folder_button.hide()
-        self.begin(lambda progress, stop: exporting.export(study, target, progress, stop))
+        write = event_export.export_events if label_events else exporting.export
+        self.begin(lambda progress, stop: write(study, target, progress, stop))
 
-    def finish(self, report: exporting.ExportReport) -> None:
-        """Tell how many tweets were written, and where."""
+    def finish(self, report: ExportReport) -> None:
+        """Tell how many rows were written, and where."""
         self.report = report
         if report.stopped:
             self.doing.setText(self.tr("Stopped. Nothing was written."))
             return
-        self.doing.setText(
-            self.tr("Wrote {n} tweets to {path}").format(n=figures.count(report.rows), path=report.path)
+        told = (
+            self.tr("Wrote {n} label events to {path}")
+            if report.what == event_export.WHAT
+            else self.tr("Wrote {n} tweets to {path}")
         )
+        self.doing.setText(told.format(n=figures.count(report.rows), path=report.path))
         self.folder_button.show()
 
     def nothing_done(self) -> str:

@@ -7,6 +7,15 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpin
 
 from app.gui import theme
 
+# What a window manager puts around a dialog, and a little air.
+_FRAME = 48
+
+
+def open_at(dialog: QWidget, width: int, height: int) -> None:
+    """Give a dialog a size that the screen has room for: on a small one its buttons must not lie below the edge."""
+    room = dialog.screen().availableGeometry()
+    dialog.resize(min(width, room.width() - _FRAME), min(height, room.height() - _FRAME))
+
 
 def words(text: str) -> QLabel:
     """Return a text that wraps."""

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.errors import UserError
-from app.gui import figures, theme
+from app.gui import figures, form_parts, theme
 from app.gui.import_preview import ImportPreview
 from app.gui.import_report_view import ImportReportView
 from app.gui.notice import Notice, Tone
@@ -54,7 +54,7 @@ class ImportDialog(QDialog):
         self._turn = 0
         self._looks_for_duplicates = False
         self.report: ImportReport | None = None
-        self.resize(860, 640)
+        form_parts.open_at(self, 860, 640)
         self.notice = Notice(closable=False)
         self.preview = ImportPreview()
         self.preview.format_chosen.connect(self._look)

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QStacked
 
 from app.gui import figures, theme
 from app.gui.codebook_view import CodebookView, leaf_html, shape_of
+from app.gui.history_words import circumstances, did_html
 from app.gui.language_names import language_name
-from app.gui.mark_names import marks_told
 from app.gui.tweet_view import TweetView
 from app.gui.when import shown_date
 from app.study.codebook import Codebook, Leaf
@@ -158,20 +158,12 @@ class Inspector(QWidget):
 
     def _entry(self, entry: HistoryEntry, leaves: dict[str, Leaf]) -> tuple[str, str]:
         t = theme.tokens()
-        none = self.tr("no gold label") if entry.decided else self.tr("no label")
-        did = leaf_html(leaves, entry.leaf) if entry.leaf else html.escape(none)
-        if entry.decided and entry.leaf:
-            did = html.escape(self.tr("gold label:")) + " " + did
-        if entry.undoes:
-            did = html.escape(self.tr("taken back to:")) + " " + did
-        about = [html.escape(entry.coder)]
+        about = [entry.coder]
         if entry.imported and entry.coder != IMPORTED:
-            about.append(html.escape(self.tr("imported")))
-        if entry.marks:
-            about.append(html.escape(marks_told(entry.marks)))
-        if entry.seconds is not None:
-            about.append(html.escape(figures.duration(entry.seconds)))
-        did += f'<br><span style="color:{t.muted}">{" · ".join(about)}</span>'
+            about.append(self.tr("imported"))
+        about += circumstances(entry)
+        did = did_html(entry, leaves)
+        did += f'<br><span style="color:{t.muted}">{html.escape(" · ".join(about))}</span>'
         if entry.note:
             did += f"<br>“{html.escape(entry.note)}”"
         return shown_date(entry.given), did

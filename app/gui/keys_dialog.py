@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QDialog,
@@ -14,14 +15,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui import theme
+from app.gui import form_parts, theme
 from app.gui.figure_table import FigureTable
 
 _ALL = 1000
 
 
 class KeysDialog(QDialog):
-    """Two tables: what works on this page, and what works everywhere."""
+    """Two tables: what works on this page, and what works everywhere.
+
+    `change_wanted` asks, once this is closed, for the dialog in which keys are changed.
+    """
+
+    change_wanted = Signal()
 
     def __init__(
         self, page: str, page_actions: Sequence[QAction], actions: Sequence[QAction], parent: QWidget
@@ -53,16 +59,26 @@ class KeysDialog(QDialog):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+        self.change = form_parts.button(
+            self.tr("Change the &keys of the label page …"),
+            self.tr("Give the classes and the acts of the label page other keys (Ctrl+Alt+K)"),
+            self._change,
+        )
         self.close_button = QPushButton(self.tr("&Close"))
         self.close_button.setToolTip(self.tr("Close this list (Esc)"))
         self.close_button.setDefault(True)
         self.close_button.clicked.connect(self.accept)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(theme.WIDE, theme.MEDIUM, theme.WIDE, theme.LARGE)
+        buttons.addWidget(self.change)
         buttons.addStretch(1)
         buttons.addWidget(self.close_button)
         outer.addLayout(buttons)
-        self.resize(540, 640)
+        form_parts.open_at(self, 540, 640)
+
+    def _change(self) -> None:
+        self.accept()
+        self.change_wanted.emit()
 
 
 def rows_of(actions: Sequence[QAction]) -> list[list[str]]:

@@ -85,19 +85,12 @@ class LabelActs:
         """Give each class its key."""
         self.keys.show_leaves(leaves, _tr("Label “{name}”"), self._coding.label)
 
-    def enable(self, at_work: bool, can_go_back: bool) -> None:
-        """Let those acts work that make sense now."""
-        self.keys.enable_leaves(at_work)
-        acts = (
-            self.skip,
-            self.note,
-            self.clear,
-            self.history,
-            self.author,
-            *self.marks.values(),
-            *self.scrolls,
-        )
-        for action in acts:
+    def enable(self, at_work: bool, can_go_back: bool, locked: bool = False) -> None:
+        """Let those acts work that make sense now; nothing is said of a tweet that is `locked`."""
+        self.keys.enable_leaves(at_work and not locked)
+        for action in (self.note, self.clear, *self.marks.values()):
+            action.setEnabled(at_work and not locked)
+        for action in (self.skip, self.history, self.author, *self.scrolls):
             action.setEnabled(at_work)
         self.back.setEnabled(can_go_back)
 

@@ -64,6 +64,15 @@ class LabelDesk(QWidget):
         self.note.setAccessibleName(self.tr("Note"))
         self.note.setMaxLength(1000)
         self.note.setMinimumSize(_NOTE_WIDTH, HEIGHT)
+        self.locked = QLabel(
+            self.tr(
+                "This tweet is in a locked batch: its label stays as it is until the batch is released on the "
+                "Tweets page."
+            )
+        )
+        self.locked.setProperty("role", "warning")
+        self.locked.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.locked.setWordWrap(True)
         self.card = QFrame()
         self.card.setProperty("role", "card")
         self._lay_out()
@@ -109,6 +118,8 @@ class LabelDesk(QWidget):
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(theme.MEDIUM)
         self._rows.addWidget(self._scroll, 1)
+        self._rows.addWidget(self.locked)
+        self.locked.hide()
         self._rows.addWidget(self._leaves_scroll)
         self._rows.addLayout(under)
 
@@ -176,6 +187,12 @@ class LabelDesk(QWidget):
         if self.note.text() != remark.note:
             self.note.setText(remark.note)
         self.marks.show_marks(remark.marks)
+
+    def show_locked(self, locked: bool) -> None:
+        """Let nothing be said of a tweet in a locked batch, and tell why."""
+        self.locked.setVisible(locked)
+        for part in (self.leaves, self.marks, self.note):
+            part.setEnabled(not locked)
 
     def scroll_tweet(self, pages: float) -> None:
         """Move a tweet that is longer than the window, by a part of what is in sight."""

@@ -74,6 +74,8 @@ class LabelKeys:
             action.setAutoRepeat(False)
             self._leaves.append(action)
             taken.add(leaf.key.casefold())
+        # The list of keys (F1) begins with those of the classes.
+        self._page.insertActions(self._acts[0].action, self._leaves)
         for act in self._acts:
             wanted = (self._chosen[act.name],) if act.name in self._chosen else act.keys
             # What the coder chose for one act is no longer the usual key of another.

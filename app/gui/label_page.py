@@ -18,6 +18,7 @@ from app.gui.label_order_acts import LabelOrderActs
 from app.gui.label_pauses import LabelPauses, fold_log
 from app.gui.label_queue import LabelQueue, read_queue
 from app.gui.label_view import LabelView
+from app.gui.leaf_cells import LeafCells
 from app.gui.mark_names import mark_name, mark_sign
 from app.gui.step_back import redo_key, step_back, step_forward
 from app.jobs.worker import run_in_worker
@@ -135,6 +136,7 @@ class LabelPage(LabelView):
         ]
         lines += [KeyLine(*line) for line in self.acts.keys.changeable()]
         dialog = ChangeKeysDialog(lines, taken, self.window())
+        dialog.table.setItemDelegateForColumn(0, LeafCells(own.leaves, dialog.table))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._use_keys({line.name for line in lines}, dialog.chosen))
         dialog.open()

@@ -194,7 +194,13 @@ class LabelView(Page):
         shown = self.stack.currentWidget()
         # A tweet that is out of sight must not be labelled.
         at_work = self.labelling is not None and self.row is not None and shown is self.desk
-        self.acts.enable(at_work, self.labelling is not None and shown in (self.desk, self.end))
+        # The second label of a hidden repeat is no label of the batch.
+        locked = at_work and self.row is not None and self.row.locked and not self.place[1]
+        focus = self.focusWidget()
+        if locked and focus is not None and self.desk.isAncestorOf(focus):
+            self.setFocus()
+        self.desk.show_locked(locked)
+        self.acts.enable(at_work, self.labelling is not None and shown in (self.desk, self.end), locked)
         self.side.setVisible(self.progress is not None and bool(self.progress.total))
         self.side.progress.setVisible(self.labelling is not None)
         self.bar.show_work(self.labelling is not None, self.coder)

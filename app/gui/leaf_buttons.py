@@ -75,7 +75,7 @@ class LeafButton(KeyButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         t = theme.tokens()
         colour = theme.leaf_colour(self.leaf.colour)
-        if not self.isEnabled():
+        if not self.isEnabled() and not self.isChecked():
             colour = QColor(t.line)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -11,11 +11,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui import figures, theme
+from app.gui import figures, form_parts, theme
 from app.gui.codebook_view import shape_of
 from app.gui.figure_table import FigureTable
 from app.gui.label_order import LabelOrder
 from app.gui.language_names import language_name
+from app.gui.leaf_cells import LeafCells
 from app.gui.learning_curve_plot import LearningCurvePlot
 from app.jobs.outcome import JobOutcome
 from app.study.codebook import Codebook
@@ -43,6 +44,7 @@ class LearningCurveDialog(QDialog):
         self.about.setWordWrap(True)
         self.plot = LearningCurvePlot()
         self.classes = FigureTable(self.tr("Figures by class"))
+        self.classes.setItemDelegate(LeafCells(codebook.leaves, self.classes))
         self.languages = FigureTable(self.tr("Figures by language"))
         self.close_button = QPushButton(self.tr("Close"))
         self.close_button.setToolTip(self.tr("Go on with labelling (Esc)"))
@@ -60,8 +62,10 @@ class LearningCurveDialog(QDialog):
         for table in (self.classes, self.languages):
             tables.addWidget(table, 1, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(tables)
+        # While there is no plot, the sentences stay together at the top.
+        layout.addStretch(0)
         layout.addWidget(buttons)
-        self.resize(_WIDTH, _HEIGHT)
+        form_parts.open_at(self, _WIDTH, _HEIGHT)
         order.learnt.connect(self._show)
         order.ended.connect(self._tell_end)
         self.finished.connect(lambda _: order.watch(False))

@@ -21,14 +21,14 @@ from app.gui.change_keys_dialog import ChangeKeysDialog, keys_of
 from app.gui.codebook_dialog import CodebookDialog
 from app.gui.dropped_files import local_files
 from app.gui.error_report import report_text
-from app.gui.export_dialog import ExportDialog, ask_for_file
+from app.gui.export_dialog import ExportChoice, ExportDialog, ask_for_file
 from app.gui.import_dialog import ImportDialog
 from app.gui.inspector import Inspector
 from app.gui.keys_dialog import KeysDialog
 from app.gui.menus import Menus, WindowActs
 from app.gui.new_study_dialog import NewStudyDialog
 from app.gui.notice import Tone
-from app.gui.page import Page
+from app.gui.page import CanUndo
 from app.gui.questions import ask_about_jobs, show_about
 from app.gui.study_area import StudyArea
 from app.gui.study_copies import StudyCopies
@@ -146,9 +146,7 @@ class MainWindow(QMainWindow):
         self.area.coder_renamed.connect(self._rename_coder)
         self.area.seeing_wanted.connect(lambda: self.set_blind(False))
         self.area.review_page.codebook_wanted.connect(self.ask_codebook)
-        export = getattr(self.area.page("results"), "export_wanted", None)
-        if export is not None:
-            export.connect(self.ask_export)
+        self.area.results_page.export_wanted.connect(self.ask_export)
         self.stack.addWidget(self.area)
         self.stack.setCurrentWidget(self.area)
         self.inspector.show_codebook(study.codebook)
@@ -266,20 +264,27 @@ class MainWindow(QMainWindow):
         self._clear_notices()
         return self.imports.begin([table])
 
-    def ask_export(self) -> None:
-        """Ask for a file and write the study to it."""
+    def ask_export(self) -> ExportChoice | None:
+        """Ask what to write and into which file, and write it."""
         if self.study is None:
-            return
-        path = ask_for_file(self.study, self)
-        if path is not None:
-            self.export_to(path)
+            return None
+        dialog = ExportChoice(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._ask_for_export_file(dialog.label_events.isChecked()))
+        dialog.open()
+        return dialog
 
-    def export_to(self, path: Path) -> ExportDialog | None:
-        """Write the study to a file, with progress."""
+    def _ask_for_export_file(self, label_events: bool) -> None:
+        path = ask_for_file(self.study, label_events, self) if self.study is not None else None
+        if path is not None:
+            self.export_to(path, label_events)
+
+    def export_to(self, path: Path, label_events: bool = False) -> ExportDialog | None:
+        """Write the study's tweets, or its label events, to a file, with progress."""
         if self.study is None:
             return None
         self._clear_notices()
-        dialog = ExportDialog(self.study, path, self)
+        dialog = ExportDialog(self.study, path, label_events, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog
@@ -415,16 +420,16 @@ class MainWindow(QMainWindow):
             self._show(page)
         self._show_undo()
 
-    def _page_that(self, can: Callable[[Page], bool]) -> Page | None:
+    def _page_that(self, can: Callable[[CanUndo], bool]) -> CanUndo | None:
         if self.area is None:
             return None
         for page in (self.area.current, self.area.acted_last, self.area.label_page):
-            if isinstance(page, Page) and can(page):
+            if isinstance(page, CanUndo) and can(page):
                 return page
         return None
 
-    def _show(self, page: Page) -> None:
-        if self.area is not None and self.area.current is not page:
+    def _show(self, page: CanUndo) -> None:
+        if self.area is not None and self.area.page(page.key) is not self.area.current:
             self.area.show_page(page.key)
 
     def _show_undo(self) -> None:
@@ -481,6 +486,8 @@ class MainWindow(QMainWindow):
         pages = self.menus.pages.actions()
         dialog = KeysDialog(title, of_page, [*self.actions(), *pages], self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.change.setVisible(self.area is not None)
+        dialog.change_wanted.connect(self.change_keys)
         dialog.open()
         return dialog
 

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushBu
 
 import resources
 from app.errors import UserError
-from app.gui import figures, theme
+from app.gui import figures, form_parts, theme
 from app.gui.codebook_view import CodebookView
 from app.gui.notice import Notice, Tone
 from app.gui.study_places import study_filter
@@ -27,7 +27,7 @@ class NewStudyDialog(QDialog):
         self.codebook = Codebook.default()
         self._text = resources.default_codebook_text()
         self.setWindowTitle(self.tr("New study"))
-        self.resize(720, 600)
+        form_parts.open_at(self, 720, 600)
         self.heading = QLabel()
         self.heading.setProperty("role", "heading")
         self.heading.setWordWrap(True)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
-from app.gui import figures, theme
-from app.gui.codebook_view import leaf_html
-from app.gui.mark_names import marks_told
+from app.gui import theme
+from app.gui.history_words import circumstances, did_html
 from app.gui.when import shown_date
 from app.study.codebook import Leaf
 from app.study.tweets import HistoryEntry
@@ -41,14 +40,9 @@ class OwnHistory(QFrame):
         self.lines.setText("<br>".join(self._line(entry, leaves) for entry in reversed(entries)))
 
     def _line(self, entry: HistoryEntry, leaves: dict[str, Leaf]) -> str:
-        did = leaf_html(leaves, entry.leaf) if entry.leaf else html.escape(self.tr("no label"))
-        if entry.undoes:
-            did = html.escape(self.tr("taken back to:")) + " " + did
-        about = [did, html.escape(marks_told(entry.marks))]
-        if entry.seconds is not None:
-            about.append(html.escape(figures.duration(entry.seconds)))
+        about = [did_html(entry, leaves), *map(html.escape, circumstances(entry))]
         if entry.note:
             about.append(f"“{html.escape(entry.note)}”")
         muted = theme.tokens().muted
         when = f'<span style="color:{muted}">{html.escape(shown_date(entry.given))}</span>'
-        return f"{when}&nbsp;&nbsp;" + " · ".join(part for part in about if part)
+        return f"{when}&nbsp;&nbsp;" + " · ".join(about)

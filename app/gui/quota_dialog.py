@@ -86,7 +86,7 @@ class QuotaDialog(QDialog):
         layout.addWidget(told)
         layout.addWidget(scroll, 1)
         layout.addLayout(form_parts.closing(self.cancel, self.start))
-        self.resize(_WIDTH, min(640, 200 + 44 * max(1, len(languages))))
+        form_parts.open_at(self, _WIDTH, min(640, 200 + 44 * max(1, len(languages))))
 
     def quotas(self) -> dict[str, int]:
         """Return {language: number} of the languages that are not left out."""

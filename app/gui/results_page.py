@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QPushButton, QVB
 from app.errors import UserError
 from app.gui import figures, theme
 from app.gui.empty_state import EmptyState
-from app.gui.export_dialog import ExportDialog, ask_for_file
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
 from app.gui.job_panel import JobPanel
@@ -38,10 +37,11 @@ KIND = "evaluate"
 
 
 class ResultsPage(QWidget):
-    """Scores and shares of one model at a time."""
+    """Scores and shares of one model at a time. `export_wanted` asks the window for the export."""
 
     study_written = Signal(set)
     page_wanted = Signal(str, str)
+    export_wanted = Signal()
 
     def __init__(self, study: Study, jobs: JobList, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,7 +58,7 @@ class ResultsPage(QWidget):
         make_action(self, self.tr("Evaluate"), "Ctrl+Return", self.evaluate.click)
         self.export = QPushButton(self.tr("E&xport …"))
         self.export.setToolTip(self.tr("Write tweets, labels and predictions to a file (Ctrl+E)"))
-        self.export.clicked.connect(self.ask_export)
+        self.export.clicked.connect(self.export_wanted)
         self.panel = JobPanel()
         self.note = Notice()
         self._sealed: SealedSet | None = None
@@ -352,12 +352,6 @@ class ResultsPage(QWidget):
                 "* fewer than {n} tweets: these scores are anecdotes. Compare the pooled ones instead."
             ).format(n=FEW_ROWS)
         )
-
-    def ask_export(self) -> None:
-        """Ask for a file and write the study with its predictions."""
-        target = ask_for_file(self._study, self)
-        if target is not None:
-            ExportDialog(self._study, target, self).open()
 
     def _tell_error(self, error: Exception) -> None:
         if not isinstance(error, UserError):

@@ -43,7 +43,14 @@ from app.study.tweets import TweetFilter
 
 RAIL_WIDTH = 176
 # What a job of a kind writes to the study or the shelf.
-_WRITTEN = {"train": {"models", "runs"}, "classify": {"predictions", "models"}, "evaluate": {"predictions"}}
+_WRITTEN = {
+    "train": {"models", "runs"},
+    "classify": {"predictions", "models"},
+    "evaluate": {"predictions"},
+    "base": {"bases"},
+}
+# Where a job is shown: on the page of its own name, but these.
+_PAGES = {"evaluate": "results", "base": "models"}
 # Test tweets that are brought to a coder in one go.
 _AT_ONCE = 200
 _CHECK = "✓"
@@ -97,15 +104,19 @@ class StudyArea(QWidget):
         tweets_page.queue_wanted.connect(self._label_search_result)
         train_page = TrainPage(study, jobs)
         train_page.label_wanted.connect(self._label_missing)
+        self.results_page = ResultsPage(study, jobs)
+        self.models_page = models_page = ModelsPage(study, jobs)
+        models_page.tweets_wanted.connect(self._label_again)
+        models_page.undo_changed.connect(self.undo_changed)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
             self.label_page,
             self.review_page,
             train_page,
-            ModelsPage(study, jobs),
+            models_page,
             ClassifyPage(study, jobs),
-            ResultsPage(study, jobs),
+            self.results_page,
         ]
         titles = {
             "study": self.tr("Study"),
@@ -132,7 +143,7 @@ class StudyArea(QWidget):
         for key, page in zip(self.keys, self.pages, strict=True):
             self._add_page(key, page)
         self.strip = JobStrip(jobs)
-        self.strip.job_clicked.connect(lambda kind: self.show_page("results" if kind == "evaluate" else kind))
+        self.strip.job_clicked.connect(lambda kind: self._show_job(kind))
         jobs.added.connect(self._job_began)
         jobs.ended.connect(self._job_ended)
         middle = QVBoxLayout()
@@ -171,7 +182,7 @@ class StudyArea(QWidget):
         self._middle.setCurrentWidget(self.stack)
         self.stack.setCurrentIndex(index)
         self.buttons[key].setChecked(True)
-        self.strip.leave_out("evaluate" if key == "results" else key)
+        self.strip.leave_out(next((kind for kind, page in _PAGES.items() if page == key), key))
         page = self.pages[index]
         if key in self._untold:
             self._untold.discard(key)
@@ -209,6 +220,7 @@ class StudyArea(QWidget):
         self.label_page.set_coder(name)
         self.review_page.set_coder(name, blind)
         self.tweets_page.set_coder(name, blind)
+        self.models_page.set_coder(name, blind)
 
     def ask_coder(self) -> None:
         """Ask who is at work, in the place of the page that is shown."""
@@ -367,6 +379,11 @@ class StudyArea(QWidget):
             button.setIcon(theme.icon(key))
         self.person.setIcon(theme.icon("person"))
 
+    def _show_job(self, kind: str) -> None:
+        if kind == "base":
+            self.models_page.show_bases()
+        self.show_page(_PAGES.get(kind, kind))
+
     def _job_began(self, job: Job) -> None:
         self._refresh_states()
 
@@ -386,7 +403,12 @@ class StudyArea(QWidget):
             "models": _short(counts.models) if counts.models else "",
             "classify": _CHECK if done and counts.predicted == counts.tweets else "",
         }
-        for kind, key in (("train", "train"), ("classify", "classify"), ("evaluate", "results")):
+        for kind, key in (
+            ("train", "train"),
+            ("classify", "classify"),
+            ("evaluate", "results"),
+            ("base", "models"),
+        ):
             if self.jobs.running_of(kind) is not None:
                 states[key] = _RUNNING
         for key, label in self.states.items():

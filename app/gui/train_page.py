@@ -1,6 +1,5 @@
 """The page where a model is fine-tuned on the study's labels."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.elsewhere_acts import ElsewhereActs
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
 from app.gui.language_names import language_name
@@ -17,35 +17,29 @@ from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.page_stack import PageStack
 from app.gui.preflight_card import PreflightCard
+from app.gui.questions import ask_to_discard
 from app.gui.train_form import TrainForm
 from app.gui.training_result import TrainingResult
 from app.gui.training_view import TrainingView
+from app.gui.unfinished_card import UnfinishedCard
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.jobs.machine_check import MachineCheck
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
-from app.study import models, preflight, training_process, training_runs
+from app.study import models, preflight, training_process, unfinished_runs
+from app.study.base_models import Base
 from app.study.preflight import Check, Preflight, stops
 from app.study.readiness import Readiness, readiness
-from app.study.runs import Run
-from app.study.shelf import Base, Shelf
+from app.study.shelf import Shelf
 from app.study.study import Study
-from training.contract.events import read_events
-from training.contract.run_folder import RunFolder
+from app.study.unfinished_runs import WAITING, RunState
 
 KIND = "train"
 # Several checks of languages in a row are one question to the study.
 _PAUSE_MILLISECONDS = 150
-
-
-@dataclass(frozen=True)
-class PastRun:
-    """A run with how far it came: `step` of `steps`, 0 where it took none."""
-
-    run: Run
-    step: int
-    steps: int
+# How soon it is looked again whether another program is done with a run.
+_ELSEWHERE_MILLISECONDS = 3000
 
 
 class TrainPage(QWidget):
@@ -91,6 +85,8 @@ class TrainPage(QWidget):
         self.start.setToolTip(self.tr("Train on the checked languages (Ctrl+Enter)"))
         self.start.clicked.connect(self.start_training)
         make_action(self, self.tr("Start training"), "Ctrl+Return", self.start.click)
+        self.elsewhere = ElsewhereActs(self, study, jobs, self.form, self.notice)
+        self.elsewhere.exported.connect(self._tell_exported)
         self.runs = FigureTable(self.tr("Earlier runs"), left=5)
         self.runs_heading = QLabel(self.tr("Earlier runs"))
         self.runs_heading.setProperty("role", "heading")
@@ -99,7 +95,13 @@ class TrainPage(QWidget):
             self.tr("Fill in base, languages, epochs and seed of the newest run (Alt+U)")
         )
         self.use_settings.clicked.connect(self._use_newest_settings)
-        self._runs: list[PastRun] = []
+        self._runs: list[RunState] = []
+        # Runs that were taken up without being asked: where that fails, it is not tried again and again.
+        self._taken_up: set[str] = set()
+        self.unfinished = UnfinishedCard()
+        self.unfinished.continue_clicked.connect(lambda: self._go_on(self.unfinished.state))
+        self.unfinished.keep_clicked.connect(lambda: self._go_on(self.unfinished.state, keep_best=True))
+        self.unfinished.discard_clicked.connect(self._ask_to_discard)
         self.view = TrainingView()
         self.result = TrainingResult(study.codebook)
         self.result.again_clicked.connect(self._show_settings)
@@ -117,6 +119,7 @@ class TrainPage(QWidget):
         start = QHBoxLayout()
         start.setSpacing(12)
         start.addWidget(self.start)
+        start.addWidget(self.elsewhere.button)
         start.addWidget(self.machine, 1)
         past = QHBoxLayout()
         past.addWidget(self.runs_heading, 1)
@@ -125,6 +128,7 @@ class TrainPage(QWidget):
         layout = QVBoxLayout(self.settings)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
+        layout.addWidget(self.unfinished)
         layout.addWidget(self.form)
         layout.addWidget(self.reasons)
         layout.addWidget(self.card)
@@ -170,6 +174,12 @@ class TrainPage(QWidget):
             self._look()
         if what & {"models", "runs"}:
             self._ask_runs()
+        if "bases" in what:
+            run_in_worker(lambda: Shelf().bases(), self._take_bases, self._tell_error, self)
+
+    def choose_model(self, name: str) -> None:
+        """Choose a base to train on, by name."""
+        self.form.choose_base(name)
 
     def _look(self) -> None:
         """Look, on a worker, at all that a run with the form's settings needs."""
@@ -200,10 +210,10 @@ class TrainPage(QWidget):
     def _ask_runs(self) -> None:
         study = self._study
 
-        def ask() -> tuple[list[PastRun], set[str]]:
-            return past_runs(study), {model.name for model in models.list_models(study)}
+        def ask() -> tuple[list[RunState], set[str]]:
+            return unfinished_runs.list_states(study), {model.name for model in models.list_models(study)}
 
-        def take(found: tuple[list[PastRun], set[str]]) -> None:
+        def take(found: tuple[list[RunState], set[str]]) -> None:
             self._show_runs(found[0])
             self.form.set_taken_names(found[1])
 
@@ -267,6 +277,11 @@ class TrainPage(QWidget):
                     'training extra, in its source folder: pip install ".[training]".'
                 ).format(packages=", ".join(machine.get("missing") or []))
             )
+        return found + self._obstacles_anywhere()
+
+    def _obstacles_anywhere(self) -> list[str]:
+        """Return those that no other machine would mend."""
+        found = []
         base = self.form.chosen_base()
         if base is not None and not base.available:
             found.append(
@@ -289,6 +304,9 @@ class TrainPage(QWidget):
         may = looked and self._machine is not None and bool(self._bases) and not obstacles
         may = may and not stops(self._flight.checks if self._flight is not None else ())
         self.start.setEnabled(may)
+        labelled = self._flight is not None and not self._flight.readiness.missing
+        may_elsewhere = labelled and bool(self._bases) and not self._obstacles_anywhere()
+        self.elsewhere.export.setEnabled(may_elsewhere)
         self.card.try_button.setEnabled(may or self.check.is_running)
 
     def check_machine(self) -> None:
@@ -317,15 +335,22 @@ class TrainPage(QWidget):
 
     def start_training(self) -> None:
         """Start a run with the form's settings."""
-        if not self.start.isEnabled() or self._jobs.running_of(KIND, self._path()) is not None:
+        if self.start.isEnabled():
+            self._start(self.form.shelf_name(), self.form.wish().words(self._path()))
+
+    def _go_on(self, state: RunState | None, *, keep_best: bool = False) -> None:
+        """Take a run up where it was."""
+        if state is not None:
+            words = ["train", str(self._path()), f"--resume={state.run.id}"]
+            self._start(state.run.name, words + (["--keep-best"] if keep_best else []))
+
+    def _start(self, name: str, words: list[str]) -> None:
+        if self._jobs.running_of(KIND, self._path()) is not None:
             return
         self.check.close()
         self.card.show_trying("")
-        wish = self.form.wish()
-        path = self._path()
-        title = self.tr("Training {name}").format(name=self.form.shelf_name())
         try:
-            self._jobs.start(KIND, title, wish.words(path), path)
+            self._jobs.start(KIND, self.tr("Training {name}").format(name=name), words, self._path())
         except OSError as error:
             self.notice.tell(Tone.ERROR, str(error))
 
@@ -339,8 +364,8 @@ class TrainPage(QWidget):
     def _end(self, job: Job, outcome: JobOutcome) -> None:
         if job.kind != KIND or not job.is_on(self._path()):
             return
-        self.view.panel.leave()
-        tell_ending(self.notice, job.title, outcome, self.tr("No model came of it."))
+        self.view.leave()
+        tell_ending(self.notice, job.title, outcome, "")
         if outcome.is_finished:
             self.result.show_results(outcome.results)
             self.stack.setCurrentWidget(self.result)
@@ -349,13 +374,18 @@ class TrainPage(QWidget):
         self.refresh()
         self.study_written.emit({"models", "runs"})
 
+    def _tell_exported(self) -> None:
+        self._ask_runs()
+        self.study_written.emit({"runs"})
+
     def _show_settings(self) -> None:
         self.stack.setCurrentWidget(self.settings)
 
     # Earlier runs
 
-    def _show_runs(self, runs: list[PastRun]) -> None:
+    def _show_runs(self, runs: list[RunState]) -> None:
         self._runs = runs
+        self._show_unfinished()
         for widget in (self.runs, self.runs_heading, self.use_settings):
             widget.setVisible(bool(runs))
         self.runs.show_rows(
@@ -370,26 +400,41 @@ class TrainPage(QWidget):
             [self._run_row(past) for past in runs],
             most_rows=6,
         )
-        newest = runs[0] if runs else None
-        if (
-            newest is not None
-            and newest.run.status == "interrupted"
-            and self._jobs.running_of(KIND, self._path()) is None
-        ):
-            where = (
-                self.tr("at step {step} of {steps}").format(step=newest.step, steps=newest.steps)
-                if newest.step
-                else self.tr("before its first step")
-            )
-            self.notice.tell(
-                Tone.WARNING,
-                self.tr("The training of “{name}” was interrupted {where}.").format(
-                    name=newest.run.name, where=where
-                ),
-                self.tr("No label and no other model is touched. Use its settings again and start anew."),
-            )
 
-    def _run_row(self, past: PastRun) -> list[str]:
+    def _show_unfinished(self) -> None:
+        """Show the newest run that is not at its end; take up one that nobody conducts or that waited for this."""
+        if self._jobs.running_of(KIND, self._path()) is not None:
+            self.unfinished.show_run(None)
+            return
+        found = next((state for state in self._runs if state.can_continue or state.is_conducted), None)
+        self.unfinished.show_run(found)
+        if found is None:
+            return
+        if found.is_conducted:
+            QTimer.singleShot(_ELSEWHERE_MILLISECONDS, self, self._ask_runs)
+        if self.notice.tone is Tone.INFO:
+            # That it was stopped is told by the card, which says more.
+            self.notice.clear()
+        wants = found.is_alone or (found.run.status == WAITING and not found.is_conducted)
+        if wants and found.run.id not in self._taken_up:
+            self._taken_up.add(found.run.id)
+            self._go_on(found)
+
+    def _ask_to_discard(self) -> None:
+        state = self.unfinished.state
+        if state is not None:
+            ask_to_discard(self, state.run.name, lambda: self._discard(state))
+
+    def _discard(self, state: RunState) -> None:
+        study = self._study
+        run_in_worker(
+            lambda: unfinished_runs.discard(study, state.run),
+            lambda _: self.study_written.emit({"runs"}),
+            self._tell_error,
+            self,
+        )
+
+    def _run_row(self, past: RunState) -> list[str]:
         run = past.run
         outcomes = {
             "running": self.tr("running"),
@@ -397,6 +442,10 @@ class TrainPage(QWidget):
             "cancelled": self.tr("stopped"),
             "failed": self.tr("failed"),
             "interrupted": self.tr("interrupted"),
+            "paused": self.tr("paused"),
+            "waiting": self.tr("paused"),
+            "discarded": self.tr("discarded"),
+            "elsewhere": self.tr("elsewhere, not back yet"),
         }
         outcome = outcomes.get(run.status, run.status)
         if run.status != "finished" and past.steps:
@@ -424,15 +473,3 @@ class TrainPage(QWidget):
         if not isinstance(error, UserError):
             raise error
         self.notice.tell(Tone.ERROR, error.message, error.next_step)
-
-
-def past_runs(study: Study) -> list[PastRun]:
-    """Return the study's runs, the newest first, with how far each came."""
-    found = []
-    for run in training_runs.list_runs(study):
-        step = steps = 0
-        for event in read_events(RunFolder(Path(run.folder)).events):
-            if event["event"] == "progress" and event.get("step"):
-                step, steps = int(event["step"]), int(event.get("steps") or 0)
-        found.append(PastRun(run, step, steps))
-    return found

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.errors import UserError
-from app.gui import theme
+from app.gui import form_parts, theme
 from app.gui.notice import Notice, Tone
 from app.jobs.worker import Work, run_in_worker
 
@@ -45,6 +46,18 @@ class WorkDialog(QDialog):
         layout.addWidget(self.bar)
         layout.addWidget(self.notice)
         layout.addLayout(self.buttons)
+
+    def event(self, event: QEvent) -> bool:
+        """Grow with what is told: words that wrap need more height than a dialog knows of by itself."""
+        # The dialog may be gone after other events.
+        grows = event.type() == QEvent.Type.LayoutRequest
+        known = super().event(event)
+        layout = self.layout() if grows else None
+        if layout is not None:
+            form_parts.open_at(
+                self, self.width(), max(self.height(), layout.totalHeightForWidth(self.width()))
+            )
+        return known
 
     def begin(self, work: Callable[[Progress, Stop], Any]) -> None:
         """Start the work on a worker."""

@@ -349,5 +349,6 @@ def _percentiles(values: "Array") -> tuple[float | None, float | None, str]:
     if high - low < _EQUAL:
         return None, None, "No interval: nearly all resamples give this one value."
     if missed:
-        return low, high, f"The interval leaves out {missed:,} resamples in which the measure is not defined."
+        what = "1 resample" if missed == 1 else f"{missed:,} resamples"
+        return low, high, f"The interval leaves out {what} in which the measure is not defined."
     return low, high, ""

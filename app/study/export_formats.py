@@ -40,11 +40,12 @@ class FormatLimit(Exception):
 
 @dataclass(frozen=True)
 class Values:
-    """The columns of a table, which of them are numbers, and how many rows are expected."""
+    """The columns of a table, which of them are numbers, how many rows are expected, and of what."""
 
     names: list[str]
     numbers: list[bool]
     rows: int
+    what: str = "tweets"
 
 
 def write_csv(path: Path, values: Values, rows: Rows) -> dict[str, str]:
@@ -99,11 +100,12 @@ def write_xlsx(path: Path, values: Values, rows: Rows) -> dict[str, str]:
     from openpyxl.cell import WriteOnlyCell
 
     if values.rows + 1 > XLSX_ROWS:
-        raise FormatLimit(f"An .xlsx sheet holds {XLSX_ROWS - 1:,} tweets, the study has {values.rows:,}.")
+        held = f"{XLSX_ROWS - 1:,} {values.what}"
+        raise FormatLimit(f"An .xlsx sheet holds {held}, the study has {values.rows:,}.")
     if len(values.names) > XLSX_COLUMNS:
         raise FormatLimit(f"An .xlsx sheet holds {XLSX_COLUMNS:,} columns, there are {len(values.names):,}.")
     book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet("tweets")
+    sheet: Any = book.create_sheet(values.what)
     sheet.freeze_panes = "A2"
 
     def text_cell(value: str) -> Any:

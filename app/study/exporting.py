@@ -1,55 +1,21 @@
 """Writing a study's tweets, labels and predictions to a file for other programs."""
 
-import contextlib
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, select
 
-from app.errors import UserError
 from app.study import review, tweets
 from app.study.codebook import Codebook
-from app.study.export_formats import FORMATS, FormatLimit, Values
+from app.study.export_file import Column, ExportReport, Progress, Stop, checked_path, write_file
 from app.study.label_provenance import Provenance, is_known
 from app.study.marks import MARKS
 from app.study.study import Study
+from app.study.tweets import TweetRow
 from db import label_overview, predictions
 from db.tables import Model, Tweet
 
-Progress = Callable[[int, int], None]
-Stop = Callable[[], bool]
 CHUNK = 2000
-
-
-@dataclass
-class ExportReport:
-    """What was written. `renamed`: {own name: name in the file} of columns that could not keep theirs.
-
-    A stopped export leaves no file, and a file that was there before as it was.
-    """
-
-    rows: int
-    path: Path
-    columns: list[str] = field(default_factory=list)
-    renamed: dict[str, str] = field(default_factory=dict)
-    model: str = ""
-    stopped: bool = False
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain values."""
-        return asdict(self) | {"path": str(self.path)}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the export: how its value is read off a tweet. Numbers are floats, all else is text."""
-
-    name: str
-    value: Callable[[tweets.TweetRow], str | float | None]
-    number: bool = False
 
 
 def export(
@@ -71,68 +37,23 @@ def export(
     codes them must not have read them in a file. The file appears whole or not at all. Raises `UserError` where the
     format cannot hold the study or the disk refuses.
     """
-    path = Path(out_path)
-    write = FORMATS.get(path.suffix.lower())
-    if write is None:
-        raise UserError(
-            f"StanceDesk cannot write “{path.suffix or path.name}” files.",
-            f"End the file's name with one of {' '.join(FORMATS)}.",
-        )
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"There is no folder “{path.absolute().parent}”.", "Create the folder first.")
-    if path.is_dir():
-        raise UserError(f"“{path.name}” is a folder.", "Choose a name for the file.")
+    path = checked_path(out_path)
     filter = filter or tweets.TweetFilter()
-    total = tweets.count(study, filter)
     model = _model(study, filter)
     provenance = Provenance() if is_known(study) else None
     columns, renamed = _columns(study, model, provenance)
-    values = Values([c.name for c in columns], [c.number for c in columns], total)
-    report = ExportReport(0, path, values.names, renamed, model[0] if model else "")
-    rows = _rows(study, filter, columns, provenance, report, total, progress, stop)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
-    try:
-        report.renamed |= write(temporary, values, rows)
-        if not report.stopped:
-            temporary.replace(path)
-    except FormatLimit as error:
-        raise UserError(str(error), "Export to .csv or .parquet, which have no such limit.") from error
-    except PermissionError as error:
-        raise UserError(
-            f"“{path.name}” cannot be written.", "Close it where it is open, or choose another folder."
-        ) from error
-    except OSError as error:
-        raise UserError(
-            f"“{path.name}” could not be written: {error.strerror or error}.",
-            "Make room on the disk, or choose another folder.",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    return report
+    report = ExportReport(0, path, renamed=renamed, model=model[0] if model else "")
+    chunks = _chunks(study, filter, provenance)
+    return write_file(report, columns, chunks, tweets.count(study, filter), progress, stop)
 
 
-def _rows(
-    study: Study,
-    filter: tweets.TweetFilter,
-    columns: Sequence[Column],
-    provenance: Provenance | None,
-    report: ExportReport,
-    total: int,
-    progress: Progress | None,
-    stop: Stop | None,
-) -> Iterator[list[str | float | None]]:
+def _chunks(
+    study: Study, filter: tweets.TweetFilter, provenance: Provenance | None
+) -> Iterator[list[TweetRow]]:
     for chunk in tweets.iterate(study, filter, CHUNK):
-        if stop is not None and stop():
-            report.stopped = True
-            return
         if provenance is not None:
             provenance.read(study, chunk)
-        for row in chunk:
-            yield [column.value(row) for column in columns]
-        report.rows += len(chunk)
-        if progress is not None:
-            progress(report.rows, max(total, report.rows))
+        yield chunk
 
 
 def _model(study: Study, filter: tweets.TweetFilter) -> tuple[str, tuple[str, ...]] | None:
@@ -149,8 +70,8 @@ def _model(study: Study, filter: tweets.TweetFilter) -> tuple[str, tuple[str, ..
 
 def _columns(
     study: Study, model: tuple[str, tuple[str, ...]] | None, provenance: Provenance | None
-) -> tuple[list[Column], dict[str, str]]:
-    before = [
+) -> tuple[list[Column[TweetRow]], dict[str, str]]:
+    before: list[Column[TweetRow]] = [
         Column("id", lambda row: row.tweet_id),
         Column("text", lambda row: row.text),
         Column("lang", lambda row: row.lang),
@@ -185,11 +106,11 @@ def _columns(
     return [*before, *originals, *after], renamed
 
 
-def _extra(name: str) -> Callable[[tweets.TweetRow], str | None]:
+def _extra(name: str) -> Callable[[TweetRow], str | None]:
     return lambda row: row.extra.get(name)
 
 
-def _label_columns(codebook: Codebook) -> list[Column]:
+def _label_columns(codebook: Codebook) -> list[Column[TweetRow]]:
     return [
         Column("label", lambda row: row.label),
         *_question_columns(codebook, "label", lambda row: row.label),
@@ -206,7 +127,7 @@ def _has_remarks(study: Study) -> bool:
         return label_overview.has_remarks(session)
 
 
-def _remark_columns() -> list[Column]:
+def _remark_columns() -> list[Column[TweetRow]]:
     return [
         *(Column(f"mark_{mark}", _count_of(mark), number=True) for mark in MARKS),
         Column(
@@ -218,14 +139,14 @@ def _remark_columns() -> list[Column]:
     ]
 
 
-def _count_of(mark: str) -> Callable[[tweets.TweetRow], float | None]:
-    def count(row: tweets.TweetRow) -> float | None:
+def _count_of(mark: str) -> Callable[[TweetRow], float | None]:
+    def count(row: TweetRow) -> float | None:
         return float(sum(mark in said.marks for _, said in row.remarks)) if row.labels else None
 
     return count
 
 
-def _gold_columns() -> list[Column]:
+def _gold_columns() -> list[Column[TweetRow]]:
     return [
         Column("gold_label", lambda row: row.gold),
         Column("gold_by", lambda row: row.gold_by or None),
@@ -233,7 +154,7 @@ def _gold_columns() -> list[Column]:
     ]
 
 
-def _prediction_columns(codebook: Codebook, model: str, leaves: Sequence[str]) -> list[Column]:
+def _prediction_columns(codebook: Codebook, model: str, leaves: Sequence[str]) -> list[Column[TweetRow]]:
     return [
         Column("predicted_label", lambda row: row.predicted),
         *_question_columns(codebook, "predicted", lambda row: row.predicted),
@@ -245,21 +166,21 @@ def _prediction_columns(codebook: Codebook, model: str, leaves: Sequence[str]) -
 
 
 def _question_columns(
-    codebook: Codebook, prefix: str, leaf: Callable[[tweets.TweetRow], str | None]
-) -> list[Column]:
+    codebook: Codebook, prefix: str, leaf: Callable[[TweetRow], str | None]
+) -> list[Column[TweetRow]]:
     paths = {known.code: known.path for known in codebook.leaves}
 
-    def column(question: str) -> Column:
+    def column(question: str) -> Column[TweetRow]:
         return Column(f"{prefix}_{question}", lambda row: paths.get(leaf(row) or "", {}).get(question))
 
     return [column(question.code) for question in codebook.questions]
 
 
-def _probability(leaf: str) -> Callable[[tweets.TweetRow], float | None]:
+def _probability(leaf: str) -> Callable[[TweetRow], float | None]:
     return lambda row: row.probabilities.get(leaf)
 
 
-def _status(row: tweets.TweetRow) -> str | None:
+def _status(row: TweetRow) -> str | None:
     if row.hidden:
         return "sealed: told once the tweet is labelled"
     if row.prediction_status == "failed":

@@ -10,6 +10,7 @@ from typing import Any
 
 from app import paths
 from app.study import run_plan, trials
+from app.study.base_models import Base
 from app.study.codebook import Codebook, Leaf
 from app.study.machine_room import Weights, disk_of, free_memory, total_memory, weights_of
 from app.study.readiness import (
@@ -20,7 +21,7 @@ from app.study.readiness import (
     weak_classes,
     weak_languages,
 )
-from app.study.shelf import Base, Shelf
+from app.study.shelf import Shelf
 from app.study.study import Study
 from app.study.trials import Estimate
 from training.contract.trial import Trial

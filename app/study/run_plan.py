@@ -6,9 +6,9 @@ from typing import Any
 
 from app.errors import UserError
 from app.study import trials
+from app.study.base_models import BaseFile
 from app.study.codebook import Codebook
 from app.study.sampling import Division, divide, trainable_rows
-from app.study.shelf import BaseFile
 from app.study.study import Study
 from app.study.trials import Estimate
 from training.contract.prompt import PromptError, fine_tuned_prompt

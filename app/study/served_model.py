@@ -1,5 +1,6 @@
 """From a finished run folder to a served model: parity of both 4-bit forms, calibration, card."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -13,11 +14,12 @@ from app.errors import UserError
 from app.inference import calibration, parity
 from app.inference.classifier import ClassificationStopped, Classifier, ClassifierError, InferenceError
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError, write_card
-from app.study import seen_texts
+from app.study import course, seen_texts
+from app.study.base_models import BaseFile
 from app.study.codebook import Codebook
 from app.study.evaluation import score
 from app.study.seen_texts import SeenTexts
-from app.study.shelf import BaseFile
+from training.contract.events import read_events
 from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, TrainingSpec, read_rows
 
@@ -44,9 +46,9 @@ def choose_served_model(
     on_progress: Callable[[str, int, int], None],
     stop: Callable[[], bool],
 ) -> ServedModel | None:
-    """Send the validation rows through both 4-bit forms, compare, and make the better one ready to serve.
+    """Send the validation rows through the 4-bit forms that training left, compare, and make the best one ready.
 
-    Writes the parity of both forms into `metrics.json` and the card, with it, the calibration and the
+    Writes the parity of each form into `metrics.json` and the card, with it, the calibration and the
     scores, into the chosen form's file; beside it, which texts the model has seen. Returns None where
     `stop()` said so before all rows were through. Raises `UserError` where a form cannot be loaded.
     """
@@ -59,7 +61,7 @@ def choose_served_model(
 
     logits: dict[str, Any] = {}
     reports: dict[str, parity.ParityReport] = {}
-    for form in FORMS:
+    for form in (form for form in FORMS if (run.model / form).is_dir()):
         try:
             logits[form] = _leaf_logits(run.model / form, card, rows, partial(on_progress, form), stop)
         except ClassificationStopped:
@@ -71,10 +73,12 @@ def choose_served_model(
             spec.leaves,
             [row.lang for row in rows],
         )
-    form, reason = parity.choose_form(reports["single"], reports["adapter"])
+    form, reason = parity.choose_form(reports)
 
     card.form = form
-    card.quantisation = spec.single_type if form == "single" else base.quantisation
+    # An adapter stands over the base as it is, and trained scales are the base's own: only a merge rounds anew.
+    merged = form == "single" and metrics["method"] != "scales"
+    card.quantisation = spec.single_type if merged else base.quantisation
     # The temperature alone: it changes no label, so that what the gate compared is what is served. A bias for
     # each class favours the frequent one; on Gemma-3-270M it cost up to 1.3 points of macro-F1 on these rows.
     places = [spec.leaves.index(label) for label in gold]
@@ -82,7 +86,7 @@ def choose_served_model(
     served = calibration.apply(logits[form], card.calibration)
     predicted = [spec.leaves[i] for i in served.argmax(axis=1)]
     card.parity = {"served": form, "reason": reason, "rows": len(rows)} | {
-        f: reports[f].as_dict() for f in FORMS
+        form: report.as_dict() for form, report in reports.items()
     }
     card.metrics = card.metrics | {"validation": score(gold, predicted, codebook)}
     metrics["parity"] = card.parity
@@ -93,6 +97,7 @@ def choose_served_model(
         write_card(ModelFile.open(folder).trained, card)
         seen = SeenTexts.of((row.text for row in read_rows(run.train)), (row.text for row in rows))
         seen_texts.write(folder, card, seen)
+        course.write(folder, read_events(run.events))
     except ModelFileError as error:
         raise UserError(str(error), "Free some disk space, then train again.") from error
     except OSError as error:
@@ -126,11 +131,23 @@ def _unserved_card(
             "licence_url": base.licence_url,
         },
         languages=dict(sorted(languages.items())),
+        data=_fingerprint(run),
         metrics={
             "trained": {key: metrics["validation"][key] for key in ("accuracy", "macro_f1")}
             | {key: metrics[key] for key in ("method", "precision", "epochs", "best_epoch")}
         },
     )
+
+
+def _fingerprint(run: RunFolder) -> dict[str, Any]:
+    """Return what tells whether two models learned from the very same rows, in the same order."""
+    digest = hashlib.sha256()
+    rows = {}
+    for part, path in (("train", run.train), ("validation", run.validation)):
+        content = path.read_bytes()
+        rows[part] = content.count(b"\n")
+        digest.update(f"{part} {len(content)}\n".encode() + content)
+    return {"sha256": digest.hexdigest()} | rows
 
 
 def _trained_probabilities(run: RunFolder) -> "np.ndarray[Any, np.dtype[Any]]":

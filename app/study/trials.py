@@ -17,7 +17,7 @@ import app
 from app import paths
 from app.errors import UserError
 from app.study.machine_room import free_memory
-from app.study.training_process import is_alive, run_training
+from app.study.training_process import conductor_lives, run_training, training_lives
 from training.contract.run_folder import RunFolder, take_lock
 from training.contract.spec import Row, TrainingSpec, write_rows
 from training.contract.trial import Trial
@@ -143,7 +143,7 @@ def try_out(
             "Free some disk space, then try again.",
         ) from error
     try:
-        outcome = run_training(run, on_event, stop, "--try")
+        outcome = run_training(run, on_event, stop, trial=True)
         if outcome == "interrupted":
             raise UserError(
                 "Trying the longest tweets took more memory than this machine has to give: the training process "
@@ -166,7 +166,8 @@ def give(run: RunFolder, trial: Trial) -> None:
 def _clear(runs: Path) -> None:
     """Take away what trials left that were killed."""
     for folder in runs.glob(f"{_FOLDER}*"):
-        if not is_alive(RunFolder(folder)):
+        left = RunFolder(folder)
+        if not (conductor_lives(left) or training_lives(left)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -128,7 +128,8 @@ class TweetRow:
 class HistoryEntry:
     """One thing that a coder did to a tweet. `leaf` is the label after it, None for none.
 
-    `decided` tells a decision on the gold label; its reason is the `note`.
+    `decided` tells a decision on the gold label; its reason is the `note`. What was done `in_bulk` was done to other
+    tweets in the same stroke; `source` is what brought the tweet.
     """
 
     id: str
@@ -142,6 +143,8 @@ class HistoryEntry:
     marks: tuple[str, ...]
     undoes: str | None
     imported: bool
+    source: str = ""
+    in_bulk: bool = False
     decided: bool = False
 
 
@@ -219,6 +222,8 @@ def history(study: Study, tweet: int, viewer: str | None = None, blind: bool = F
                 marks=in_order(row.marks),
                 undoes=row.undoes,
                 imported=row.import_id is not None,
+                source=row.source,
+                in_bulk=row.act is not None,
             )
             for row in labels.history(session, tweet)
         ]

@@ -52,6 +52,38 @@ def test_a_locked_tweet_gives_way_and_its_note_is_kept(
     assert page.desk.note.text() == "kept"
 
 
+def test_nothing_is_said_of_a_locked_tweet_that_one_goes_back_to(
+    page: LabelPage, study: Study, qtbot: QtBot, settled: Settled
+) -> None:
+    first = page.row
+    assert first is not None
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    batch = locks.lock(study, "one", "Mia", [first.id])
+    page.study_changed({"labels"})
+    settled()
+    page.desk.note.setFocus()
+    page.acts.back.trigger()
+    assert page.row is not None and page.row.id == first.id
+    assert page.desk.locked.isVisible() and "locked batch" in page.desk.locked.text()
+    assert page.hasFocus(), "the keys that still work are the page's"
+    buttons = [*page.desk.leaves.buttons.values(), *page.desk.marks.buttons.values(), page.desk.note]
+    assert not any(button.isEnabled() for button in buttons)
+    before = tweets.history(study, first.id)
+    for key in (Qt.Key.Key_2, Qt.Key.Key_U, Qt.Key.Key_Delete, Qt.Key.Key_N):
+        qtbot.keyClick(page, key)
+    qtbot.mouseClick(page.desk.leaves.buttons["anti"], Qt.MouseButton.LeftButton)
+    assert page.row.id == first.id and page.hasFocus() and page.notice.isHidden()
+    assert tweets.history(study, first.id) == before
+    qtbot.keyClick(page, Qt.Key.Key_Space)
+    assert page.row.id != first.id and page.desk.locked.isHidden()
+    assert all(button.isEnabled() for button in buttons)
+    locks.release(study, batch.id)
+    page.study_changed({"labels"})
+    settled()
+    page.acts.back.trigger()
+    assert page.row.id == first.id and page.desk.locked.isHidden() and page.desk.leaves.isEnabled()
+
+
 def test_the_end_tells_what_is_locked_and_what_is_not_read(
     page: LabelPage, study: Study, settled: Settled
 ) -> None:

@@ -57,6 +57,16 @@ def _press(qtbot: QtBot, dialog: ChangeKeysDialog, line: str, key: Qt.Key) -> No
     qtbot.keyClick(dialog.table, key, modifier=Qt.KeyboardModifier.NoModifier)
 
 
+def test_the_list_of_keys_leads_to_the_dialog_that_changes_them(window: MainWindow, qtbot: QtBot) -> None:
+    keys = window.show_keys()
+    assert keys.change.isVisible() and "Ctrl+Alt+K" in keys.change.toolTip()
+    qtbot.mouseClick(keys.change, Qt.MouseButton.LeftButton)
+    assert not keys.isVisible()
+    dialog = window.findChild(ChangeKeysDialog)
+    assert dialog is not None and dialog.isVisible() and dialog.table.rowCount() > 4
+    dialog.cancel.click()
+
+
 def test_a_changed_key_works_and_is_shown_everywhere(window: MainWindow, qtbot: QtBot) -> None:
     page = _page(window)
     study, first = page.study, page.row

@@ -11,6 +11,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QApplication,
+    QFileDialog,
     QMessageBox,
     QPlainTextEdit,
     QWidget,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from app.gui import error_report, sample_study
+from app.gui.export_dialog import ExportChoice, ExportDialog
 from app.gui.import_dialog import ImportDialog
 from app.gui.main_window import MainWindow
 from app.gui.merge_dialog import MergeDialog
@@ -102,6 +104,40 @@ def test_from_welcome_to_exported_csv(
     assert window.study is not None and window.study.path == path
     assert set(given) <= {row["id"] for row in rows.values()}
     assert window.study.counts().labelled == counts.labelled + 3
+
+
+@pytest.mark.parametrize(("from_page", "label_events"), [("study", False), ("results", True)])
+def test_what_is_exported_is_asked_first(
+    at_work: MainWindow, qtbot: QtBot, settled: Settled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    from_page: str, label_events: bool,
+) -> None:  # fmt: skip
+    area, out, asked = at_work.area, tmp_path / "out.csv", []
+    assert area is not None and at_work.study is not None
+
+    def answer(parent: QWidget, title: str, proposed: str, filters: str) -> tuple[str, str]:
+        asked.append(Path(proposed).name)
+        return str(out), filters.split(";;")[0]
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    area.show_page(from_page)
+    button = area.study_page.export_button if from_page == "study" else area.results_page.export
+    button.click()
+    (choice,) = at_work.findChildren(ExportChoice)
+    assert choice.tweets.isChecked()
+    if label_events:
+        qtbot.mouseClick(choice.label_events, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+        assert choice.label_events.isChecked()
+    qtbot.keyClick(choice, Qt.Key.Key_Return)
+    (dialog,) = at_work.findChildren(ExportDialog)
+    qtbot.waitUntil(lambda: dialog.report is not None, timeout=120_000)
+    settled()
+    labelled = at_work.study.counts().labelled
+    told = f"{labelled} label events" if label_events else f"{at_work.study.counts().tweets} tweets"
+    assert told in dialog.doing.text() and ("label events" in asked[0]) == label_events
+    dialog.close()
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["kind"] for row in rows} == {"label"} if label_events else "text" in rows[0]
 
 
 def test_each_recent_study_has_two_lines_in_any_script(window: MainWindow, tmp_path: Path) -> None:
@@ -521,7 +557,7 @@ def test_running_jobs_are_asked_about(
 ) -> None:
     acts: list[str] = []
     jobs = JobList(window)
-    monkeypatch.setattr(jobs, "stop_all", lambda: acts.append("stop"))
+    monkeypatch.setattr(jobs, "stop_all", lambda saying="": acts.append(saying or "stop"))
     monkeypatch.setattr(jobs, "release_all", lambda: acts.append("release"))
 
     def choose(box: QMessageBox) -> int:

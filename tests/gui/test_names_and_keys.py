@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
-    QPushButton,
     QTableView,
     QWidget,
 )
@@ -52,7 +51,7 @@ def _unfold(page: QWidget) -> None:
     for button in page.findChildren(QAbstractButton):
         if button.isCheckable() and button.text() in ("Advanced", "Details"):
             button.setChecked(True)
-    stack = getattr(page, "stack", None)
+    stack = getattr(getattr(page, "models", page), "stack", None)
     if stack is not None:
         # The page as it is with a model, a job and its outcome.
         stack.setCurrentIndex(1 if stack.count() == 2 else 0)
@@ -124,7 +123,7 @@ def test_the_list_of_keys_has_those_of_the_page(at_work: MainWindow, key: str, r
     of_page, everywhere = (table.texts() for table in dialog.tables)
     assert row in of_page
     assert ["Ctrl+Alt+2", "Theme: Light"] in everywhere
-    dialog.findChild(QPushButton).click()  # type: ignore[union-attr]
+    dialog.close_button.click()
     assert not dialog.isVisible()
 
 

@@ -13,8 +13,9 @@ from app.gui.tweet_columns import shown_columns, text_width
 from app.gui.tweet_model import PAGE, TweetModel
 from app.gui.tweet_view import text_direction
 from app.gui.tweets_page import TweetsPage
-from app.study import tweets
+from app.study import bulk, tweets
 from app.study.importing import import_file
+from app.study.labelling import Labelling
 from app.study.study import Study
 from app.study.tweets import TweetFilter, TweetRow
 
@@ -240,6 +241,20 @@ def test_empty_study(opened: Callable[..., TweetsPage], empty_study: Study, qtbo
     assert page.stack.currentWidget() is page.empty and not page.search.isEnabled()
     with qtbot.waitSignal(page.import_wanted):
         page.empty.button.click()
+
+
+def test_inspector_tells_what_was_labelled_in_bulk(study: Study, qtbot: QtBot) -> None:
+    inspector = Inspector()
+    qtbot.addWidget(inspector)
+    one, other = tweets.page(study, TweetFilter(status="unlabelled"), 0, 2)
+    bulk.label(study, "Ana", [one.id, other.id], "pro")
+    bulk.label(study, "Ben", [one.id], "anti", bulk.GROUP)
+    Labelling(study, "Ana").undo()
+    inspector.show_tweet(one, tweets.history(study, one.id), study.codebook)
+    newest, group, first = (fact for _, fact in inspector.history.facts)
+    assert "Ana · together with other tweets" in first and "taken back" not in first
+    assert "Ben · together with its near-duplicates" in group
+    assert "taken back to: no label" in newest and "together with other tweets" in newest
 
 
 def test_inspector_shows_all_that_is_known(study: Study, qtbot: QtBot) -> None:

@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+METHODS = ("auto", "scales", "lora", "qlora")
+# A factor of a scale has to move by several per cent, a number of an adapter by thousandths.
+LEARNING_RATES = {"scales": 5e-3, "lora": 3e-4, "qlora": 3e-4}
+
 
 class SpecError(ValueError):
     """The settings cannot be used; the message is a sentence for the user."""
@@ -24,12 +28,17 @@ class TrainingSpec:
     base_sha256: str = field(metadata={"help": "hash of that file, so that another machine uses the same"})
     leaves: list[str] = field(metadata={"help": "codes of the classes, in the order of the answer letters"})
     prompt: dict[str, Any] = field(metadata={"help": "how a tweet is shown to the model (`Prompt`)"})
-    method: str = _setting("auto", "auto, lora (on a CPU) or qlora (nf4, on a CUDA GPU)")
+    method: str = _setting(
+        "auto",
+        "auto, scales (of the base's own 4-bit blocks; on a CPU), lora or qlora (nf4, on a CUDA GPU)",
+    )
     precision: str = _setting("auto", "auto, bf16 or fp32 for the computation")
     epochs: int = _setting(3, "how often each training row is seen")
     batch: int = _setting(16, "rows an optimiser step")
     micro_batch: int = _setting(16, "rows computed at once; the rest of the batch is accumulated")
-    learning_rate: float = _setting(3e-4, "peak learning rate, cosine schedule")
+    learning_rate: float = _setting(
+        0.0, "peak learning rate, cosine schedule; 0: 0.005 for scales, 0.0003 for an adapter"
+    )
     warmup: float = _setting(0.03, "share of the steps over which the learning rate rises")
     rank: int = _setting(16, "rank of the adapter")
     alpha: int = _setting(32, "scale of the adapter, divided by the rank")
@@ -50,13 +59,13 @@ class TrainingSpec:
         for name in ("epochs", "batch", "micro_batch", "rank", "alpha"):
             if getattr(self, name) < 1:
                 raise SpecError(f"The setting “{name}” must be 1 or more, it is {getattr(self, name)}.")
-        if self.method not in ("auto", "lora", "qlora"):
-            raise SpecError(f"The setting “method” must be auto, lora or qlora, it is {self.method}.")
+        if self.method not in METHODS:
+            raise SpecError(f"The setting “method” must be one of {', '.join(METHODS)}, it is {self.method}.")
         if self.precision not in ("auto", "bf16", "fp32"):
             raise SpecError(f"The setting “precision” must be auto, bf16 or fp32, it is {self.precision}.")
-        if not 0 < self.learning_rate < 1:
+        if not 0 <= self.learning_rate < 1:
             raise SpecError(
-                f"The setting “learning_rate” must lie between 0 and 1, it is {self.learning_rate}."
+                f"The setting “learning_rate” must be 0 or more and less than 1, it is {self.learning_rate}."
             )
         for name in ("dropout", "text_dropout", "averaging"):
             if not 0 <= getattr(self, name) < 1:

@@ -292,14 +292,15 @@ def test_a_run_that_died_without_a_window_is_told_with_its_step(
 ) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
+    folder.spec.write_text("{}", encoding="utf-8")
     log = EventLog(folder.events)
     log.write("progress", stage="train", done=16, total=108, loss=1.0, step=3, steps=7)
     split = splits.save(study, "lost", {"train": [1]}, 1)
     runs.create(study, "lost", str(folder.path), "smollm2-135m", ["es"], {"epochs": 5, "seed": 4}, split)
     page = TrainPage(study, jobs)
     qtbot.addWidget(page)
-    settle(lambda: "interrupted" in page.notice.text and page.form.languages.rowCount() > 0)
-    assert "step 3 of 7" in page.notice.text
+    settle(lambda: not page.unfinished.isHidden() and page.form.languages.rowCount() > 0)
+    assert page.unfinished.title.text() == "The training of “lost” was interrupted at step 3 of 7"
     assert page.runs.text(0, 4) == "interrupted at step 3 of 7"
     settle(lambda: bool(page._bases))
     page.use_settings.click()

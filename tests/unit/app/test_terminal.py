@@ -5,7 +5,9 @@ import json
 import pytest
 
 from app import terminal
-from app.terminal import JobEvents
+from app.study.agreement import AgreementReport, QuestionAgreement
+from app.study.agreement_measures import all_measures
+from app.terminal import JobEvents, agreement_tables
 
 
 def test_progress_is_told_some_times_a_second(
@@ -20,4 +22,25 @@ def test_progress_is_told_some_times_a_second(
     assert [event["done"] for event in events] == [1, 101, 201, 250]
     assert {(event["event"], event["stage"], event["total"]) for event in events} == {
         ("progress", "duplicates", 250)
+    }
+
+
+def test_the_table_of_agreement_says_why_and_how_far_to_trust_it() -> None:
+    units = [("pro", "pro", "pro"), ("anti", "pro", "pro"), ("pro", "pro", None)]
+    found, one_class = all_measures(units), all_measures([("pro", "pro")] * 3)
+    question = QuestionAgreement("", "Class", {}, False, found, {"ar": found, "hi": one_class}, (), ())
+    report = AgreementReport("s", ("Ana", "Ben", "Cem"), ("ar", "hi"), 3, 0, 0, 10, 1, (question,))
+    lines = agreement_tables(report).splitlines()
+    overall, _, hindi = lines[4:7]
+    assert overall.count("*") == sum(bool(one.note) for one in found.values()) > 0
+    assert hindi.count("–") == 3, "but for percent agreement nothing is defined for one class"
+    why = [line for line in lines if line.startswith("– ")]
+    assert why == [
+        "– Not defined because only one class was used. hi (Cohen's kappa, Krippendorff's alpha)",
+        "– Not defined because there is only one class to choose from. hi (Gwet's AC1)",
+    ]
+    notes = [line for line in lines if line.startswith("* ")]
+    assert any("2 of 3 pairs" in line and "all tweets (Cohen's kappa)" in line for line in notes)
+    assert {one.note for one in found.values() if one.note} <= {
+        note.removeprefix("* ").split(" all tweets")[0] for note in notes
     }

@@ -51,7 +51,15 @@ def examples(encoded: EncodedPrompt) -> list[Example]:
 
 def write(network: LeafNetwork, base: Path, folder: Path, single_type: str) -> None:
     trained = {name: value.numpy() for name, value in adapter.state(network.adapted).items()}
-    export(Base.open(GGUFFile(base)), trained, folder, rank=RANK, alpha=ALPHA, single_type=single_type)
+    export(
+        Base.open(GGUFFile(base)),
+        trained,
+        folder,
+        method="lora",
+        rank=RANK,
+        alpha=ALPHA,
+        single_type=single_type,
+    )
 
 
 def test_the_base_with_its_adapter_answers_as_the_trained_model(
@@ -145,7 +153,7 @@ def test_the_adapter_is_one_that_peft_knows(network: LeafNetwork, tmp_path: Path
     from safetensors import safe_open
 
     state = adapter.state(network.adapted)
-    adapter.save(tmp_path, state, rank=RANK, alpha=ALPHA, dropout=0.1, base="small")
+    adapter.save(tmp_path, state, method="lora", rank=RANK, alpha=ALPHA, dropout=0.1, base="small")
     configuration = json.loads((tmp_path / "adapter_config.json").read_text(encoding="utf-8"))
     assert (configuration["r"], configuration["lora_alpha"], configuration["peft_type"]) == (4, 12, "LORA")
     with safe_open(tmp_path / "adapter_model.safetensors", framework="pt") as file:

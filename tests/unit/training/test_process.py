@@ -30,8 +30,24 @@ def wait_for(run: RunFolder, kind: str, process: "subprocess.Popen[str]") -> Non
         time.sleep(0.05)
 
 
-def test_a_run_leaves_all_that_its_folder_promises(make_run: MakeRun) -> None:
-    run = make_run(validation=[*make_rows(7), Row("empty", "  ", "en", "pro")])
+@pytest.mark.parametrize(
+    ("method", "files"),
+    [
+        ("auto", ["adapter/scales.safetensors", "model/single/model.gguf"]),
+        (
+            "lora",
+            [
+                "adapter/adapter_config.json",
+                "adapter/adapter_model.safetensors",
+                "model/adapter/adapter.gguf",
+                "model/adapter/base.gguf",
+                "model/single/model.gguf",
+            ],
+        ),
+    ],
+)
+def test_a_run_leaves_all_that_its_folder_promises(make_run: MakeRun, method: str, files: list[str]) -> None:
+    run = make_run(validation=[*make_rows(7), Row("empty", "  ", "en", "pro")], method=method)
     status, events, error = train(run.path)
     assert (status, error) == (0, "")
     assert events == list(read_events(run.events))
@@ -52,13 +68,7 @@ def test_a_run_leaves_all_that_its_folder_promises(make_run: MakeRun) -> None:
     environment = json.loads(run.environment.read_text(encoding="utf-8"))
     assert environment["packages"]["torch"] and environment["plan"]["device"] in ("cpu", "cuda")
     names = sorted(str(p.relative_to(run.path)) for p in run.path.rglob("*") if p.is_file())
-    assert [name for name in names if "/" in name] == [
-        "adapter/adapter_config.json",
-        "adapter/adapter_model.safetensors",
-        "model/adapter/adapter.gguf",
-        "model/adapter/base.gguf",
-        "model/single/model.gguf",
-    ]
+    assert [name for name in names if "/" in name] == files
     assert not run.lock.exists()
 
 
