@@ -119,7 +119,9 @@ class PreflightCard(QFrame):
         text = form_parts.words(str(check))
         text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         text.setAccessibleName(str(check))
-        row.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        # Beside a button one line is in the middle of the row.
+        middle, top = Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignTop
+        row.addWidget(sign, 0, top if check.wish is None else middle)
         row.addWidget(text, 1)
         if check.wish is not None:
             row.addWidget(self._button(check.wish), 0, Qt.AlignmentFlag.AlignTop)
