@@ -35,8 +35,9 @@ _WORTH = 0.9
 class Speed:
     """What was measured, in tokens a second without padding.
 
-    `compared`: {precision: tokens a second}, of those that were tried, on a CPU a second of one core. `training` and `scoring` are those of the
-    precision chosen, on batches as they will come. `watts` were read or are assumed: `watts_from` (`power`).
+    `compared`: {precision: tokens a second}, of those that were tried; on a CPU a second of one core's time.
+    `training` and `scoring` are those of the precision chosen, on batches as they will come. `watts` were read or are
+    assumed: `watts_from` (`power`).
     """
 
     precision: str
