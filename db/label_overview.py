@@ -74,6 +74,12 @@ def _count(session: Session, query: TweetQuery) -> int:
     return session.scalar(select(func.count()).select_from(matching(query).subquery())) or 0
 
 
+def count_doubled(session: Session) -> int:
+    """Return on how many tweets at least two coders have a label."""
+    doubled = select(_CURRENT.c.tweet_id).group_by(_CURRENT.c.tweet_id).having(func.count() > 1)
+    return session.scalar(select(func.count()).select_from(doubled.subquery())) or 0
+
+
 def disputed(session: Session) -> list[int]:
     """Return the tweets whose current labels differ, in file order."""
     statement = select(_TWEETS.c.id).where(_TWEETS.c.labelled.is_(True), _TWEETS.c.agreed_leaf.is_(None))

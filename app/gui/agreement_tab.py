@@ -14,7 +14,6 @@ class AgreementTab(ReviewTab):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.view = AgreementView()
-        self.view.page_wanted.connect(self.page_wanted)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)

@@ -44,10 +44,12 @@ _ALL = "all"
 class AgreementView(QWidget):
     """Measures of one question at a time, over all languages or in one.
 
-    It measures when it is seen, on a worker. `page_wanted` asks for the page where a second coder can label.
+    It measures when it is seen, on a worker. `second_coder_wanted` asks to label what others labelled, `assign_wanted`
+    for the dialog that divides tweets among coders.
     """
 
-    page_wanted = Signal(str)
+    second_coder_wanted = Signal()
+    assign_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -93,16 +95,21 @@ class AgreementView(QWidget):
         self.empty = EmptyState(
             self.tr(
                 "Two coders must label the same tweets before their agreement can be measured. Let a second coder "
-                "label some tweets that have labels already, or import a second file of labels under another "
-                "coder's name."
+                "sign in and label tweets that have labels already (those stay hidden), divide new tweets among "
+                "coders, or import a second file of labels under another coder's name."
             ),
-            self.tr("&Label tweets"),
-            self.tr("Go to Label (Ctrl+3)"),
+            self.tr("&Label as a second coder"),
+            self.tr("Sign in as somebody else, and label what others labelled (Alt+L)"),
         )
+        self.assign = QPushButton(self.tr("Assign tweets …"))
+        self.assign.setAccessibleName(self.tr("Assign tweets"))
+        self.assign.setToolTip(self.tr("Divide tweets among coders (Ctrl+Shift+A)"))
+        self.assign.clicked.connect(self.assign_wanted)
+        self.empty.add_button(self.assign)
         self.waiting = QLabel()
         self.waiting.setProperty("role", "muted")
         self.waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.clicked.connect(lambda: self.page_wanted.emit("label"))
+        self.empty.clicked.connect(self.second_coder_wanted)
         self._lay_out()
         self.question.currentIndexChanged.connect(lambda _: self._show_question())
         self.language.currentIndexChanged.connect(lambda _: self._measure())

@@ -139,6 +139,7 @@ class MainWindow(QMainWindow):
         self.area.import_wanted.connect(self.ask_import)
         self.area.study_page.export_wanted.connect(self.ask_export)
         self.area.study_page.assign_wanted.connect(self.ask_assign)
+        self.area.review_page.agreement.view.assign_wanted.connect(self.ask_assign)
         self.area.tweet_selected.connect(self._inspect)
         self.area.page_shown.connect(self._page_shown)
         self.area.undo_changed.connect(self._show_undo)

@@ -30,8 +30,7 @@ from app.study.study import Study
 
 _WIDTH, _HEIGHT = 700, 560
 _NUMBER = 140
-# With more the dialog would be higher than a screen of 600 pixels.
-_MOST_ROWS = 4
+_MOST_ROWS, _LEAST_ROWS = 4, 2
 # A check box in a cell, with what is around it, in pixels.
 _CHECK_BOX = 48
 _SEALED, _AVAILABLE, _DRAWN, _LEFT = range(1, 5)
@@ -139,12 +138,19 @@ class SealDialog(QDialog):
         self._fit()
 
     def _fit(self) -> None:
-        """Grow to what is shown: a table of a fixed height would lie over the words under it."""
+        """Grow to what is shown: a table of a fixed height would lie over the words under it.
+
+        Where the screen has no room for that, the table shows fewer rows.
+        """
         layout = self.layout()
         assert layout is not None
-        layout.activate()
-        least = max(layout.totalHeightForWidth(self.width()), layout.totalMinimumSize().height())
-        self.resize(self.width(), max(self.height(), least))
+        for rows in range(_MOST_ROWS, _LEAST_ROWS - 1, -1):
+            self.languages.fit(rows)
+            layout.activate()
+            least = max(layout.totalHeightForWidth(self.width()), layout.totalMinimumSize().height())
+            form_parts.open_at(self, self.width(), max(_HEIGHT, least))
+            if self.height() >= least:
+                return
 
     def _show_numbers(self) -> None:
         """Show what these settings would draw."""
@@ -224,8 +230,11 @@ class SealDialog(QDialog):
         self.accept()
 
     def _tell(self, error: Exception) -> None:
+        # A low screen has no room for both.
+        self.about.hide()
         self.notice.tell(Tone.ERROR, str(error))
         self._show_numbers()
+        self._fit()
 
     # How it is made
 
@@ -236,14 +245,14 @@ class SealDialog(QDialog):
         return label
 
     def _lay_out(self) -> None:
-        about = QLabel(
+        self.about = QLabel(
             self.tr(
                 "Models are scored on the sealed test set. It is drawn at random before anybody labels, no model "
                 "learns from its tweets or their near-duplicates, and nobody sees predictions on them before "
                 "labelling them."
             )
         )
-        about.setWordWrap(True)
+        self.about.setWordWrap(True)
         grid = QGridLayout()
         grid.setHorizontalSpacing(theme.MEDIUM)
         grid.setVerticalSpacing(theme.SMALL)
@@ -280,7 +289,7 @@ class SealDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, theme.LARGE)
         layout.setSpacing(theme.MEDIUM)
-        layout.addWidget(about)
+        layout.addWidget(self.about)
         layout.addWidget(self.notice)
         layout.addLayout(grid)
         layout.addWidget(label)
@@ -296,4 +305,4 @@ class SealDialog(QDialog):
         layout.addWidget(self.labelled)
         layout.addStretch(1)
         layout.addLayout(buttons)
-        self.resize(_WIDTH, _HEIGHT)
+        form_parts.open_at(self, _WIDTH, _HEIGHT)

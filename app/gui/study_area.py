@@ -89,13 +89,15 @@ class StudyArea(QWidget):
         self.review_page.label_wanted.connect(lambda found: self._label_again(found, self.tr("Second look")))
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
         self.acted_last: Page = self.label_page
-        # The language and class that were asked for before anybody said who labels.
-        self._wanted_labels: tuple[str, str] | None = None
+        # What whoever signs in next is led to.
+        self._after_sign_in: Callable[[], None] | None = None
         # The pages that do not know yet that labels were changed.
         self._untold: set[str] = set()
         self.tweets_page = tweets_page = TweetsPage()
         tweets_page.seeing_wanted.connect(self.seeing_wanted)
         self.study_page.label_wanted.connect(self._label_sealed)
+        self.study_page.agreement_wanted.connect(self._show_agreement)
+        self.review_page.agreement.view.second_coder_wanted.connect(self._label_as_second)
         tweets_page.label_wanted.connect(self.label_page.show_tweet)
         # The inspector follows the table of tweets and nothing else: it must never show another tweet.
         tweets_page.tweet_selected.connect(self.tweet_selected)
@@ -224,28 +226,42 @@ class StudyArea(QWidget):
 
     def ask_coder(self) -> None:
         """Ask who is at work, in the place of the page that is shown."""
+        self._filter_of_next = None
         self._middle.setCurrentWidget(self.sign_in)
         self.sign_in.ask(self.study, self.coder)
 
     def _label_missing(self, language: str, leaf: str) -> None:
         self.show_page("label")
-        if not self.label_page.coder:
-            self._wanted_labels = (language, leaf)
-        else:
+        if self.label_page.coder:
             self.label_page.label_missing(language, leaf)
+        else:
+            self._after_sign_in = lambda: self._label_missing_now(language, leaf)
+
+    def _label_missing_now(self, language: str, leaf: str) -> None:
+        if self.current is self.label_page:
+            self.label_page.label_missing(language, leaf)
+
+    def _show_agreement(self) -> None:
+        self.show_page("review")
+        self.review_page.show_tab(self.review_page.agreement)
+
+    def _label_as_second(self) -> None:
+        """Ask who the second coder is, and bring what others labelled."""
+        self.ask_coder()
+        self._after_sign_in = lambda: self._label_search_result(TweetFilter(status="labelled"))
 
     def _show_pages(self) -> None:
         """Go back from the question who is at work to the page."""
-        self._wanted_labels = None
+        self._after_sign_in = None
         self._middle.setCurrentWidget(self.stack)
         self.current.setFocus()
 
     def _signed_in(self, name: str) -> None:
         self._middle.setCurrentWidget(self.stack)
         self.coder_chosen.emit(name)
-        wanted, self._wanted_labels = self._wanted_labels, None
-        if wanted is not None and self.current is self.label_page:
-            self.label_page.label_missing(*wanted)
+        follow, self._after_sign_in = self._after_sign_in, None
+        if follow is not None:
+            follow()
         self.current.setFocus()
 
     def _coder_changed(self, before: str, now: str) -> None:

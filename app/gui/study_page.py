@@ -21,7 +21,7 @@ from app.gui.seal_dialog import SealDialog
 from app.gui.sealed_card import SealedCard
 from app.gui.share_bars import ShareBars
 from app.jobs.worker import run_in_worker
-from app.study import sealing
+from app.study import agreement, sealing
 from app.study.readiness import readiness
 from app.study.sealing import SealedSet
 from app.study.study import Study, StudyCounts
@@ -33,7 +33,8 @@ _FIRST_LABELS = 100
 class StudyPage(Page):
     """Counts, progress by language, the sealed test set, and the next step as a button.
 
-    `label_wanted` asks for the test tweets that the coder has not labelled.
+    `label_wanted` asks for the test tweets that the coder has not labelled, `agreement_wanted` for what the coders'
+    agreement is.
     """
 
     key = "study"
@@ -42,6 +43,7 @@ class StudyPage(Page):
     export_wanted = Signal()
     assign_wanted = Signal()
     label_wanted = Signal()
+    agreement_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -77,6 +79,12 @@ class StudyPage(Page):
         next_row.addWidget(self.next_text, 1)
         next_row.addWidget(self.next_button)
         self.classes = ShareBars()
+        self.doubled = QLabel()
+        self.doubled.setWordWrap(True)
+        self.doubled.setProperty("role", "muted")
+        self.agreement = QPushButton(self.tr("Coders' a&greement"))
+        self.agreement.setToolTip(self.tr("See how far the coders agree (Ctrl+G)"))
+        self.agreement.clicked.connect(self.agreement_wanted)
         self.languages = LanguageBars()
         self.bars = QWidget()
         bars = QHBoxLayout(self.bars)
@@ -85,7 +93,7 @@ class StudyPage(Page):
         self.sealed = SealedCard()
         left, right = QVBoxLayout(), QVBoxLayout()
         left.setSpacing(theme.MEDIUM)
-        left.addWidget(self._card(self.tr("Labels by class"), self.classes))
+        left.addWidget(self._card(self.tr("Labels by class"), self.classes, self._doubled_row()))
         left.addWidget(self.sealed)
         right.addWidget(self._card(self.tr("Labelled by language"), self.languages))
         for column in (left, right):
@@ -131,6 +139,7 @@ class StudyPage(Page):
         make_action(self, self.tr("Do the next step"), "Ctrl+Return", self._do_next)
         make_action(self, self.tr("Draw a sealed test set …"), "Ctrl+D", self.sealed.draw.click)
         make_action(self, self.tr("Label the sealed tweets"), "Ctrl+L", self.sealed.label.click)
+        make_action(self, self.tr("See how far the coders agree"), "Ctrl+G", self.agreement.click)
 
     @property
     def title(self) -> str:
@@ -161,14 +170,15 @@ class StudyPage(Page):
         if study is None:
             return
 
-        def ask() -> tuple[StudyCounts, str, SealedSet]:
+        def ask() -> tuple[StudyCounts, str, SealedSet, int]:
             counts = study.counts()
             ready = readiness(study) if _may_train(counts) else None
             missing = ready.missing[0] if ready is not None and ready.missing else ""
-            return counts, missing, sealing.sealed_set(study)
+            return counts, missing, sealing.sealed_set(study), agreement.count_doubled(study)
 
-        def show(counts: StudyCounts, missing: str, sealed: SealedSet) -> None:
+        def show(counts: StudyCounts, missing: str, sealed: SealedSet, doubled: int) -> None:
             self._show(counts, missing)
+            self._show_doubled(doubled)
             self.sealed.show_set(sealed)
 
         run_in_worker(ask, lambda found: show(*found), self.tell, self)
@@ -202,6 +212,16 @@ class StudyPage(Page):
         self.languages.set_counts(counts.per_language)
         self.bars.setVisible(counts.tweets > 0)
         self._suggest(counts, missing)
+
+    def _show_doubled(self, doubled: int) -> None:
+        """Say on how many tweets the coders' agreement is measured."""
+        if doubled == 1:
+            told = self.tr("One tweet has labels of at least two coders.")
+        elif doubled:
+            told = self.tr("{n} tweets have labels of at least two coders.").format(n=figures.count(doubled))
+        else:
+            told = self.tr("No tweet has labels of two coders yet.")
+        self.doubled.setText(told)
 
     def _suggest(self, counts: StudyCounts, missing: str) -> None:
         """Say what to do next, one step at a time. `missing` says why the labels do not suffice to train."""
@@ -251,7 +271,14 @@ class StudyPage(Page):
         elif self._next:
             self.page_wanted.emit(self._next)
 
-    def _card(self, heading: str, content: QWidget) -> QFrame:
+    def _doubled_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(theme.SMALL)
+        row.addWidget(self.doubled, 1)
+        row.addWidget(self.agreement)
+        return row
+
+    def _card(self, heading: str, content: QWidget, below: QHBoxLayout | None = None) -> QFrame:
         card = QFrame()
         card.setProperty("role", "card")
         head = QLabel(heading)
@@ -261,6 +288,8 @@ class StudyPage(Page):
         layout.setSpacing(theme.SMALL)
         layout.addWidget(head)
         layout.addWidget(content)
+        if below is not None:
+            layout.addLayout(below)
         return card
 
     def _tile(self, number: QLabel, name: str) -> QFrame:

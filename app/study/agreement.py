@@ -28,7 +28,7 @@ from app.study.agreement_measures import RESAMPLES, SEED, Estimate, all_measures
 from app.study.codebook import Codebook
 from app.study.study import Study
 from app.study.tweets import NO_LANGUAGE
-from db import codings
+from db import codings, label_overview
 from db import tweets as queries
 
 # Stands for the class itself among the questions' codes; a question's code is never empty.
@@ -115,6 +115,12 @@ class AgreementReport:
     def as_dict(self) -> dict[str, Any]:
         """Return all fields as plain values."""
         return asdict(self)
+
+
+def count_doubled(study: Study) -> int:
+    """Return how many tweets at least two coders have labelled: those that agreement is measured on."""
+    with study.reading() as session:
+        return label_overview.count_doubled(session)
 
 
 def measure_agreement(

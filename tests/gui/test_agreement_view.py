@@ -206,9 +206,10 @@ def test_without_a_second_coder_it_says_what_to_do(qtbot: QtBot, study: Study, s
     view = shown(qtbot, study, settled)
     assert view.stack.currentIndex() == 0
     assert view.empty.text.text().startswith("Two coders must label the same tweets")
-    with qtbot.waitSignal(view.page_wanted) as asked:
+    with qtbot.waitSignal(view.second_coder_wanted):
         qtbot.mouseClick(view.empty.button, Qt.MouseButton.LeftButton)
-    assert asked.args == ["label"]
+    with qtbot.waitSignal(view.assign_wanted):
+        qtbot.mouseClick(view.assign, Qt.MouseButton.LeftButton)
     QGuiApplication.clipboard().setText("mine")
     for key in (Qt.Key.Key_M, Qt.Key.Key_D):
         qtbot.keyClick(view, key, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
@@ -289,7 +290,7 @@ def test_everything_has_a_name_and_each_choice_a_key(view: AgreementView) -> Non
         *view.findChildren(QComboBox),
         *(button for button in view.findChildren(QPushButton) if button is not view.empty.button),
     ]
-    assert len(widgets) == 6
+    assert len(widgets) == 7
     for widget in widgets:
         assert widget.accessibleName()
         assert "(Alt+" in widget.toolTip() or "(Ctrl+Shift+" in widget.toolTip(), widget.accessibleName()

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QMessageBox
+from PySide6.QtWidgets import QAbstractButton, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.errors import UserError
+from app.gui import form_parts
 from app.gui import tweet_model as columns
 from app.gui.main_window import MainWindow
 from app.gui.results_page import ResultsPage
@@ -107,6 +109,25 @@ def test_the_table_lies_over_nothing(page: StudyPage, qtbot: QtBot, settled: Set
     for above, below in pairwise(shown):
         assert above.geometry().bottom() < below.geometry().top()
     assert dialog.draw.geometry().bottom() <= dialog.height()
+    dialog.close()
+
+
+def test_on_a_low_screen_the_table_shows_fewer_rows(
+    page: StudyPage, qtbot: QtBot, settled: Settled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_low(dialog: QWidget, width: int, height: int) -> None:
+        dialog.resize(width, min(height, 552))
+
+    monkeypatch.setattr(form_parts, "open_at", open_low)
+    qtbot.mouseClick(page.sealed.draw, LEFT)
+    dialog = _dialog(page, settled)
+    for told in ("", "The study cannot be written. Close the other program that holds it, and try again."):
+        if told:
+            dialog._tell(UserError(told, "Then draw again."))
+        qtbot.wait(10)
+        assert dialog.height() <= 552
+        above, below = dialog.languages.geometry(), dialog.summary.geometry()
+        assert above.bottom() < below.top() and below.bottom() < dialog.draw.geometry().top()
     dialog.close()
 
 
