@@ -56,9 +56,7 @@ def in_words(report: dict[str, Any]) -> str:
     if training.get("cuda"):
         trains = f"yes, QLoRA on the GPU {training.get('device', '')}".rstrip()
     elif training.get("torch"):
-        trains = (
-            f"yes, scales of the 4-bit base on the processor ({'bf16' if training.get('bf16') else 'fp32'})"
-        )
+        trains = f"yes, LoRA on the processor ({'bf16' if training.get('bf16') else 'fp32'})"
     else:
         trains = "no"
     inference = report["inference"]

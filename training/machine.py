@@ -75,10 +75,11 @@ def probe() -> dict[str, Any]:
 def plan(method: str, precision: str, *, scales: bool = False) -> Plan:
     """Choose how to compute from the settings and from what the machine has.
 
-    A CUDA GPU trains by QLoRA (nf4, bitsandbytes), a CPU by the base's own scales where the base has such
-    (`scales`), else by LoRA: 4-bit arithmetic saves memory but is slower there. bf16 where the hardware
-    computes in it: on a 2-core EPYC with avx512_bf16 a step of 16 tweets of Gemma-3-270M took 1.4 s in bf16
-    and 2.7 s in fp32. Eager attention was 6% faster than the fused one on the CPU (tweets are short).
+    Left to itself a CUDA GPU trains by QLoRA (nf4, bitsandbytes), a CPU by LoRA: 4-bit arithmetic saves memory but
+    is slower there. `scales`: whether the base has blocks whose scales can be trained, for the method of that
+    name. bf16 where the hardware computes in it: on a 2-core EPYC with avx512_bf16 a step of 16 tweets of
+    Gemma-3-270M took 1.4 s in bf16 and 2.7 s in fp32. Eager attention was 6% faster than the fused one on the
+    CPU (tweets are short).
     """
     import torch
 
@@ -87,7 +88,7 @@ def plan(method: str, precision: str, *, scales: bool = False) -> Plan:
     if method == "qlora" and not has_bitsandbytes:
         raise TrainingError("QLoRA needs the package bitsandbytes. Install it, or choose the method “lora”.")
     if method == "auto":
-        method = "qlora" if cuda and has_bitsandbytes else "scales" if scales else "lora"
+        method = "qlora" if cuda and has_bitsandbytes else "lora"
     if method == "scales" and not scales:
         raise TrainingError(
             "The base model is not in a 4-bit type whose scales can be trained. Choose the method “lora”."

@@ -259,7 +259,7 @@ class TrainPage(QWidget):
         return self.tr(
             "This machine trains on its processor: minutes for a hundred tweets, an hour or more for thousands. "
             "You can go on labelling meanwhile."
-        ), self.tr("Scales of the 4-bit base, {precision}, on {device} with {cores} cores").format(
+        ), self.tr("LoRA, {precision}, on {device} with {cores} cores").format(
             precision=precision, device=device, cores=machine.get("cores") or 1
         )
 
