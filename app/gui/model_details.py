@@ -55,7 +55,7 @@ class ModelDetails(QWidget):
         self.scores_heading = _heading(self.tr("Scores of the served form on its validation tweets"))
         self.scores = FigureTable(self.tr("Scores on the validation tweets"), left=0)
         self.classes = FigureTable(self.tr("Scores by class"))
-        self.parity_heading = _heading(self.tr("Both 4-bit forms against the trained model"))
+        self.parity_heading = _heading(self.tr("The 4-bit model against the trained one"))
         self.parity = ParityTable()
         self.reason = QLabel()
         self.reason.setWordWrap(True)

@@ -1,4 +1,4 @@
-"""The parity of both 4-bit forms with the trained model, as a table."""
+"""The parity of the 4-bit forms with the trained model, as a table."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class ParityTable(FigureTable):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", left=1, parent=parent)
-        self.setAccessibleName(self.tr("Both 4-bit forms against the trained model"))
+        self.setAccessibleName(self.tr("The 4-bit model against the trained one"))
 
     def show_parity(self, parity: dict[str, Any]) -> None:
         """Show the `parity` of a model's card or of a training result."""
@@ -42,6 +42,13 @@ class ParityTable(FigureTable):
                 self.tr("difference (95 %)"),
                 self.tr("4-bit form minus trained model, with a bootstrap interval"),
             ),
+            (
+                self.tr("expected cost (95 %)"),
+                self.tr(
+                    "Macro-F1 that the changed labels are expected to lose, by how sure the trained model was of them; "
+                    "the check passes where at most half a point can be lost"
+                ),
+            ),
             (self.tr("check"), self.tr("Whether it answers as the trained model does, within the bounds")),
             (self.tr("used"), self.tr("The form that classifies")),
         ]
@@ -55,9 +62,18 @@ class ParityTable(FigureTable):
             figures.score(report["macro_f1_trained"]),
             figures.score(report["macro_f1_served"]),
             f"{_signed(report['difference'])} ({_signed(below)} … {_signed(above)})",
+            _cost(report),
             self.tr("passed") if report["passed"] else self.tr("not passed"),
             self.tr("served") if is_served else figures.NONE,
         ]
+
+
+def _cost(report: dict[str, Any]) -> str:
+    # Models that were checked before have no such figure.
+    if "cost" not in report:
+        return figures.NONE
+    below, above = report["cost_interval"]
+    return f"{_signed(0 - report['cost'])} ({_signed(0 - above)} … {_signed(0 - below)})"
 
 
 def _signed(value: float) -> str:

@@ -131,8 +131,9 @@ class TrainPage(QWidget):
         layout.addWidget(self.unfinished)
         layout.addWidget(self.form)
         layout.addWidget(self.reasons)
-        layout.addWidget(self.card)
+        # Above what was looked at, so that it is in sight on a small screen, however much there is to tell.
         layout.addLayout(start)
+        layout.addWidget(self.card)
         layout.addSpacing(12)
         layout.addLayout(past)
         layout.addWidget(self.runs)

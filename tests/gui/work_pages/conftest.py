@@ -68,6 +68,8 @@ FINISHED_TRAINING: dict[str, Any] = {
             "macro_f1_served": 0.7,
             "difference": 0.0,
             "difference_interval": [0.0, 0.0],
+            "cost": 0.001,
+            "cost_interval": [0.0, 0.003],
             "passed": True,
         },
     },
