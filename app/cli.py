@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from app import __version__, commands
+from app import __version__, commands, models_commands
 from app.errors import UserError
 from app.study.import_report import IMPORTED
 from app.terminal import tell_failure
@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 
 def run(words: Sequence[str]) -> int:
     """Run one command and return its exit status."""
-    arguments = parser().parse_args(words)
+    arguments = parser().parse_args(words, argparse.Namespace(json=False))
     command: Callable[[argparse.Namespace], int | None] = arguments.run
     as_json = bool(getattr(arguments, "json", False)) and bool(getattr(arguments, "long", False))
     try:
@@ -152,7 +152,11 @@ def parser() -> argparse.ArgumentParser:
 
     train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
-    train.add_argument("--base", default="smollm2-135m", help="base model by name, or a GGUF file")
+    train.add_argument(
+        "--base",
+        default="",
+        help="base model by name, a GGUF file, or a Hugging Face folder (default: smollm2-135m)",
+    )
     train.add_argument(
         "--languages", type=_words, default=[], metavar="en,es", help="train on these only (default: all)"
     )
@@ -162,6 +166,41 @@ def parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--epochs", type=int, help="how often each training row is seen")
     train.add_argument("--seed", type=int, help="seed of the split and the run")
+    train.add_argument(
+        "--check",
+        action="store_true",
+        help="train nothing yet: look at labels, memory and disk, try the longest tweets, tell time and energy",
+    )
+    train.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="let a training go on that was stopped, paused or cut off: by name (default: the newest)",
+    )
+    train.add_argument(
+        "--keep-best",
+        action="store_true",
+        help="with --resume: learn nothing more, make a model of the best so far",
+    )
+    elsewhere = train.add_mutually_exclusive_group()
+    elsewhere.add_argument(
+        "--export-run",
+        type=Path,
+        metavar="DIR",
+        help="do not train here: write a folder that any machine with Python can train",
+    )
+    elsewhere.add_argument(
+        "--bring-back",
+        type=Path,
+        metavar="DIR",
+        help="take in such a folder when it is trained, check its model and put it on the shelf",
+    )
+    train.add_argument(
+        "--without-base",
+        action="store_true",
+        help="with --export-run: leave the base model's file out; it is given there with --base",
+    )
 
     classify = _add(subcommands, "classify", commands.classify, "classify the tweets of a study", long=True)
     classify.add_argument("study", type=Path, metavar="STUDY")
@@ -231,16 +270,70 @@ def parser() -> argparse.ArgumentParser:
         help="a row for each label event (who, what, when, undone or not) in place of each tweet",
     )
 
-    models = _add(subcommands, "models", commands.models, "the models on this machine")
-    models.add_argument("action", nargs="?", choices=("list", "add", "remove"), default="list")
-    models.add_argument("model", nargs="?", help="add: a folder or file; remove: a name")
-    models.add_argument("--name", default="", help="add: the name on the shelf")
+    _add_models(subcommands)
 
     _add(subcommands, "doctor", commands.doctor, "what this machine can do, and what is missing")
 
     window = _add(subcommands, "open", commands.open_window, "open a study in the window", json=False)
     window.add_argument("study", type=Path, metavar="STUDY")
     return top
+
+
+def _add_models(subcommands: Any) -> None:
+    """Add `models` and what can be done with them; without a word it lists them."""
+    top = _add(subcommands, "models", models_commands.list_models, "the models on this machine")
+    acts = top.add_subparsers(title="what to do", metavar="ACT")
+    _add(acts, "list", models_commands.list_models, "list base models and fine-tuned models")
+    add = _add(
+        acts,
+        "add",
+        models_commands.add,
+        "add a model, or a base (GGUF file, Hugging Face folder)",
+        long=True,
+    )
+    add.add_argument("source", type=Path, metavar="PATH")
+    add.add_argument("--name", default="", help="its name on the shelf")
+    download = _add(
+        acts,
+        "download",
+        models_commands.download,
+        "download a base from the Hugging Face Hub",
+        long=True,
+    )
+    download.add_argument("name", metavar="NAME", help="llama-3.2-1b, llama-3.2-3b")
+    download.add_argument(
+        "--token-file", type=Path, metavar="FILE",
+        help="a file with your token for the Hub (else HF_TOKEN, else the kept one)",
+    )  # fmt: skip
+    download.add_argument("--keep-token", action="store_true", help="keep the token for later downloads")
+    download.add_argument("--delete-token-file", action="store_true", help="delete the file once it was read")
+    download.add_argument(
+        "--accept-licence", action="store_true", help="you have read the licence and accept it"
+    )
+    rename = _add(acts, "rename", models_commands.rename, "give a fine-tuned model another name")
+    rename.add_argument("name", metavar="NAME")
+    rename.add_argument("wanted", metavar="NEW")
+    note = _add(acts, "note", models_commands.note, "show or write the note on a fine-tuned model")
+    note.add_argument("name", metavar="NAME")
+    note.add_argument("text", nargs="?", metavar="TEXT", help="what to note; an empty text deletes the note")
+    remove = _add(
+        acts, "remove", models_commands.remove, "remove a fine-tuned model, or a base that was added"
+    )
+    remove.add_argument("name", metavar="NAME")
+    remove.add_argument(
+        "--for-good", action="store_true", help="delete it at once; it cannot be brought back"
+    )
+    back = _add(acts, "bring-back", models_commands.bring_back, "put a removed model back on the shelf")
+    back.add_argument("name", metavar="NAME")
+    compare = _add(
+        acts, "compare", models_commands.compare, "which tweets got another label than from another model"
+    )
+    compare.add_argument("study", type=Path, metavar="STUDY")
+    compare.add_argument("--model", required=True, help="the newer model")
+    compare.add_argument("--with", dest="older", default="", metavar="MODEL", help="the older one")
+    compare.add_argument(
+        "--tweets", type=int, default=20, metavar="N", help="list so many tweets (default: 20)"
+    )
 
 
 def _add(
@@ -258,7 +351,8 @@ def _add(
     command.set_defaults(run=function, long=long)
     if json:
         told = "events as JSON lines, the last with the results" if long else "the report as JSON"
-        command.add_argument("--json", action="store_true", help=told)
+        # Not False by default: an act of `models` would take back what stands before it.
+        command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=told)
     if long:
         command.add_argument("--stop-file", type=Path, metavar="FILE", help="stop when this file appears")
     return command

@@ -8,12 +8,15 @@ from typing import Any
 from app.errors import UserError
 from app.terminal import tell_failure
 
+_DEFAULT_BASE = "smollm2-135m"
+
 
 class WrongUsage(Exception):
     """The words of a command do not fit together."""
 
 
-def _stopper(arguments: argparse.Namespace) -> Callable[[], bool]:
+def stopper(arguments: argparse.Namespace) -> Callable[[], bool]:
+    """Return what tells whether a long command shall stop."""
     stop_file: Path | None = arguments.stop_file
     return lambda: stop_file is not None and stop_file.exists()
 
@@ -27,7 +30,7 @@ def demo(arguments: argparse.Namespace) -> int:
         arguments.out,
         arguments.base,
         JobEvents(arguments.json),
-        _stopper(arguments),
+        stopper(arguments),
         epochs=arguments.epochs,
         window=not (arguments.no_window or arguments.json),
         as_json=arguments.json,
@@ -209,7 +212,7 @@ def find_duplicates(arguments: argparse.Namespace) -> int:
         report = groups.find(
             study,
             progress=events.progress("duplicates", "tweets"),
-            stop=_stopper(arguments),
+            stop=stopper(arguments),
         )
     if report.stopped:
         tell_failure(report.summary(), arguments.json, "cancelled")
@@ -221,28 +224,125 @@ def find_duplicates(arguments: argparse.Namespace) -> int:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train a model and put it on the shelf."""
-    from app.study import training_runs
+    """Train a model and put it on the shelf, here or by way of another machine."""
+    from app.study import training_runs, unfinished_runs
     from app.study.study import Study
-    from app.terminal import JobEvents, duration
+    from app.terminal import JobEvents
 
+    if arguments.without_base and arguments.export_run is None:
+        raise WrongUsage("--without-base belongs to --export-run")
     events = JobEvents(arguments.json)
+    chosen = (
+        arguments.base,
+        arguments.languages,
+        arguments.name,
+        arguments.spec,
+        arguments.epochs,
+        arguments.seed,
+    )
+    if arguments.resume is not None and any(chosen):
+        raise WrongUsage("a training that goes on keeps its settings: --resume takes none")
+    if arguments.keep_best and arguments.resume is None:
+        raise WrongUsage("--keep-best goes with --resume")
+    if arguments.resume is not None and (arguments.export_run or arguments.bring_back):
+        raise WrongUsage("--resume goes on here: without --export-run and --bring-back")
+    stop = stopper(arguments)
+    if arguments.bring_back is not None:
+        from app.study.run_return import bring_back
+
+        with Study.open(arguments.study) as study:
+            result = bring_back(study, arguments.bring_back, events.append, stop)
+        return _tell_trained(result, events, arguments)
     settings = training_runs.read_settings(arguments.spec) if arguments.spec is not None else {}
     settings |= {
         name: getattr(arguments, name) for name in ("epochs", "seed") if getattr(arguments, name) is not None
     }
+
+    if arguments.check:
+        return _check_training(arguments, settings, events)
+
+    def resting() -> str:
+        return unfinished_runs.halted_as(arguments.stop_file)
+
     with Study.open(arguments.study) as study:
-        result = training_runs.train(
+        if arguments.export_run is not None:
+            return _export_run(study, settings, events, arguments)
+        if arguments.resume is not None:
+            result = unfinished_runs.go_on(
+                study, arguments.resume, events.append, stop, finish=arguments.keep_best, resting=resting
+            )
+        else:
+            result = training_runs.train(
+                study,
+                arguments.base or _DEFAULT_BASE,
+                arguments.languages,
+                arguments.name,
+                settings,
+                events.append,
+                stop,
+                resting=resting,
+            )
+    return _tell_trained(result, events, arguments)
+
+
+def _check_training(arguments: argparse.Namespace, settings: dict[str, Any], events: Any) -> int:
+    from app.study import training_runs
+    from app.study.study import Study
+    from app.terminal import checks_text
+
+    with Study.open(arguments.study) as study:
+        found = training_runs.check(
             study,
-            arguments.base,
+            arguments.base or _DEFAULT_BASE,
             arguments.languages,
-            arguments.name,
             settings,
             events.append,
-            _stopper(arguments),
+            stopper(arguments),
+            anew=True,
         )
+    if found is None:
+        tell_failure("Stopped before all was looked at.", arguments.json, "cancelled")
+        return 1
+    report = found.as_dict()
+    events.write("finished", **report)
+    if not arguments.json:
+        print(checks_text(report["checks"]))
+    return 0
+
+
+def _export_run(study: Any, settings: dict[str, Any], events: Any, arguments: argparse.Namespace) -> int:
+    from app.study.run_export import export_run
+
+    exported = export_run(
+        study,
+        arguments.base or _DEFAULT_BASE,
+        arguments.languages,
+        arguments.name,
+        settings,
+        arguments.export_run,
+        with_base=not arguments.without_base,
+        progress=events.progress("export", "bytes"),
+        stop=stopper(arguments),
+    )
+    if exported is None:
+        tell_failure("Stopped before the run folder was written.", arguments.json, "cancelled")
+        return 1
+    events.write("finished", **exported.as_dict())
+    if not arguments.json:
+        print(f"The run folder of “{exported.model}” is {exported.folder} ({exported.size / 1e6:.0f} MB).")
+        print(
+            "It holds labelled tweets: take it only where these may be seen. README.txt in it says what to do."
+        )
+        print(f"Bring it back with: stancedesk train {arguments.study} --bring-back {arguments.export_run}")
+    return 0
+
+
+def _tell_trained(result: Any, events: Any, arguments: argparse.Namespace) -> int:
+    from app.terminal import duration
+
     if result is None:
-        tell_failure("Stopped before the model was ready.", arguments.json, "cancelled")
+        told = "Stopped before the model was ready; with --resume it goes on from where it was."
+        tell_failure(told, arguments.json, "cancelled")
         return 1
     report = result.as_dict()
     events.write("finished", **report)
@@ -274,7 +374,7 @@ def classify(arguments: argparse.Namespace) -> int:
             limit=arguments.limit,
             again=arguments.again,
             on_event=events.append,
-            stop=_stopper(arguments),
+            stop=stopper(arguments),
         )
     return _tell_classified(report, events, arguments.json)
 
@@ -292,7 +392,7 @@ def classify_file(arguments: argparse.Namespace) -> int:
         text_column=arguments.text_column,
         prefix=arguments.prefix,
         on_event=events.append,
-        stop=_stopper(arguments),
+        stop=stopper(arguments),
     )
     return _tell_classified(report, events, arguments.json)
 
@@ -318,7 +418,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
     events = JobEvents(arguments.json)
     with Study.open(arguments.study) as study:
-        report = evaluation_report.evaluate(study, arguments.model, events.append, _stopper(arguments))
+        report = evaluation_report.evaluate(study, arguments.model, events.append, stopper(arguments))
         questions = [question.code for question in study.codebook.questions]
     if report is None:
         tell_failure("Stopped before all rows were classified.", arguments.json, "cancelled")
@@ -345,7 +445,7 @@ def light_model(arguments: argparse.Namespace) -> int:
             arguments.languages,
             with_curve=not arguments.no_curve,
             on_event=events.append,
-            stop=_stopper(arguments),
+            stop=stopper(arguments),
         )
     if scores is None:
         tell_failure("Stopped before the light model was ready.", arguments.json, "cancelled")
@@ -393,55 +493,10 @@ def export(arguments: argparse.Namespace) -> None:
     write = event_export.export_events if arguments.events else exporting.export
     progress = events.progress("export", event_export.WHAT if arguments.events else "tweets")
     with Study.open(arguments.study) as study:
-        report = write(study, arguments.target, progress, _stopper(arguments))
+        report = write(study, arguments.target, progress, stopper(arguments))
     events.write("finished", **report.as_dict())
     if not arguments.json:
         print(f"Wrote {report.rows:,} {report.what} to {report.path}")
-
-
-def models(arguments: argparse.Namespace) -> None:
-    """List, add and remove models."""
-    from app.study.shelf import Shelf
-    from app.terminal import print_json, table
-
-    shelf = Shelf()
-    if arguments.action == "add":
-        if arguments.model is None:
-            raise WrongUsage("models add needs the folder or file of a model")
-        source = Path(arguments.model)
-        entry = shelf.place(source, arguments.name or shelf.free_name(source.stem))
-        print_json({"added": entry.name, "folder": str(entry.folder)}) if arguments.json else print(
-            f"Added “{entry.name}”: {entry.folder}"
-        )
-        return
-    if arguments.action == "remove":
-        if arguments.model is None:
-            raise WrongUsage("models remove needs the name of a model")
-        shelf.remove(arguments.model)
-        print_json({"removed": arguments.model}) if arguments.json else print(f"Removed “{arguments.model}”.")
-        return
-    if arguments.json:
-        print_json(shelf.as_dict())
-        return
-    print("Base models\n")
-    print(
-        table(
-            ["name", "size", "licence", "state"],
-            [
-                [b.name, f"{b.size / 1e6:.0f} MB", b.licence, "ready" if b.available else b.missing]
-                for b in shelf.bases()
-            ],
-        )
-    )
-    print("\nFine-tuned models\n")
-    rows = [
-        [m.name, f"{m.size / 1e6:.0f} MB", m.form or m.problem, m.base, m.created] for m in shelf.models()
-    ]
-    print(
-        table(["name", "size", "form", "base", "created"], rows)
-        if rows
-        else "None yet: stancedesk train STUDY"
-    )
 
 
 def doctor(arguments: argparse.Namespace) -> int:

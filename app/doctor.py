@@ -89,6 +89,7 @@ def _inference() -> dict[str, Any]:
 
 
 def _missing(report: dict[str, Any]) -> list[str]:
+    from app.study.conversion import converter
     from app.study.shelf import Shelf
 
     missing = []
@@ -103,7 +104,14 @@ def _missing(report: dict[str, Any]) -> list[str]:
             'Rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir '
             "llama-cpp-python."
         )
-    missing += [f"Base model {base.name}: {base.missing}" for base in Shelf().bases() if not base.available]
+    # A base that is downloaded when somebody wants it is nothing to mend.
+    bases = [base for base in Shelf().bases() if base.source != "hub" and not base.available]
+    missing += [f"Base model {base.name}: {base.missing}" for base in bases]
+    if report["training"].get("torch") and not converter().is_file():
+        missing.append(
+            "Bases from Hugging Face folders need llama.cpp's converter, in the source folder: "
+            "python packaging/llama_converter.py."
+        )
     if report["free_disk_gb"] < 5:
         missing.append("Less than 5 GB of disk are free; training a model needs about that much.")
     return missing

@@ -105,8 +105,20 @@ def _line_of(event: dict[str, Any]) -> str:
             return f"  epoch {event['epoch']}: macro-F1 {event['macro_f1']:.3f} on the validation rows"
         case "warning":
             return f"Note: {event['message']}"
+        case "checked" if event["state"] == "warning" or event["what"] == "time":
+            return _check_line(event["state"], event["message"], event["next_step"])
         case _:
             return ""
+
+
+def _check_line(state: str, sentence: str, next_step: str) -> str:
+    sign = {"ok": "✓", "warning": "⚠", "stop": "✕"}[state]
+    return f"{sign} {sentence} {next_step}".rstrip()
+
+
+def checks_text(checks: Sequence[dict[str, Any]]) -> str:
+    """Return what was looked at before a training run, a line each."""
+    return "\n".join(_check_line(one["state"], one["sentence"], one["next_step"]) for one in checks)
 
 
 def print_json(values: Any) -> None:

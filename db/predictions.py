@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from db.sealing import not_sealed
 from db.tables import Model, Prediction, Tweet
 from db.tweets import batches
 
@@ -71,3 +72,45 @@ def leaves(session: Session, model_id: int) -> dict[str, dict[str, int]]:
     for lang, leaf, number in session.execute(statement):
         found.setdefault(lang, {})[str(leaf)] = number
     return found
+
+
+def changes(session: Session, older: int, newer: int) -> list[tuple[str, str, str, int]]:
+    """Return (language, older model's leaf, newer model's, tweets), of what both predicted outside the test set."""
+    before, after = aliased(Prediction), aliased(Prediction)
+    statement = (
+        _both(select(Tweet.lang, before.leaf, after.leaf, func.count()), before, after, older, newer)
+        .group_by(Tweet.lang, before.leaf, after.leaf)
+        .order_by(Tweet.lang, before.leaf, after.leaf)
+    )
+    return [(row[0], str(row[1]), str(row[2]), row[3]) for row in session.execute(statement)]
+
+
+def changed(
+    session: Session, older: int, newer: int, pair: tuple[str, str] | None, limit: int
+) -> list[tuple[int, str, str, float]]:
+    """Return (tweet, older model's leaf, newer model's, its confidence) where they differ, the surest first.
+
+    `pair`: only tweets that went from the one leaf to the other. Without sealed tweets.
+    """
+    before, after = aliased(Prediction), aliased(Prediction)
+    statement = _both(
+        select(Tweet.id, before.leaf, after.leaf, after.confidence), before, after, older, newer
+    ).where(before.leaf != after.leaf)
+    if pair is not None:
+        statement = statement.where(before.leaf == pair[0], after.leaf == pair[1])
+    statement = statement.order_by(after.confidence.desc(), Tweet.id).limit(limit)
+    return [(row[0], str(row[1]), str(row[2]), float(row[3])) for row in session.execute(statement)]
+
+
+def _both(statement: Any, before: Any, after: Any, older: int, newer: int) -> Any:
+    return (
+        statement.select_from(after)
+        .join(before, (before.tweet_id == after.tweet_id) & (before.model_id == older))
+        .join(Tweet, Tweet.id == after.tweet_id)
+        .where(
+            after.model_id == newer,
+            after.status == "predicted",
+            before.status == "predicted",
+            not_sealed(),
+        )
+    )

@@ -27,6 +27,14 @@ def models_toml_text() -> str:
     return _file("models.toml").read_text(encoding="utf-8")
 
 
+def elsewhere_text(name: str) -> str:
+    """Return a file that goes with a run to another machine: README.txt, requirements.txt or train.slurm.
+
+    What stands between two @ in it is to be filled in.
+    """
+    return _file("elsewhere", name).read_text(encoding="utf-8")
+
+
 def sample_study_bytes() -> bytes:
     """Return the sample study: a UTF-8 CSV of invented tweets with their labels."""
     return _file("sample_study", "tweets.csv").read_bytes()

@@ -34,3 +34,15 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real tweets in ../shared/data, which are not part of the repository")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny LLaMA as its publisher would upload it to the Hugging Face Hub, with its licence."""
+    from app.study.base_models import base_file
+    from tests.hf_folder import make_hf_folder
+
+    folder = tmp_path_factory.mktemp("hf") / "Tiny"
+    make_hf_folder(base_file("smollm2-135m").path, folder, tiny=True)
+    (folder / "LICENSE.txt").write_text("The licence.", encoding="utf-8")
+    return folder

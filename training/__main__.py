@@ -1,12 +1,13 @@
 """`python -m training RUN_DIR`: fine-tune as a run folder says. `--probe`: what this machine can train with.
 
+`--convert FOLDER --to FILE.gguf`: make a base of a Hugging Face folder; its events go to standard output alone.
+
 Events go to the run's `events.jsonl` and to standard output; everything that libraries print goes to its
 `log.txt`. Exit status: 0 for a finished and for a cancelled run (the last event tells which), 1 for a failed
-one, 2 for wrong usage.
+one, 2 for wrong usage. Of several processes (`accelerate launch -m training RUN_DIR`) the first one tells.
 """
 
 import argparse
-import errno
 import json
 import os
 import signal
@@ -17,9 +18,9 @@ from typing import Any
 
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder, lock_owner, take_lock
-from training.errors import Cancelled, TrainingError
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from training.errors import Cancelled, TrainingError, is_out_of_memory
+from training.processes import Processes
+from training.space import is_full
 
 
 class Watch:
@@ -52,15 +53,32 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--probe", action="store_true", help="print what this machine can train with, as JSON"
     )
+    parser.add_argument("--convert", type=Path, metavar="FOLDER", help="make a base of a Hugging Face folder")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="the GGUF file that --convert writes")
+    parser.add_argument("--converter", type=Path, metavar="FILE", help="llama.cpp's convert_hf_to_gguf.py")
+    parser.add_argument("--type", default="Q4_K_M", help="4-bit type of the base that --convert writes")
+    parser.add_argument(
+        "--finish", action="store_true", help="learn nothing more: make a model of the best so far"
+    )
+    parser.add_argument(
+        "--try",
+        dest="trial",
+        action="store_true",
+        help="train nothing yet: try the longest rows once, through to the export, and measure",
+    )
     options = parser.parse_args(arguments)
     if options.probe:
         return _probe()
+    if options.convert is not None:
+        if options.to is None or options.converter is None:
+            parser.error("--convert needs --to and --converter")
+        return _convert(options.convert, options.to, options.converter, options.type)
     if options.run_dir is None:
         parser.error("a run folder is needed")
     if not options.run_dir.is_dir():
         print(f"There is no run folder at {options.run_dir}.", file=sys.stderr)
         return 1
-    return _work(RunFolder(options.run_dir), options.base)
+    return _work(RunFolder(options.run_dir.resolve()), options.base, options.finish, trial=options.trial)
 
 
 def _probe() -> int:
@@ -75,24 +93,58 @@ def _probe() -> int:
     return 0
 
 
-def _work(folder: RunFolder, base: Path | None) -> int:
-    running = owner_alive(folder)
+def _convert(folder: Path, target: Path, converter: Path, quantisation: str) -> int:
+    from training.conversion import convert
+
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    events = EventLog(None, answer)
+    # Asked to end, it ends in good order: with what it started, and without half a file.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        events.write("finished", **convert(folder, target, converter, quantisation, events))
+        return 0
+    except KeyboardInterrupt:
+        return _end(events, 0, "cancelled", message="The conversion was stopped.")
+    except TrainingError as error:
+        return _end(events, 1, "failed", message=str(error), kind="user", detail="")
+    except OSError as error:
+        message = f"The base cannot be written: {error.strerror or error}. Free some disk space."
+        return _end(events, 1, "failed", message=message, kind="user", detail="")
+    except Exception as error:
+        detail = traceback.format_exc()
+        message = f"The conversion failed through an error in the program ({type(error).__name__})."
+        return _end(events, 1, "failed", message=message, kind="bug", detail=detail)
+
+
+def _work(folder: RunFolder, base: Path | None, finish: bool, *, trial: bool) -> int:
+    processes = Processes.of_environment()
+    running = owner_alive(folder) if processes.is_first else None
     if running is not None:
         message = f"This run is already being worked on by process {running}."
         EventLog(None, sys.stdout).write("failed", message=message, kind="user", detail="")
         return 1
-    events = EventLog(folder.events, _redirect_output(folder.log))
+    answer = _redirect_output(folder.log)
+    # A trial is no part of the run's course.
+    kept = None if trial else folder.events
+    events = EventLog(kept, answer) if processes.is_first else EventLog(None)
     # Before torch is loaded. Threads that spin while they wait for one another burn what another program
     # leaves of the cores: with one busy neighbour a step took three times the processor time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        take_lock(folder.lock, _start_time())
+        if processes.is_first:
+            take_lock(folder.lock, _start_time())
         watch = Watch(folder)
         events.write("started", what="training", run=folder.path.name, pid=os.getpid())
         watch()
-        from training.run import run
+        if trial:
+            from training.trial import try_out
 
-        results = run(folder, base, events, watch)
+            results = try_out(folder, base, events, watch)
+        else:
+            from training.run import run
+
+            results = run(folder, base, events, watch, finish, processes)
         events.write("finished", **results)
         return 0
     except Cancelled as reason:
@@ -102,16 +154,20 @@ def _work(folder: RunFolder, base: Path | None) -> int:
     except Exception as error:
         detail = traceback.format_exc()
         sys.stderr.write(detail)
-        if isinstance(error, OSError) and error.errno in _DISK_FULL:
-            message = "The disk is full. Free some space and train again."
+        if is_full(error):
+            message = "The disk is full. Free some space, then go on: what was learned is kept."
             return _end(events, 1, "failed", message=message, kind="user", detail="")
-        if isinstance(error, MemoryError):
-            message = "There is too little memory. Close other programs or choose a smaller base model."
+        if is_out_of_memory(error):
+            message = (
+                "There is too little memory. Close other programs, then go on: what was learned is kept. "
+                "Or choose a smaller base model."
+            )
             return _end(events, 1, "failed", message=message, kind="user", detail="")
         message = f"Training failed through an error in the program ({type(error).__name__})."
         return _end(events, 1, "failed", message=message, kind="bug", detail=detail)
     finally:
-        folder.lock.unlink(missing_ok=True)
+        if processes.is_first:
+            folder.lock.unlink(missing_ok=True)
 
 
 def _end(events: EventLog, status: int, kind: str, /, **fields: Any) -> int:

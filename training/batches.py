@@ -28,12 +28,16 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples padded to one length: ids and mask (examples, longest), last and leaf (examples,)."""
+    """Examples padded to one length: ids and mask (examples, longest), last and leaf (examples,).
+
+    `first`: the row of the first of them.
+    """
 
     ids: "torch.Tensor"
     mask: "torch.Tensor"
     last: "torch.Tensor"
     leaf: "torch.Tensor"
+    first: int
 
 
 def encode_rows(rows: Sequence[Row], leaves: Sequence[str], encoded: EncodedPrompt) -> list[Example]:
@@ -103,4 +107,5 @@ def collate(examples: Sequence[Example], device: str) -> Batch:
         ids[i, : len(example.ids)] = torch.tensor(example.ids)
         mask[i, : len(example.ids)] = 1
     leaf = torch.tensor([example.leaf for example in examples])
-    return Batch(ids.to(device), mask.to(device), (mask.sum(1) - 1).to(device), leaf.to(device))
+    last = mask.sum(1) - 1
+    return Batch(ids.to(device), mask.to(device), last.to(device), leaf.to(device), examples[0].row)

@@ -20,13 +20,16 @@ _NAME = "last.safetensors"
 
 @dataclass
 class Standing:
-    """How far a run is: steps done, scores of each epoch, the best epoch so far, seconds spent."""
+    """How far a run is: steps done, scores of each epoch, the best epoch so far, seconds spent,
+    and how many rows are computed at once (0: as the settings say).
+    """
 
     step: int = 0
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     seconds: float = 0.0
     tokens: int = 0
+    micro_batch: int = 0
 
 
 def write(
@@ -50,6 +53,11 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     about = {"fingerprint": fingerprint, "standing": json.dumps(asdict(standing))}
     write_bytes(folder / _NAME, save(tensors, about))
+
+
+def exists(folder: Path) -> bool:
+    """Tell whether there is a checkpoint, of whatever run and state."""
+    return (folder / _NAME).is_file()
 
 
 def read(

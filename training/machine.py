@@ -65,6 +65,7 @@ def probe() -> dict[str, Any]:
             if found["cuda"]:
                 found["device"] = torch.cuda.get_device_name()
                 found["bf16"] = torch.cuda.is_bf16_supported()
+                found["device_memory_free"] = torch.cuda.mem_get_info()[0]
                 found["device_memory"] = torch.cuda.get_device_properties(0).total_memory
         except Exception as error:  # a broken driver or library: an answer, not a traceback
             found["error"] = f"{type(error).__name__}: {error}"
@@ -74,10 +75,11 @@ def probe() -> dict[str, Any]:
 def plan(method: str, precision: str, *, scales: bool = False) -> Plan:
     """Choose how to compute from the settings and from what the machine has.
 
-    A CUDA GPU trains by QLoRA (nf4, bitsandbytes), a CPU by the base's own scales where the base has such
-    (`scales`), else by LoRA: 4-bit arithmetic saves memory but is slower there. bf16 where the hardware
-    computes in it: on a 2-core EPYC with avx512_bf16 a step of 16 tweets of Gemma-3-270M took 1.4 s in bf16
-    and 2.7 s in fp32. Eager attention was 6% faster than the fused one on the CPU (tweets are short).
+    Left to itself a CUDA GPU trains by QLoRA (nf4, bitsandbytes), a CPU by LoRA: 4-bit arithmetic saves memory but
+    is slower there. `scales`: whether the base has blocks whose scales can be trained, for the method of that
+    name. bf16 where the hardware computes in it: on a 2-core EPYC with avx512_bf16 a step of 16 tweets of
+    Gemma-3-270M took 1.4 s in bf16 and 2.7 s in fp32. Eager attention was 6% faster than the fused one on the
+    CPU (tweets are short).
     """
     import torch
 
@@ -86,7 +88,7 @@ def plan(method: str, precision: str, *, scales: bool = False) -> Plan:
     if method == "qlora" and not has_bitsandbytes:
         raise TrainingError("QLoRA needs the package bitsandbytes. Install it, or choose the method “lora”.")
     if method == "auto":
-        method = "qlora" if cuda and has_bitsandbytes else "scales" if scales else "lora"
+        method = "qlora" if cuda and has_bitsandbytes else "lora"
     if method == "scales" and not scales:
         raise TrainingError(
             "The base model is not in a 4-bit type whose scales can be trained. Choose the method “lora”."
@@ -95,6 +97,14 @@ def plan(method: str, precision: str, *, scales: bool = False) -> Plan:
         can = torch.cuda.is_bf16_supported() if cuda else processor_has_bf16()
         precision = "bf16" if can else "fp32"
     return Plan("cuda" if cuda else "cpu", method, precision, "sdpa" if cuda else "eager", physical_cores())
+
+
+def identity() -> str:
+    """Return what a measured speed belongs to: the processor or GPU, how much of it, and the library."""
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor()
+    return f"{device}, {physical_cores()} cores, PyTorch {torch.__version__}"
 
 
 def environment() -> dict[str, Any]:
@@ -124,6 +134,17 @@ def peak_memory() -> int:
 
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else used * 1024
+
+
+def memory_now(device: str) -> int:
+    """Return the memory that this process holds now, in bytes: the GPU's where it computes there."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.memory_allocated())
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
 
 
 def processor() -> str:

@@ -8,7 +8,7 @@ import torch
 
 from training import adapter, bases, scales
 from training.batches import Batch, Example, by_length, collate
-from training.errors import TrainingError
+from training.errors import TrainingError, is_out_of_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,13 +93,16 @@ class LeafNetwork:
     def in_pieces(self, examples: Sequence[Example], compute: Callable[[Batch], Any]) -> list[Any]:
         """Compute on pieces that fit into memory; where they do not, halve `micro_batch` and start anew.
 
-        The results are those of whole batches: whoever accumulates gradients divides by the batch's size.
+        The results are those of whole batches: whoever accumulates gradients divides by the batch's size. What
+        chance draws is drawn as if the attempt that failed had not been made.
         """
+        chance = torch.get_rng_state()
+        chance_there = torch.cuda.get_rng_state_all() if self.plan.device == "cuda" else []
         while True:
             try:
                 return [compute(collate(piece, self.plan.device)) for piece in self.pieces(examples)]
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
                     raise
                 if self.micro_batch == 1:
                     raise TrainingError(
@@ -109,7 +112,11 @@ class LeafNetwork:
                 self.micro_batch //= 2
                 for parameter in self.parameters():
                     parameter.grad = None
+            # Outside the handler: there, the error's traceback still holds what was computed.
             torch.cuda.empty_cache()
+            torch.set_rng_state(chance)
+            if chance_there:
+                torch.cuda.set_rng_state_all(chance_there)
 
     def pieces(self, examples: Sequence[Example]) -> Iterator[list[Example]]:
         """Yield runs of at most `micro_batch` examples and, on a CPU, `CPU_TOKENS` tokens with padding."""
@@ -129,8 +136,3 @@ class LeafNetwork:
         if self.plan.precision == "bf16":
             return torch.autocast(self.plan.device, torch.bfloat16)
         return contextlib.nullcontext()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # The CPU's allocator has no class of its own for this.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -6,86 +6,78 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training import machine
 from training.contract.events import EventLog
+from training.contract.fingerprint import fingerprint
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 from training.contract.run_folder import RunFolder
 from training.contract.spec import LEARNING_RATES, Row, SpecError, TrainingSpec, read_rows
 from training.errors import TrainingError
+from training.processes import ALONE, Processes
 
 if TYPE_CHECKING:
+    from training.bases import Base
     from training.batches import Example
+    from training.network import LeafNetwork
 
 
 def run(
-    folder: RunFolder, base_path: Path | None, events: EventLog, check: Callable[[], None]
+    folder: RunFolder,
+    base_path: Path | None,
+    events: EventLog,
+    check: Callable[[], None],
+    finish: bool = False,
+    processes: Processes = ALONE,
 ) -> dict[str, Any]:
     """Do the whole run and return its results. `check` is called often and raises to end it.
 
+    Of several `processes` the first writes the model and returns the results, the others return nothing.
+
     Raises `TrainingError` for what a user can mend. A second call on the same folder continues from the
-    checkpoint that the first one left.
+    checkpoint that the first one left; with `finish` it learns nothing more and makes a model of the best so far.
     """
     started = time.monotonic()
-    missing = machine.missing_packages()
-    if missing:
-        raise TrainingError(
-            f"Training needs packages that are not installed: {', '.join(missing)}. "
-            "Install StanceDesk with its “training” extra."
-        )
-    events.write("stage", stage="prepare", message="Reading the rows and the base model")
-    try:
-        spec = TrainingSpec.read(folder.spec)
-        train_rows, validation_rows = list(read_rows(folder.train)), list(read_rows(folder.validation))
-    except SpecError as error:
-        raise TrainingError(str(error)) from error
-    except FileNotFoundError as error:
-        raise TrainingError(f"The run folder has no {Path(error.filename).name}.") from error
-    path = Path(base_path or spec.base_path)
-    if len(spec.leaves) != len(set(spec.leaves)):
-        raise TrainingError("Two classes have the same code. Give each class its own.")
-
-    from training.bases import Base
-    from training.export import check_single_type, export
-    from training.gguf_file import GGUFFile
-
-    base = Base.open(GGUFFile(path))
-    check_base_hash(path, spec.base_sha256)
-    check_single_type(base, spec.single_type)
-    check()
-    train, validation, encoded = _encode(spec, path, train_rows, validation_rows, events)
-    check()
+    # One of several processes must not leave while the others wait for it: they are asked in each step.
+    early = check if processes.size == 1 else lambda: None
+    work = read(folder, base_path, events, early)
+    spec, base, encoded = work.spec, work.base, work.encoded
+    train, validation = work.train, work.validation
 
     import torch
 
     from training import adapter, scales
+    from training.export import export
     from training.finetune import Finetuning
-    from training.network import LeafNetwork
     from training.scoring import score
+    from training.space import Room, run_bytes
 
-    plan = machine.plan(spec.method, spec.precision, scales=scales.can_tune(base))
+    processes.join()
+    precision = measured_precision(folder, spec) or spec.precision
+    plan = machine.plan(spec.method, precision, scales=scales.can_tune(base))
+    plan = replace(plan, threads=max(1, plan.threads // processes.here))
     spec = replace(spec, method=plan.method, learning_rate=spec.learning_rate or LEARNING_RATES[plan.method])
+    room = Room(
+        folder.path,
+        run_bytes(base, plan.method, spec.rank),
+        lambda told: events.write("warning", message=told),
+    )
+    shortage = room.shortage()
+    if shortage:
+        raise TrainingError(f"{shortage} Free some space, then start it again.")
     events.write(
         "stage",
         stage="prepare",
         message=f"Loading the base model ({plan.method}, {plan.precision}, {plan.device})",
         **asdict(plan),
     )
-    _write(folder.environment, machine.environment() | {"plan": asdict(plan)})
-    network = LeafNetwork(
-        base,
-        encoded.leaf_tokens,
-        plan,
-        rank=spec.rank,
-        alpha=spec.alpha,
-        dropout=spec.dropout,
-        seed=spec.seed,
-        micro_batch=spec.micro_batch,
-        check=check,
-    )
+    if processes.is_first:
+        about = {"plan": asdict(plan), "processes": processes.size}
+        _write(folder.environment, machine.environment() | about)
+    network = work.network(plan, early)
     events.write("stage", stage="train", message=f"Training on {len(train)} rows")
     standing = Finetuning(
         spec=spec,
@@ -97,11 +89,17 @@ def run(
         checkpoint_folder=folder.checkpoints,
         fingerprint=fingerprint(spec, folder),
         check=check,
+        look=room.look,
+        finish=finish,
+        processes=processes,
     ).run()
 
     events.write("stage", stage="validate", message=f"Scoring {len(validation)} validation rows")
-    probabilities = network.probabilities(validation, check)
-    by_row: list[list[float] | None] = [None] * len(validation_rows)
+    probabilities = processes.probabilities(network, validation, check)
+    processes.leave()
+    if not processes.is_first:
+        return {}
+    by_row: list[list[float] | None] = [None] * work.validation_rows
     for example, values in zip(validation, probabilities, strict=True):
         by_row[example.row] = [float(value) for value in values]
     _write(folder.validation_probabilities, by_row)
@@ -174,16 +172,91 @@ def check_base_hash(path: Path, expected: str) -> None:
         )
 
 
-def fingerprint(spec: TrainingSpec, folder: RunFolder) -> str:
-    """Return a hash of all that a run's course depends on: no other course's checkpoint is continued."""
-    values = asdict(spec)
-    # Where the base lies and how much is computed at once change nothing.
-    for name in ("base_path", "base", "micro_batch"):
-        del values[name]
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
-    for path in (folder.train, folder.validation):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class Work:
+    """What a run folder asks for, read and checked: settings, base, and its rows in tokens.
+
+    `validation_rows` counts the rows of the file, those without text too.
+    """
+
+    spec: TrainingSpec
+    base: "Base"
+    train: list["Example"]
+    validation: list["Example"]
+    encoded: EncodedPrompt
+    validation_rows: int
+
+    def network(self, plan: machine.Plan, check: Callable[[], None]) -> "LeafNetwork":
+        """Return the base with a new adapter on it."""
+        from training.network import LeafNetwork
+
+        return LeafNetwork(
+            self.base,
+            self.encoded.leaf_tokens,
+            plan,
+            rank=self.spec.rank,
+            alpha=self.spec.alpha,
+            dropout=self.spec.dropout,
+            seed=self.spec.seed,
+            micro_batch=self.spec.micro_batch,
+            check=check,
+        )
+
+
+def read(folder: RunFolder, base_path: Path | None, events: EventLog, check: Callable[[], None]) -> Work:
+    """Read a run folder; raise `TrainingError` for what a user can mend."""
+    missing = machine.missing_packages()
+    if missing:
+        raise TrainingError(
+            f"Training needs packages that are not installed: {', '.join(missing)}. "
+            "Install StanceDesk with its “training” extra."
+        )
+    events.write("stage", stage="prepare", message="Reading the rows and the base model")
+    try:
+        spec = TrainingSpec.read(folder.spec)
+        train_rows, validation_rows = list(read_rows(folder.train)), list(read_rows(folder.validation))
+    except SpecError as error:
+        raise TrainingError(str(error)) from error
+    except FileNotFoundError as error:
+        raise TrainingError(f"The run folder has no {Path(error.filename).name}.") from error
+    path = find_base(folder, spec, base_path)
+    if len(spec.leaves) != len(set(spec.leaves)):
+        raise TrainingError("Two classes have the same code. Give each class its own.")
+
+    from training.bases import Base
+    from training.export import check_single_type
+    from training.gguf_file import GGUFFile
+
+    base = Base.open(GGUFFile(path))
+    check_base_hash(path, spec.base_sha256)
+    check_single_type(base, spec.single_type)
+    check()
+    train, validation, encoded = _encode(spec, path, train_rows, validation_rows, events)
+    check()
+    return Work(spec, base, train, validation, encoded, len(validation_rows))
+
+
+def measured_precision(folder: RunFolder, spec: TrainingSpec) -> str:
+    """Return the precision that a trial on this machine measured to be the better one; "" where none did."""
+    if spec.precision != "auto":
+        return ""
+    try:
+        trial = json.loads(folder.trial.read_text(encoding="utf-8"))
+        if (trial["machine"], trial["base_sha256"]) == (machine.identity(), spec.base_sha256):
+            return str(trial["precision"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return ""
+
+
+def find_base(folder: RunFolder, spec: TrainingSpec, given: Path | None) -> Path:
+    """Return the base model's file: the given one, or the spec's, which may lie in the run folder itself."""
+    if given is None and not spec.base_path:
+        raise TrainingError(
+            f"The base model {spec.base} did not come with the run folder. Say where it is: --base FILE.gguf "
+            f"(its SHA-256 begins with {spec.base_sha256[:12]})."
+        )
+    return given or folder.path / spec.base_path
 
 
 def _encode(

@@ -90,6 +90,12 @@ def can_tune(base: Base) -> bool:
     return all(_kind(base, name) in BLOCKS for name in base.linears)
 
 
+def count_of_scales(base: Base) -> int:
+    """Return how many scales are trained."""
+    shapes = ((base.file.tensors[name].shape, BLOCKS[_kind(base, name)].numbers) for name in base.linears)
+    return sum(shape[0] * shape[-1] // numbers for shape, numbers in shapes)
+
+
 def put_on(model: torch.nn.Module, base: Base, dtype: torch.dtype) -> dict[str, ScaledLinear]:
     """Replace every linear layer of the seven families by a scaled one; return them by their names.
 

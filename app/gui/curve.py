@@ -49,15 +49,22 @@ class LossCurve(QWidget):
         """Take in an event of training; others are passed over."""
         if event["event"] == "progress" and event.get("loss") is not None:
             step = int(event.get("step") or event.get("done") or len(self.losses) + 1)
+            self._go_back_to(step)
             self.losses.append((step, float(event["loss"])))
             self._steps = max(step, int(event.get("steps") or 0))
-        elif event["event"] == "evaluated":
+        elif event["event"] == "evaluated" and event["macro_f1"] is not None:
             step = self.losses[-1][0] if self.losses else 0
+            self.epochs = [epoch for epoch in self.epochs if epoch.number != int(event["epoch"])]
             self.epochs.append(Epoch(step, int(event["epoch"]), float(event["macro_f1"])))
         else:
             return
         self._describe()
         self.update()
+
+    def _go_back_to(self, step: int) -> None:
+        """Forget the steps from this one on: a run that was cut off does them again from its checkpoint."""
+        while self.losses and self.losses[-1][0] >= step:
+            self.losses.pop()
 
     def smoothed(self) -> list[tuple[int, float]]:
         """Return the losses as an exponential moving average, unbiased at its begin."""

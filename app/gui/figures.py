@@ -37,6 +37,12 @@ def moment(iso: str) -> str:
     return QLocale().toString(when.toLocalTime(), "d MMM yyyy, HH:mm") if when.isValid() else iso
 
 
+def time_of_day(iso: str) -> str:
+    """Return the time of day of a time in ISO 8601 (UTC), in the user's own time; "" for none."""
+    when = QDateTime.fromString(iso[:19] + "Z", Qt.DateFormat.ISODate)
+    return QLocale().toString(when.toLocalTime(), "HH:mm:ss") if when.isValid() else ""
+
+
 def size(number_of_bytes: int) -> str:
     """Return a file size in MB or GB (10^6, 10^9 bytes)."""
     if number_of_bytes >= 1e9:
@@ -102,6 +108,8 @@ def starting() -> str:
     return translated("Starting …")
 
 
-def stopping() -> str:
-    """Return what is shown of a job that was asked to stop."""
+def stopping(rests: bool = False) -> str:
+    """Return what is shown of a job that was asked to stop, or to rest and go on another time."""
+    if rests:
+        return translated("Pausing after the step under way …")
     return translated("Stopping after the step under way …")

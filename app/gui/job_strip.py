@@ -128,7 +128,7 @@ def show_progress(job: Job, bar: QProgressBar) -> None:
 def progress_in_words(job: Job) -> str:
     """Return a job's progress, or what it is doing while there is nothing to count."""
     if job.is_stopping:
-        return figures.stopping()
+        return figures.stopping(job.rests)
     return figures.progress(job.progress) or job.progress.message or figures.starting()
 
 

@@ -170,6 +170,12 @@ class LabelBar(QWidget):
         self.language.setCurrentIndex(max(0, self.language.findData(chosen)))
         self.language.blockSignals(False)
 
+    def choose_language(self, code: str) -> None:
+        """Choose a language, "" for all; where the coder turns out not to read it, it is all again."""
+        if self.language.findData(code) < 0:
+            self.language.addItem(language_name(code), code)
+        self.language.setCurrentIndex(self.language.findData(code))
+
     def chosen_language(self) -> str:
         """Return the code of the language to label in; "" for all."""
         return str(self.language.currentData() or "")

@@ -95,7 +95,7 @@ class LabelOrder(QObject):
         self._since, self._failed_at = 0, -1
 
     def choose(self, coder: str, **changes: Any) -> None:
-        """Change the choice: `kind`, `quotas`, `filter`, `repeats`, `suggestions`."""
+        """Change the choice: `kind`, `quotas`, `filter`, `leaf`, `repeats`, `suggestions`."""
         before, self.choice = self.choice, replace(self.choice, **changes)
         self.is_assigned = self.is_assigned and self.choice.kind == RANDOM
         if self._settings is not None and self._study is not None and coder:
@@ -184,6 +184,9 @@ class LabelOrder(QObject):
             languages = languages_of(labelling.coder, self._language) or ()
             self.job.start(study.path, labelling.coder.name, languages, with_curve)
 
+    def _is_of(self, choice: QueueChoice) -> bool:
+        return (self.choice.kind, self.choice.leaf) == (choice.kind, choice.leaf)
+
     @property
     def _needs_model(self) -> bool:
         return self.choice.kind in OF_MODEL or self.choice.suggestions or self.is_watched
@@ -196,18 +199,19 @@ class LabelOrder(QObject):
 
     def _read(self) -> None:
         """Read what was learnt, and the order that follows from it, on a worker."""
-        study, labelling, kind, language = self._study, self._labelling, self.choice.kind, self._language
+        study, labelling, choice, language = self._study, self._labelling, self.choice, self._language
         if study is None or labelling is None:
             return
 
         def read() -> tuple[LightScores | None, Order | None]:
             found = light_scores.read(light_scores.file_of(study), study.codebook.leaf_codes)
-            order = model_order(study, labelling.coder, language, kind, found) if kind in OF_MODEL else None
+            of_model = choice.kind in OF_MODEL
+            order = model_order(study, labelling.coder, language, choice, found) if of_model else None
             return found, order
 
         def take(found: tuple[LightScores | None, Order | None]) -> None:
             self._is_reading = False
-            self._take_scores(labelling, kind, *found)
+            self._take_scores(labelling, choice, *found)
 
         self._is_reading = True
         run_in_worker(read, take, lambda _: self._could_not_read(), self)
@@ -216,12 +220,12 @@ class LabelOrder(QObject):
         self._is_reading = False
 
     def _take_scores(
-        self, labelling: Labelling, kind: str, scores: LightScores | None, order: Order | None
+        self, labelling: Labelling, choice: QueueChoice, scores: LightScores | None, order: Order | None
     ) -> None:
         if scores is None or self._study is None:
             return
         self.scores = scores
-        if order is not None and self._labelling is labelling and self.choice.kind == kind:
+        if order is not None and self._labelling is labelling and self._is_of(choice):
             give_order(labelling.queue, order)
             labelling.look_anew()
         self.learnt.emit()

@@ -53,7 +53,7 @@ class LabelOrderActs(QObject):
             tip=self.tr("Show how much more labels would help"),
         )
         self.button = QueueButton(self.queue_action, [self.suggestions_action, self.curve_action])
-        self.button.kind_chosen.connect(lambda kind: self._choose(kind=kind))
+        self.button.kind_chosen.connect(lambda kind: self._choose(kind=kind, leaf=""))
         self.button.repeats_chosen.connect(lambda share: self._choose(repeats=share))
         self.button.quotas_wanted.connect(self._ask_for_quotas)
         bar.add_choice(self.button)
@@ -83,9 +83,16 @@ class LabelOrderActs(QObject):
         """Make the tweets that pass a filter the queue."""
         self._choose(kind=queues.SEARCH, filter=filter)
 
+    def label_class(self, leaf: str) -> None:
+        """Let the tweets come first that are likeliest of a class; "": in random order, whatever they are."""
+        self._choose(kind=queues.RARE_CLASS if leaf else queues.RANDOM, leaf=leaf)
+
     def show_choice(self) -> None:
         """Show on the button which queue is at work."""
-        self.button.show_choice(self._order.choice, self._order.is_waiting, self._order.is_assigned)
+        order, study = self._order, self._page.study
+        leaves = {} if study is None else {leaf.code: leaf.name for leaf in study.codebook.leaves}
+        named = leaves.get(order.choice.leaf, "")
+        self.button.show_choice(order.choice, order.is_waiting, order.is_assigned, named)
         self.suggestions_action.setChecked(self._order.choice.suggestions)
 
     def show_suggestion(self, row: TweetRow, labelling: Labelling) -> None:

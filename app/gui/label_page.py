@@ -323,6 +323,11 @@ class LabelPage(LabelView):
             self.say("")
             self._after(self.labelling.show(*tweets))
 
+    def label_missing(self, language: str, leaf: str) -> None:
+        """Bring tweets in a language, "" for all, that are likeliest of a class, "" for any."""
+        self.bar.choose_language(language)
+        self.order_acts.label_class(leaf)
+
     # The coder's acts that change nothing in the study
 
     def write_note(self) -> None:

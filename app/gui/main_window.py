@@ -28,7 +28,7 @@ from app.gui.keys_dialog import KeysDialog
 from app.gui.menus import Menus, WindowActs
 from app.gui.new_study_dialog import NewStudyDialog
 from app.gui.notice import Tone
-from app.gui.page import Page
+from app.gui.page import CanUndo
 from app.gui.questions import ask_about_jobs, show_about
 from app.gui.study_area import StudyArea
 from app.gui.study_copies import StudyCopies
@@ -421,16 +421,16 @@ class MainWindow(QMainWindow):
             self._show(page)
         self._show_undo()
 
-    def _page_that(self, can: Callable[[Page], bool]) -> Page | None:
+    def _page_that(self, can: Callable[[CanUndo], bool]) -> CanUndo | None:
         if self.area is None:
             return None
         for page in (self.area.current, self.area.acted_last, self.area.label_page):
-            if isinstance(page, Page) and can(page):
+            if isinstance(page, CanUndo) and can(page):
                 return page
         return None
 
-    def _show(self, page: Page) -> None:
-        if self.area is not None and self.area.current is not page:
+    def _show(self, page: CanUndo) -> None:
+        if self.area is not None and self.area.page(page.key) is not self.area.current:
             self.area.show_page(page.key)
 
     def _show_undo(self) -> None:

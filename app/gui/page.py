@@ -1,6 +1,7 @@
 """What every page of the window is, and the one function that makes actions."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction, QKeySequence
@@ -8,6 +9,18 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui import theme
 from app.study.study import Study
+
+
+@runtime_checkable
+class CanUndo(Protocol):
+    """A page with acts to take back (`Page` says what each method does)."""
+
+    key: str
+
+    def undo(self) -> bool: ...
+    def redo(self) -> bool: ...
+    def can_undo(self) -> bool: ...
+    def can_redo(self) -> bool: ...
 
 
 class Page(QWidget):

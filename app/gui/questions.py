@@ -18,8 +18,15 @@ def ask_about_jobs(jobs: JobList, parent: QWidget) -> bool:
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
     box.setText(_tr("Still going on:") + "\n" + "\n".join(job.title for job in jobs.running()))
-    box.setInformativeText(_tr("This can go on without the window; open the study again to see it."))
+    told = _tr("This can go on without the window; open the study again to see it.")
+    trains = any(job.kind == "train" for job in jobs.running())
+    if trains:
+        told += " " + _tr("A training that is paused gives its memory back and loses nothing.")
+    box.setInformativeText(told)
     go_on = box.addButton(_tr("&Let it go on"), QMessageBox.ButtonRole.AcceptRole)
+    wait = None
+    if trains:
+        wait = box.addButton(_tr("&Pause until the study is opened"), QMessageBox.ButtonRole.AcceptRole)
     stop = box.addButton(_tr("&Stop it"), QMessageBox.ButtonRole.DestructiveRole)
     box.addButton(QMessageBox.StandardButton.Cancel)
     box.exec()
@@ -27,10 +34,23 @@ def ask_about_jobs(jobs: JobList, parent: QWidget) -> bool:
     box.deleteLater()
     if chosen is stop:
         jobs.stop_all()
-    if chosen is stop or chosen is go_on:
+    elif wait is not None and chosen is wait:
+        jobs.stop_all("wait")
+    if chosen is not None and chosen in (stop, go_on, wait):
         jobs.release_all()
         return True
     return False
+
+
+def ask_to_discard(parent: QWidget, name: str, discard: Callable[[], object]) -> QMessageBox:
+    """Ask before a training that is not at its end is given up; return the open box."""
+    return _ask(
+        parent,
+        _tr("Discard the training of “{name}”?").format(name=name),
+        _tr("What it has learned so far is deleted. No label and no other model is touched."),
+        _tr("&Discard it"),
+        discard,
+    )
 
 
 def ask_before_first_look(parent: QWidget, look: Callable[[], object]) -> QMessageBox:

@@ -61,18 +61,21 @@ class QueueButton(ElidedButton):
         self.setMenu(self.menu_)
         self.show_choice(QueueChoice())
 
-    def show_choice(self, choice: QueueChoice, waiting: bool = False, assigned: bool = False) -> None:
+    def show_choice(
+        self, choice: QueueChoice, waiting: bool = False, assigned: bool = False, class_name: str = ""
+    ) -> None:
         """Show a choice; `waiting` tells that its order is still random, for the model is not ready.
 
+        `class_name` is that of the class that was asked for.
         `assigned` tells that what was assigned to the coder comes instead of all tweets in random order.
         """
-        name = self.tr("Assigned to you") if assigned else queue_name(choice.kind)
+        name = self.tr("Assigned to you") if assigned else queue_name(choice.kind, class_name)
         self.setText(f"{name}{_ENDING}")
         self.setAccessibleName(self.tr("Queue: {name}").format(name=name))
         meaning = (
             self.tr("The tweets that were assigned to you, in the order in which they were drawn.")
             if assigned
-            else queue_meaning(choice.kind)
+            else queue_meaning(choice.kind, class_name)
         )
         lines = [with_key(self.tr("Choose the queue"), self._act), meaning]
         if waiting:

@@ -9,8 +9,10 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("queue_names", text)
 
 
-def queue_name(kind: str) -> str:
-    """Return the name of a queue."""
+def queue_name(kind: str, class_name: str = "") -> str:
+    """Return the name of a queue; `class_name` is that of the class that it brings, where it is a certain one."""
+    if kind == queues.RARE_CLASS and class_name:
+        return _tr("“{leaf}” first").format(leaf=class_name)
     return {
         queues.RANDOM: _tr("Random"),
         queues.QUOTAS: _tr("Language quotas"),
@@ -23,8 +25,12 @@ def queue_name(kind: str) -> str:
     }[kind]
 
 
-def queue_meaning(kind: str) -> str:
-    """Return what a queue does."""
+def queue_meaning(kind: str, class_name: str = "") -> str:
+    """Return what a queue does; `class_name` as in `queue_name`."""
+    if kind == queues.RARE_CLASS and class_name:
+        return _tr(
+            "Tweets first that are likeliest of the class “{leaf}”; they are no random sample."
+        ).format(leaf=class_name)
     return {
         queues.RANDOM: _tr(
             "Tweets that nobody has labelled, in random order: what a sample for a paper needs."

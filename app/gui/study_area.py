@@ -43,7 +43,14 @@ from app.study.tweets import TweetFilter
 
 RAIL_WIDTH = 176
 # What a job of a kind writes to the study or the shelf.
-_WRITTEN = {"train": {"models", "runs"}, "classify": {"predictions", "models"}, "evaluate": {"predictions"}}
+_WRITTEN = {
+    "train": {"models", "runs"},
+    "classify": {"predictions", "models"},
+    "evaluate": {"predictions"},
+    "base": {"bases"},
+}
+# Where a job is shown: on the page of its own name, but these.
+_PAGES = {"evaluate": "results", "base": "models"}
 # Test tweets that are brought to a coder in one go.
 _AT_ONCE = 200
 _CHECK = "✓"
@@ -82,8 +89,8 @@ class StudyArea(QWidget):
         self.review_page.label_wanted.connect(lambda found: self._label_again(found, self.tr("Second look")))
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
         self.acted_last: Page = self.label_page
-        # What comes to whoever signs in next.
-        self._filter_of_next: TweetFilter | None = None
+        # What whoever signs in next is led to.
+        self._after_sign_in: Callable[[], None] | None = None
         # The pages that do not know yet that labels were changed.
         self._untold: set[str] = set()
         self.tweets_page = tweets_page = TweetsPage()
@@ -97,14 +104,19 @@ class StudyArea(QWidget):
         tweets_page.review_wanted.connect(self.review_page.show_tweet)
         tweets_page.locks_wanted.connect(self.show_locks)
         tweets_page.queue_wanted.connect(self._label_search_result)
+        train_page = TrainPage(study, jobs)
+        train_page.label_wanted.connect(self._label_missing)
         self.results_page = ResultsPage(study, jobs)
+        self.models_page = models_page = ModelsPage(study, jobs)
+        models_page.tweets_wanted.connect(self._label_again)
+        models_page.undo_changed.connect(self.undo_changed)
         self.pages: list[QWidget] = [
             self.study_page,
             tweets_page,
             self.label_page,
             self.review_page,
-            TrainPage(study, jobs),
-            ModelsPage(study, jobs),
+            train_page,
+            models_page,
             ClassifyPage(study, jobs),
             self.results_page,
         ]
@@ -133,7 +145,7 @@ class StudyArea(QWidget):
         for key, page in zip(self.keys, self.pages, strict=True):
             self._add_page(key, page)
         self.strip = JobStrip(jobs)
-        self.strip.job_clicked.connect(lambda kind: self.show_page("results" if kind == "evaluate" else kind))
+        self.strip.job_clicked.connect(lambda kind: self._show_job(kind))
         jobs.added.connect(self._job_began)
         jobs.ended.connect(self._job_ended)
         middle = QVBoxLayout()
@@ -172,7 +184,7 @@ class StudyArea(QWidget):
         self._middle.setCurrentWidget(self.stack)
         self.stack.setCurrentIndex(index)
         self.buttons[key].setChecked(True)
-        self.strip.leave_out("evaluate" if key == "results" else key)
+        self.strip.leave_out(next((kind for kind, page in _PAGES.items() if page == key), key))
         page = self.pages[index]
         if key in self._untold:
             self._untold.discard(key)
@@ -210,12 +222,24 @@ class StudyArea(QWidget):
         self.label_page.set_coder(name)
         self.review_page.set_coder(name, blind)
         self.tweets_page.set_coder(name, blind)
+        self.models_page.set_coder(name, blind)
 
     def ask_coder(self) -> None:
         """Ask who is at work, in the place of the page that is shown."""
         self._filter_of_next = None
         self._middle.setCurrentWidget(self.sign_in)
         self.sign_in.ask(self.study, self.coder)
+
+    def _label_missing(self, language: str, leaf: str) -> None:
+        self.show_page("label")
+        if self.label_page.coder:
+            self.label_page.label_missing(language, leaf)
+        else:
+            self._after_sign_in = lambda: self._label_missing_now(language, leaf)
+
+    def _label_missing_now(self, language: str, leaf: str) -> None:
+        if self.current is self.label_page:
+            self.label_page.label_missing(language, leaf)
 
     def _show_agreement(self) -> None:
         self.show_page("review")
@@ -224,20 +248,20 @@ class StudyArea(QWidget):
     def _label_as_second(self) -> None:
         """Ask who the second coder is, and bring what others labelled."""
         self.ask_coder()
-        self._filter_of_next = TweetFilter(status="labelled")
+        self._after_sign_in = lambda: self._label_search_result(TweetFilter(status="labelled"))
 
     def _show_pages(self) -> None:
         """Go back from the question who is at work to the page."""
-        self._filter_of_next = None
+        self._after_sign_in = None
         self._middle.setCurrentWidget(self.stack)
         self.current.setFocus()
 
     def _signed_in(self, name: str) -> None:
         self._middle.setCurrentWidget(self.stack)
         self.coder_chosen.emit(name)
-        filter, self._filter_of_next = self._filter_of_next, None
-        if filter is not None:
-            self._label_search_result(filter)
+        follow, self._after_sign_in = self._after_sign_in, None
+        if follow is not None:
+            follow()
         self.current.setFocus()
 
     def _coder_changed(self, before: str, now: str) -> None:
@@ -371,6 +395,11 @@ class StudyArea(QWidget):
             button.setIcon(theme.icon(key))
         self.person.setIcon(theme.icon("person"))
 
+    def _show_job(self, kind: str) -> None:
+        if kind == "base":
+            self.models_page.show_bases()
+        self.show_page(_PAGES.get(kind, kind))
+
     def _job_began(self, job: Job) -> None:
         self._refresh_states()
 
@@ -390,7 +419,12 @@ class StudyArea(QWidget):
             "models": _short(counts.models) if counts.models else "",
             "classify": _CHECK if done and counts.predicted == counts.tweets else "",
         }
-        for kind, key in (("train", "train"), ("classify", "classify"), ("evaluate", "results")):
+        for kind, key in (
+            ("train", "train"),
+            ("classify", "classify"),
+            ("evaluate", "results"),
+            ("base", "models"),
+        ):
             if self.jobs.running_of(kind) is not None:
                 states[key] = _RUNNING
         for key, label in self.states.items():

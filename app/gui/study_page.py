@@ -21,7 +21,8 @@ from app.gui.seal_dialog import SealDialog
 from app.gui.sealed_card import SealedCard
 from app.gui.share_bars import ShareBars
 from app.jobs.worker import run_in_worker
-from app.study import agreement, sealing, training_runs
+from app.study import agreement, sealing
+from app.study.readiness import readiness
 from app.study.sealing import SealedSet
 from app.study.study import Study, StudyCounts
 
@@ -171,7 +172,7 @@ class StudyPage(Page):
 
         def ask() -> tuple[StudyCounts, str, SealedSet, int]:
             counts = study.counts()
-            ready = training_runs.readiness(study) if _may_train(counts) else None
+            ready = readiness(study) if _may_train(counts) else None
             missing = ready.missing[0] if ready is not None and ready.missing else ""
             return counts, missing, sealing.sealed_set(study), agreement.count_doubled(study)
 

@@ -25,9 +25,10 @@ from app.gui.figure_table import FigureTable
 from app.gui.fold import Fold
 from app.gui.language_names import language_name
 from app.gui.link_label import LinkLabel
+from app.study.base_models import Base
 from app.study.codebook import Codebook
-from app.study.shelf import Base, Shelf
-from app.study.training_runs import Readiness
+from app.study.readiness import Readiness
+from app.study.shelf import Shelf
 
 _FILE = "file"
 # A check box in a cell, with what is around it, in pixels.
@@ -91,12 +92,14 @@ class TrainForm(QWidget):
         self.epochs = QSpinBox()
         self.epochs.setRange(1, 50)
         self.epochs.setValue(3)
+        self.epochs.valueChanged.connect(lambda _: self.changed.emit())
         self.epochs.setAccessibleName(self.tr("Epochs"))
         self.epochs.setToolTip(
             self.tr("How often each labelled tweet is seen. The best epoch is kept. (Alt+P)")
         )
         self.seed = QSpinBox()
         self.seed.setRange(1, 1_000_000)
+        self.seed.valueChanged.connect(lambda _: self.changed.emit())
         self.seed.setAccessibleName(self.tr("Seed"))
         self.seed.setToolTip(self.tr("Another seed draws other validation tweets and another order (Alt+D)"))
         inside = QWidget()
@@ -194,9 +197,14 @@ class TrainForm(QWidget):
         self.base.clear()
         for base in bases:
             title = f"{base.title} ({figures.size(base.size)})"
-            self.base.addItem(
-                title if base.available else self.tr("{title}, not installed").format(title=title)
-            )
+            if not base.available:
+                missing = (
+                    self.tr("{title}, to download")
+                    if base.source == "hub"
+                    else self.tr("{title}, not installed")
+                )
+                title = missing.format(title=title)
+            self.base.addItem(title)
             self.base.setItemData(self.base.count() - 1, base.name)
         for text, path in files:
             self.base.addItem(text, path)
@@ -206,6 +214,13 @@ class TrainForm(QWidget):
         self.base.blockSignals(False)
         self._suggest_base()
         self._show_base()
+
+    def choose_base(self, name: str) -> None:
+        """Choose a base by name."""
+        index = self.base.findData(name)
+        if index >= 0:
+            self._base_is_chosen = True
+            self.base.setCurrentIndex(index)
 
     def add_base_file(self, path: Path) -> None:
         """Offer a GGUF file as base and choose it."""
@@ -304,7 +319,7 @@ class TrainForm(QWidget):
             missing = f"<br><b>{base.missing}</b>" if base.missing else ""
             self.base_note.setText(f"{base.note}{missing}")
             link = f'<a href="{base.licence_url}">{base.licence}</a>' if base.licence_url else base.licence
-            terms = getattr(base, "terms", "")
+            terms = base.terms
             self.licence.setText(
                 self.tr("Licence: {licence}. {terms}").format(licence=link, terms=terms).strip()
             )

@@ -1,6 +1,5 @@
 """The page where a model is fine-tuned on the study's labels."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,38 +9,37 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 
 from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.elsewhere_acts import ElsewhereActs
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
+from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.page_stack import PageStack
+from app.gui.preflight_card import PreflightCard
+from app.gui.questions import ask_to_discard
 from app.gui.train_form import TrainForm
 from app.gui.training_result import TrainingResult
 from app.gui.training_view import TrainingView
+from app.gui.unfinished_card import UnfinishedCard
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
+from app.jobs.machine_check import MachineCheck
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
-from app.study import models, training_process, training_runs
-from app.study.runs import Run
-from app.study.shelf import Base, Shelf
+from app.study import models, preflight, training_process, unfinished_runs
+from app.study.base_models import Base
+from app.study.preflight import Check, Preflight, stops
+from app.study.readiness import Readiness, readiness
+from app.study.shelf import Shelf
 from app.study.study import Study
-from app.study.training_runs import Readiness
-from training.contract.events import read_events
-from training.contract.run_folder import RunFolder
+from app.study.unfinished_runs import WAITING, RunState
 
 KIND = "train"
 # Several checks of languages in a row are one question to the study.
 _PAUSE_MILLISECONDS = 150
-
-
-@dataclass(frozen=True)
-class PastRun:
-    """A run with how far it came: `step` of `steps`, 0 where it took none."""
-
-    run: Run
-    step: int
-    steps: int
+# How soon it is looked again whether another program is done with a run.
+_ELSEWHERE_MILLISECONDS = 3000
 
 
 class TrainPage(QWidget):
@@ -49,6 +47,8 @@ class TrainPage(QWidget):
 
     study_written = Signal(set)
     """The study or the shelf was changed: {"models", "runs"}."""
+    label_wanted = Signal(str, str)
+    """Labels are missing: in a language and of a class; "" for any."""
     page_wanted = Signal(str, str)
     """Another page is asked for: its name and the model to choose there."""
 
@@ -56,7 +56,7 @@ class TrainPage(QWidget):
         super().__init__(parent)
         self._study = study
         self._jobs = jobs
-        self._ready: Readiness | None = None
+        self._flight: Preflight | None = None
         self._machine: dict[str, Any] | None = None
         self._asking_machine = False
         self._asked = 0
@@ -67,8 +67,15 @@ class TrainPage(QWidget):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MILLISECONDS)
-        self._pause.timeout.connect(self._ask_readiness)
-        self.form.languages_changed.connect(self._pause.start)
+        self._pause.timeout.connect(self._look)
+        self.form.changed.connect(self._pause.start)
+        self.check = MachineCheck(self)
+        self.check.ended.connect(self._checked)
+        self.card = PreflightCard(self._study.codebook)
+        self.card.label_wanted.connect(self.label_wanted)
+        self.card.check_wanted.connect(self.check_machine)
+        self.card.stop_wanted.connect(self.check.stop)
+        self.check.told.connect(self.card.show_trying)
         self.machine = QLabel(self.tr("Looking at what this machine can train with …"))
         self.machine.setWordWrap(True)
         self.machine.setProperty("role", "muted")
@@ -78,6 +85,8 @@ class TrainPage(QWidget):
         self.start.setToolTip(self.tr("Train on the checked languages (Ctrl+Enter)"))
         self.start.clicked.connect(self.start_training)
         make_action(self, self.tr("Start training"), "Ctrl+Return", self.start.click)
+        self.elsewhere = ElsewhereActs(self, study, jobs, self.form, self.notice)
+        self.elsewhere.exported.connect(self._tell_exported)
         self.runs = FigureTable(self.tr("Earlier runs"), left=5)
         self.runs_heading = QLabel(self.tr("Earlier runs"))
         self.runs_heading.setProperty("role", "heading")
@@ -86,7 +95,13 @@ class TrainPage(QWidget):
             self.tr("Fill in base, languages, epochs and seed of the newest run (Alt+U)")
         )
         self.use_settings.clicked.connect(self._use_newest_settings)
-        self._runs: list[PastRun] = []
+        self._runs: list[RunState] = []
+        # Runs that were taken up without being asked: where that fails, it is not tried again and again.
+        self._taken_up: set[str] = set()
+        self.unfinished = UnfinishedCard()
+        self.unfinished.continue_clicked.connect(lambda: self._go_on(self.unfinished.state))
+        self.unfinished.keep_clicked.connect(lambda: self._go_on(self.unfinished.state, keep_best=True))
+        self.unfinished.discard_clicked.connect(self._ask_to_discard)
         self.view = TrainingView()
         self.result = TrainingResult(study.codebook)
         self.result.again_clicked.connect(self._show_settings)
@@ -104,6 +119,7 @@ class TrainPage(QWidget):
         start = QHBoxLayout()
         start.setSpacing(12)
         start.addWidget(self.start)
+        start.addWidget(self.elsewhere.button)
         start.addWidget(self.machine, 1)
         past = QHBoxLayout()
         past.addWidget(self.runs_heading, 1)
@@ -112,8 +128,10 @@ class TrainPage(QWidget):
         layout = QVBoxLayout(self.settings)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
+        layout.addWidget(self.unfinished)
         layout.addWidget(self.form)
         layout.addWidget(self.reasons)
+        layout.addWidget(self.card)
         layout.addLayout(start)
         layout.addSpacing(12)
         layout.addLayout(past)
@@ -135,7 +153,7 @@ class TrainPage(QWidget):
     def refresh(self) -> None:
         """Read the base models, the labels, the machine and the earlier runs anew."""
         run_in_worker(lambda: Shelf().bases(), self._take_bases, self._tell_error, self)
-        self._ask_readiness()
+        self._look()
         self._ask_runs()
         self._ask_machine()
 
@@ -153,35 +171,49 @@ class TrainPage(QWidget):
     def study_changed(self, what: set[str]) -> None:
         """Bring the page up to date with what was written to the study."""
         if what & {"labels", "tweets", "codebook"}:
-            self._ask_readiness()
+            self._look()
         if what & {"models", "runs"}:
             self._ask_runs()
+        if "bases" in what:
+            run_in_worker(lambda: Shelf().bases(), self._take_bases, self._tell_error, self)
 
-    def _ask_readiness(self) -> None:
+    def choose_model(self, name: str) -> None:
+        """Choose a base to train on, by name."""
+        self.form.choose_base(name)
+
+    def _look(self) -> None:
+        """Look, on a worker, at all that a run with the form's settings needs."""
         self._asked += 1
         asked = self._asked
-        languages = () if self.form.has_all_languages() else self.form.chosen_languages()
-        study = self._study
+        wish, study, machine, shelf = self.form.wish(), self._study, self._machine, Shelf()
+        settings = {"epochs": wish.epochs, "seed": wish.seed}
 
-        def take(found: tuple[Readiness, Readiness]) -> None:
+        def take(found: tuple[Readiness, Preflight]) -> None:
             # An answer to an earlier question is not shown.
             if asked == self._asked:
-                self._take_readiness(*found)
+                self._take_flight(*found)
 
-        def ask() -> tuple[Readiness, Readiness]:
-            everything = training_runs.readiness(study)
-            chosen = training_runs.readiness(study, languages) if languages else everything
-            return everything, chosen
+        def ask() -> tuple[Readiness, Preflight]:
+            flight = preflight.look(
+                study,
+                wish.base,
+                wish.languages,
+                settings,
+                shelf,
+                machine=machine,
+                language_name=language_name,
+            )
+            return readiness(study) if wish.languages else flight.readiness, flight
 
         run_in_worker(ask, take, self._tell_error, self)
 
     def _ask_runs(self) -> None:
         study = self._study
 
-        def ask() -> tuple[list[PastRun], set[str]]:
-            return past_runs(study), {model.name for model in models.list_models(study)}
+        def ask() -> tuple[list[RunState], set[str]]:
+            return unfinished_runs.list_states(study), {model.name for model in models.list_models(study)}
 
-        def take(found: tuple[list[PastRun], set[str]]) -> None:
+        def take(found: tuple[list[RunState], set[str]]) -> None:
             self._show_runs(found[0])
             self.form.set_taken_names(found[1])
 
@@ -192,9 +224,10 @@ class TrainPage(QWidget):
         self.form.set_bases(bases)
         self._show_state()
 
-    def _take_readiness(self, everything: Readiness, chosen: Readiness) -> None:
-        self._ready = chosen
+    def _take_flight(self, everything: Readiness, flight: Preflight) -> None:
+        self._flight = flight
         self.form.set_readiness(everything)
+        self.card.show_checks(flight.checks)
         self._show_state()
 
     def _tell_machine_error(self, error: Exception) -> None:
@@ -206,6 +239,8 @@ class TrainPage(QWidget):
         told, detail = self._machine_in_words(machine)
         self.machine.setText(told)
         self.machine.setToolTip(detail)
+        if machine.get("cuda"):
+            self._look()
         self._show_state()
 
     def _machine_in_words(self, machine: dict[str, Any]) -> tuple[str, str]:
@@ -242,6 +277,11 @@ class TrainPage(QWidget):
                     'training extra, in its source folder: pip install ".[training]".'
                 ).format(packages=", ".join(machine.get("missing") or []))
             )
+        return found + self._obstacles_anywhere()
+
+    def _obstacles_anywhere(self) -> list[str]:
+        """Return those that no other machine would mend."""
+        found = []
         base = self.form.chosen_base()
         if base is not None and not base.available:
             found.append(
@@ -251,40 +291,42 @@ class TrainPage(QWidget):
             )
         if self.form.languages.rowCount() and not self.form.chosen_languages():
             found.append(self.tr("No language is checked. Check at least one."))
-        elif self._ready is not None:
-            if not self._ready.rows:
-                found.append(
-                    self.tr(
-                        "No tweet is labelled yet. Label at least two classes with {n} tweets each on the page "
-                        "Label, or import tweets with labels."
-                    ).format(n=training_runs.LEAST_ROWS_A_CLASS)
-                )
-            else:
-                found += [f"{sentence} {self.tr('Label more tweets.')}" for sentence in self._ready.missing]
         return found
 
     def _show_state(self) -> None:
         obstacles = self.obstacles()
-        known = self._ready is not None and self._machine is not None and bool(self._bases)
         if obstacles:
             self.reasons.tell(Tone.WARNING, "\n".join(obstacles))
         else:
-            self._tell_memory()
-        self.start.setEnabled(known and not obstacles)
-
-    def _tell_memory(self) -> None:
-        base = self.form.chosen_base()
-        memory = (self._machine or {}).get("memory")
-        if base is not None and memory and base.train_memory_gb * 1e9 > memory:
-            self.reasons.tell(
-                Tone.WARNING,
-                self.tr(
-                    "Training this base takes about {need} GB of memory; this machine has {have} GB."
-                ).format(need=f"{base.train_memory_gb:g}", have=f"{memory / 1e9:.0f}"),
-                self.tr("Choose a smaller base, or export the study and train on a larger machine."),
-            )
-        else:
             self.reasons.clear()
+        looked = self._flight is not None
+        self.card.setVisible(looked)
+        may = looked and self._machine is not None and bool(self._bases) and not obstacles
+        may = may and not stops(self._flight.checks if self._flight is not None else ())
+        self.start.setEnabled(may)
+        labelled = self._flight is not None and not self._flight.readiness.missing
+        may_elsewhere = labelled and bool(self._bases) and not self._obstacles_anywhere()
+        self.elsewhere.export.setEnabled(may_elsewhere)
+        self.card.try_button.setEnabled(may or self.check.is_running)
+
+    def check_machine(self) -> None:
+        """Try this machine with the form's settings, in a process of its own."""
+        if self.check.is_running or not self.card.try_button.isEnabled():
+            return
+        try:
+            self.check.start(self.form.wish().words(self._path()))
+        except OSError as error:
+            self.notice.tell(Tone.ERROR, str(error))
+            return
+        self.card.show_trying(self.tr("Looking at what this machine can do …"))
+
+    def _checked(self, outcome: JobOutcome) -> None:
+        self.card.show_trying("")
+        tell_ending(self.notice, self.tr("Checking this machine"), outcome, self.tr("Nothing is left of it."))
+        if outcome.is_finished:
+            self.card.show_checks([Check.from_dict(one) for one in outcome.results["checks"]])
+        else:
+            self._look()
 
     # The run
 
@@ -293,13 +335,22 @@ class TrainPage(QWidget):
 
     def start_training(self) -> None:
         """Start a run with the form's settings."""
-        if not self.start.isEnabled() or self._jobs.running_of(KIND, self._path()) is not None:
+        if self.start.isEnabled():
+            self._start(self.form.shelf_name(), self.form.wish().words(self._path()))
+
+    def _go_on(self, state: RunState | None, *, keep_best: bool = False) -> None:
+        """Take a run up where it was."""
+        if state is not None:
+            words = ["train", str(self._path()), f"--resume={state.run.id}"]
+            self._start(state.run.name, words + (["--keep-best"] if keep_best else []))
+
+    def _start(self, name: str, words: list[str]) -> None:
+        if self._jobs.running_of(KIND, self._path()) is not None:
             return
-        wish = self.form.wish()
-        path = self._path()
-        title = self.tr("Training {name}").format(name=self.form.shelf_name())
+        self.check.close()
+        self.card.show_trying("")
         try:
-            self._jobs.start(KIND, title, wish.words(path), path)
+            self._jobs.start(KIND, self.tr("Training {name}").format(name=name), words, self._path())
         except OSError as error:
             self.notice.tell(Tone.ERROR, str(error))
 
@@ -313,8 +364,8 @@ class TrainPage(QWidget):
     def _end(self, job: Job, outcome: JobOutcome) -> None:
         if job.kind != KIND or not job.is_on(self._path()):
             return
-        self.view.panel.leave()
-        tell_ending(self.notice, job.title, outcome, self.tr("No model came of it."))
+        self.view.leave()
+        tell_ending(self.notice, job.title, outcome, "")
         if outcome.is_finished:
             self.result.show_results(outcome.results)
             self.stack.setCurrentWidget(self.result)
@@ -323,13 +374,18 @@ class TrainPage(QWidget):
         self.refresh()
         self.study_written.emit({"models", "runs"})
 
+    def _tell_exported(self) -> None:
+        self._ask_runs()
+        self.study_written.emit({"runs"})
+
     def _show_settings(self) -> None:
         self.stack.setCurrentWidget(self.settings)
 
     # Earlier runs
 
-    def _show_runs(self, runs: list[PastRun]) -> None:
+    def _show_runs(self, runs: list[RunState]) -> None:
         self._runs = runs
+        self._show_unfinished()
         for widget in (self.runs, self.runs_heading, self.use_settings):
             widget.setVisible(bool(runs))
         self.runs.show_rows(
@@ -344,26 +400,41 @@ class TrainPage(QWidget):
             [self._run_row(past) for past in runs],
             most_rows=6,
         )
-        newest = runs[0] if runs else None
-        if (
-            newest is not None
-            and newest.run.status == "interrupted"
-            and self._jobs.running_of(KIND, self._path()) is None
-        ):
-            where = (
-                self.tr("at step {step} of {steps}").format(step=newest.step, steps=newest.steps)
-                if newest.step
-                else self.tr("before its first step")
-            )
-            self.notice.tell(
-                Tone.WARNING,
-                self.tr("The training of “{name}” was interrupted {where}.").format(
-                    name=newest.run.name, where=where
-                ),
-                self.tr("No label and no other model is touched. Use its settings again and start anew."),
-            )
 
-    def _run_row(self, past: PastRun) -> list[str]:
+    def _show_unfinished(self) -> None:
+        """Show the newest run that is not at its end; take up one that nobody conducts or that waited for this."""
+        if self._jobs.running_of(KIND, self._path()) is not None:
+            self.unfinished.show_run(None)
+            return
+        found = next((state for state in self._runs if state.can_continue or state.is_conducted), None)
+        self.unfinished.show_run(found)
+        if found is None:
+            return
+        if found.is_conducted:
+            QTimer.singleShot(_ELSEWHERE_MILLISECONDS, self, self._ask_runs)
+        if self.notice.tone is Tone.INFO:
+            # That it was stopped is told by the card, which says more.
+            self.notice.clear()
+        wants = found.is_alone or (found.run.status == WAITING and not found.is_conducted)
+        if wants and found.run.id not in self._taken_up:
+            self._taken_up.add(found.run.id)
+            self._go_on(found)
+
+    def _ask_to_discard(self) -> None:
+        state = self.unfinished.state
+        if state is not None:
+            ask_to_discard(self, state.run.name, lambda: self._discard(state))
+
+    def _discard(self, state: RunState) -> None:
+        study = self._study
+        run_in_worker(
+            lambda: unfinished_runs.discard(study, state.run),
+            lambda _: self.study_written.emit({"runs"}),
+            self._tell_error,
+            self,
+        )
+
+    def _run_row(self, past: RunState) -> list[str]:
         run = past.run
         outcomes = {
             "running": self.tr("running"),
@@ -371,6 +442,10 @@ class TrainPage(QWidget):
             "cancelled": self.tr("stopped"),
             "failed": self.tr("failed"),
             "interrupted": self.tr("interrupted"),
+            "paused": self.tr("paused"),
+            "waiting": self.tr("paused"),
+            "discarded": self.tr("discarded"),
+            "elsewhere": self.tr("elsewhere, not back yet"),
         }
         outcome = outcomes.get(run.status, run.status)
         if run.status != "finished" and past.steps:
@@ -398,15 +473,3 @@ class TrainPage(QWidget):
         if not isinstance(error, UserError):
             raise error
         self.notice.tell(Tone.ERROR, error.message, error.next_step)
-
-
-def past_runs(study: Study) -> list[PastRun]:
-    """Return the study's runs, the newest first, with how far each came."""
-    found = []
-    for run in training_runs.list_runs(study):
-        step = steps = 0
-        for event in read_events(RunFolder(Path(run.folder)).events):
-            if event["event"] == "progress" and event.get("step"):
-                step, steps = int(event["step"]), int(event.get("steps") or 0)
-        found.append(PastRun(run, step, steps))
-    return found

@@ -27,7 +27,11 @@ class ModelFileError(Exception):
 
 @dataclass
 class ModelCard:
-    """What a fine-tuned model must be known by: what it answers, how it is asked, what it was made of."""
+    """What a fine-tuned model must be known by: what it answers, how it is asked, what it was made of.
+
+    `data` is the fingerprint of its rows: `sha256` of the run's training and validation rows, `train` and
+    `validation` how many there were.
+    """
 
     name: str
     created: str
@@ -42,6 +46,7 @@ class ModelCard:
     parity: dict[str, Any] = field(default_factory=dict)
     form: str = "single"
     quantisation: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card as plain values."""

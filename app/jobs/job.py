@@ -15,9 +15,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app import paths
 from app.jobs.commands import child_command, child_environment, child_folder
-from app.jobs.event_file import EventFile, tail
+from app.jobs.log_tail import tail
 from app.jobs.outcome import JobOutcome, outcome_of
 from app.jobs.process_family import end_family, find_process, is_alive, start_apart
+from training.contract.event_file import EventFile
 from training.contract.events import LAST_EVENTS
 
 _LOOK_MILLISECONDS = 150
@@ -73,6 +74,8 @@ class Job(QObject):
         self.history: list[dict[str, Any]] = []
         self.outcome: JobOutcome | None = None
         self.is_stopping = False
+        # Asked to stop so that it goes on another time.
+        self.rests = False
         self._grace = grace
         self._asked_at = 0.0
         self._forced = False
@@ -138,7 +141,11 @@ class Job(QObject):
             record = JobRecord(**json.loads((folder / "job.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
-        return cls(record, folder, grace, parent)
+        job = cls(record, folder, grace, parent)
+        if job._stop_file.exists():
+            job.is_stopping, job.rests = True, bool(job._stop_file.read_text(encoding="utf-8"))
+            job._asked_at = time.monotonic()
+        return job
 
     @property
     def log(self) -> Path:
@@ -154,16 +161,26 @@ class Job(QObject):
         """Tell whether the job works on this study."""
         return self.record.study == study_key(study)
 
-    def stop(self) -> None:
-        """Ask the job to stop. After the grace time, or when asked again, it is made to."""
+    @property
+    def _stop_file(self) -> Path:
+        return self.folder / "stop"
+
+    def stop(self, saying: str = "") -> None:
+        """Ask the job to stop. After the grace time, or when asked again, it is made to.
+
+        `saying` is a word for the command: "pause" or "wait" let a training rest.
+        """
         if self.outcome is not None:
             return
         if self.is_stopping:
             self._force()
             return
-        self.is_stopping = True
+        self.is_stopping, self.rests = True, bool(saying)
         self._asked_at = time.monotonic()
-        (self.folder / "stop").touch()
+        # In one step: whoever sees the file sees what it says.
+        partial = self.folder / "stop.partial"
+        partial.write_text(saying, encoding="utf-8")
+        partial.replace(self._stop_file)
         self.changed.emit()
 
     def release(self) -> None:

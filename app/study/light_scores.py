@@ -47,11 +47,11 @@ class LightScores:
         """Return the unlabelled tweets, those first between whose two likeliest classes the model hardly decides."""
         return array("q", self.ids[least_margin(self.probabilities)].tolist())
 
-    def rare_first(self) -> "array[int]":
-        """Return the unlabelled tweets, those first that are likeliest of the class of fewest labels."""
+    def rare_first(self, leaf: str = "") -> "array[int]":
+        """Return the unlabelled tweets, those first that are likeliest of a class; "": that of fewest labels."""
         import numpy as np
 
-        of_class = self.probabilities[:, self.leaves.index(self.rarest)]
+        of_class = self.probabilities[:, self.leaves.index(leaf if leaf in self.leaves else self.rarest)]
         return array("q", self.ids[np.argsort(-of_class, kind="stable")].tolist())
 
     def contradictions(self) -> dict[int, str]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.errors import UserError
+from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study, now
 from db.predictions import count
 from db.tables import Model
@@ -44,6 +47,10 @@ def register(
     """
     with study.writing() as session:
         row = session.scalar(select(Model).where(Model.name == name))
+        if row is None:
+            row = _renamed(session, sha256, leaves)
+            if row is not None:
+                row.name = name
         if row is not None and (row.sha256 != sha256 or list(row.leaves) != list(leaves)):
             raise UserError(
                 f"This study has predictions of another model named “{name}”.",
@@ -58,6 +65,31 @@ def register(
         session.flush()
         key = row.id
     return get(study, key)
+
+
+def rename(study: Study, shelf: Shelf, name: str, wanted: str) -> ModelEntry:
+    """Rename a model on the shelf and in this study, so that its predictions are still its own.
+
+    A study that is not open when that happens follows when the model is next used in it (`register`). Raises
+    `UserError` where the shelf, or this study for another model, has that name.
+    """
+    wanted = wanted.strip()
+    if wanted != name and any(model.name == wanted for model in list_models(study)):
+        raise UserError(
+            f"This study has predictions of another model named “{wanted}”.", "Choose another name."
+        )
+    entry = shelf.rename(name, wanted)
+    with study.writing() as session:
+        row = session.scalar(select(Model).where(Model.name == name))
+        if row is not None:
+            row.name, row.path = entry.name, str(entry.folder)
+    return entry
+
+
+def _renamed(session: Session, sha256: str, leaves: Sequence[str]) -> Model | None:
+    """Return the model with this very file that is no longer where it was: it got another name meanwhile."""
+    found = session.scalars(select(Model).where(Model.sha256 == sha256).order_by(Model.id.desc()))
+    return next((m for m in found if list(m.leaves) == list(leaves) and not Path(m.path).exists()), None)
 
 
 def list_models(study: Study) -> list[StudyModel]:

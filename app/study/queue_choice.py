@@ -30,8 +30,9 @@ USUAL_REPEATS = 0.05
 
 @dataclass(frozen=True)
 class QueueChoice:
-    """A kind of queue; `quotas` {language: labelled tweets wanted} and `filter` belong to two of them.
+    """A kind of queue; `quotas` {language: labelled tweets wanted}, `filter` and `leaf` belong to one each.
 
+    `leaf` is the class that the queue of a rare class brings; "" for that of fewest labels.
     `repeats` is the share of turns, in [0, 1], in which an own earlier label comes again, hidden. `suggestions`
     tells whether a model's suggestion is shown.
     """
@@ -41,6 +42,7 @@ class QueueChoice:
     filter: TweetFilter = field(default_factory=TweetFilter)
     repeats: float = 0.0
     suggestions: bool = False
+    leaf: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the choice as plain values."""
@@ -52,6 +54,7 @@ class QueueChoice:
         if not isinstance(values, dict):
             return cls()
         kind, quotas, repeats = values.get("kind"), values.get("quotas"), values.get("repeats")
+        leaf = values.get("leaf")
         return cls(
             kind=kind if kind in KINDS else RANDOM,
             quotas={
@@ -62,6 +65,7 @@ class QueueChoice:
             filter=_filter(values.get("filter")),
             repeats=float(repeats) if isinstance(repeats, int | float) and 0 <= repeats <= 1 else 0.0,
             suggestions=values.get("suggestions") is True,
+            leaf=leaf if isinstance(leaf, str) else "",
         )
 
 

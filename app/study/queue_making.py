@@ -62,7 +62,7 @@ def make_queue(
         wanted = {one: n for one, n in choice.quotas.items() if languages is None or one in languages}
         queue: Queue = QuotaQueue(coder, wanted)
     elif choice.kind in OF_MODEL:
-        queue = _model_queue(study, coder, language, choice.kind, scores)
+        queue = _model_queue(study, coder, language, choice, scores)
     elif choice.kind in (CODERS_DISAGREE, NEAR_DUPLICATES, SEARCH):
         queue = _fixed_queue(study, coder, languages, choice)
     elif assigned:
@@ -75,17 +75,18 @@ def make_queue(
 
 
 def model_order(
-    study: Study, coder: Coder, language: str, kind: str, scores: LightScores | None
+    study: Study, coder: Coder, language: str, choice: QueueChoice, scores: LightScores | None
 ) -> Order | None:
-    """Return the order that a model gives a queue of this kind; None where no model has said anything yet.
+    """Return the order that a model gives the chosen queue; None where no model has said anything yet.
 
     A fine-tuned model's predictions are asked first: of uncertainty where it has looked at more tweets than the
-    light model, of contradictions wherever it has predicted a labelled tweet. The rarest class is the light
+    light model, of contradictions wherever it has predicted a labelled tweet. A rare class is the light
     model's: only that knows the labels so far.
     """
+    kind = choice.kind
     fit = _model_fit(kind, coder, languages_of(coder, language))
     if kind == RARE_CLASS:
-        return None if scores is None else Order(scores.rare_first())
+        return None if scores is None else Order(scores.rare_first(choice.leaf))
     with study.reading() as session:
         model = predictions.latest_model(session)
         if model is None:
@@ -119,9 +120,12 @@ def give_order(queue: Queue, order: Order) -> None:
         inner.take(order.ids, order.agreeing)
 
 
-def _model_queue(study: Study, coder: Coder, language: str, kind: str, scores: LightScores | None) -> Queue:
+def _model_queue(
+    study: Study, coder: Coder, language: str, choice: QueueChoice, scores: LightScores | None
+) -> Queue:
+    kind = choice.kind
     fit = _model_fit(kind, coder, languages_of(coder, language))
-    order = model_order(study, coder, language, kind, scores) or Order(array("q"))
+    order = model_order(study, coder, language, choice, scores) or Order(array("q"))
     # Labels that no model contradicts are not looked at again.
     rest = None if kind == MODEL_DISAGREES else FittingQueue(coder, fit)
     return OrderedQueue(kind, order.ids, fit, rest=rest, agreeing=order.agreeing)

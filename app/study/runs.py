@@ -10,10 +10,16 @@ from app.errors import UserError
 from app.study.study import Study, now
 from db.tables import TrainingRun
 
+ELSEWHERE = "elsewhere"
+
 
 @dataclass(frozen=True)
 class Run:
-    """A training run as the study remembers it. Status: running, finished, cancelled, failed, interrupted."""
+    """A training run as the study remembers it.
+
+    Status: running, finished, cancelled (stopped), paused, waiting (paused until the study is opened again), failed,
+    interrupted, discarded; elsewhere: another machine trains it.
+    """
 
     id: str
     name: str
@@ -35,6 +41,7 @@ def create(
     languages: Sequence[str],
     spec: dict[str, Any],
     split: str,
+    status: str = "running",
 ) -> Run:
     """Note a run that starts now and return it."""
     with study.writing() as session:
@@ -43,7 +50,7 @@ def create(
             folder=folder,
             base=base,
             languages=list(languages),
-            status="running",
+            status=status,
             created=now(),
             split_id=split,
             spec=spec,

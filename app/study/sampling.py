@@ -3,12 +3,37 @@
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from app.study.study import Study
 from db import groups, label_overview, sealing
 from db import tweets as queries
 from training.contract.prompt import normalise
 from training.contract.spec import Row
+
+VALIDATION_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Division:
+    """Rows to train on and rows to validate on.
+
+    `groups`: how many groups of near-duplicates have several of these rows, each whole on one side; `grouped`: how
+    many rows those are.
+    """
+
+    train: list[Row]
+    validation: list[Row]
+    groups: int
+    grouped: int
+
+
+def divide(study: Study, keyed: Sequence[tuple[int, Row]], seed: int) -> Division:
+    """Divide a study's (key, row) into training and validation rows, near-duplicates together."""
+    rows, group_of = [row for _, row in keyed], groups_of(study, keyed)
+    train, validation = split(rows, VALIDATION_SHARE, seed, group_of)
+    several = [group for group in _together(rows, group_of) if len(group) > 1]
+    return Division(train, validation, len(several), sum(map(len, several)))
 
 
 def split(
@@ -95,20 +120,27 @@ def labelled_rows(study: Study) -> list[tuple[int, Row]]:
 
 
 def trainable_rows(study: Study, languages: Sequence[str] = ()) -> list[tuple[int, Row]]:
-    """Return (key, row) of the labelled tweets that a model may learn from, in these languages (none: all).
+    """Return (key, row) of the labelled tweets that a model may learn from, in these languages (none: all)."""
+    return sort_out(study, languages)[0]
 
-    Left out are the sealed tweets, their near-duplicates, tweets whose normalised text equals that of a sealed
-    one, and tweets without text.
+
+def sort_out(study: Study, languages: Sequence[str] = ()) -> tuple[list[tuple[int, Row]], int]:
+    """Return what `trainable_rows` gives, and how many labelled tweets are left out for the sealed test set.
+
+    Left out are the sealed tweets, their near-duplicates, and tweets whose normalised text equals that of a sealed
+    one; tweets without text as well, which are not counted.
     """
     with study.reading() as session:
         kept_apart = sealing.kept_apart(session)
         sealed_texts = {normalise(row.text) for row in queries.rows(session, sorted(kept_apart))}
     wanted = set(languages)
-    return [
-        (key, row)
-        for key, row in labelled_rows(study)
-        if key not in kept_apart
-        and (not wanted or row.lang in wanted)
-        and (text := normalise(row.text))
-        and text not in sealed_texts
-    ]
+    found, left_out = [], 0
+    for key, row in labelled_rows(study):
+        if wanted and row.lang not in wanted:
+            continue
+        text = normalise(row.text)
+        if key in kept_apart or (text and text in sealed_texts):
+            left_out += 1
+        elif text:
+            found.append((key, row))
+    return found, left_out

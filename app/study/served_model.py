@@ -1,5 +1,6 @@
 """From a finished run folder to a served model: parity of both 4-bit forms, calibration, card."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -13,11 +14,12 @@ from app.errors import UserError
 from app.inference import calibration, parity
 from app.inference.classifier import ClassificationStopped, Classifier, ClassifierError, InferenceError
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError, write_card
-from app.study import seen_texts
+from app.study import course, seen_texts
+from app.study.base_models import BaseFile
 from app.study.codebook import Codebook
 from app.study.evaluation import score
 from app.study.seen_texts import SeenTexts
-from app.study.shelf import BaseFile
+from training.contract.events import read_events
 from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, TrainingSpec, read_rows
 
@@ -95,6 +97,7 @@ def choose_served_model(
         write_card(ModelFile.open(folder).trained, card)
         seen = SeenTexts.of((row.text for row in read_rows(run.train)), (row.text for row in rows))
         seen_texts.write(folder, card, seen)
+        course.write(folder, read_events(run.events))
     except ModelFileError as error:
         raise UserError(str(error), "Free some disk space, then train again.") from error
     except OSError as error:
@@ -128,11 +131,23 @@ def _unserved_card(
             "licence_url": base.licence_url,
         },
         languages=dict(sorted(languages.items())),
+        data=_fingerprint(run),
         metrics={
             "trained": {key: metrics["validation"][key] for key in ("accuracy", "macro_f1")}
             | {key: metrics[key] for key in ("method", "precision", "epochs", "best_epoch")}
         },
     )
+
+
+def _fingerprint(run: RunFolder) -> dict[str, Any]:
+    """Return what tells whether two models learned from the very same rows, in the same order."""
+    digest = hashlib.sha256()
+    rows = {}
+    for part, path in (("train", run.train), ("validation", run.validation)):
+        content = path.read_bytes()
+        rows[part] = content.count(b"\n")
+        digest.update(f"{part} {len(content)}\n".encode() + content)
+    return {"sha256": digest.hexdigest()} | rows
 
 
 def _trained_probabilities(run: RunFolder) -> "np.ndarray[Any, np.dtype[Any]]":

@@ -5,60 +5,34 @@ texts that it has seen. The shelf is a folder of such folders; what a model is c
 inside its file.
 """
 
-import hashlib
-import importlib.util
 import os
 import re
 import shutil
-import sys
-import tomllib
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import resources
 from app import paths
 from app.errors import UserError
-from app.inference.model_file import ModelCard, ModelFile, ModelFileError, sha256
-from app.study import seen_texts
+from app.inference.model_file import ModelCard, ModelFile, ModelFileError
+from app.study import base_models, course, seen_texts
+from app.study.base_models import Base, BaseFile
 
-_BLOCK = 1 << 20
+NOTE = "note.txt"
+KEPT_DAYS = 7
+"""So long a removed model can be brought back."""
+_REMOVED = ".removed"
 _NAME = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True)
-class Base:
-    """A base model that can be fine-tuned. `missing` says what to do where it is not available."""
-
-    name: str
-    title: str
-    size: int
-    licence: str
-    licence_url: str
-    languages: tuple[str, ...]
-    available: bool
-    missing: str
-    note: str
-    train_memory_gb: float
-    run_memory_gb: float
-
-
-@dataclass(frozen=True)
-class BaseFile:
-    """A base model's GGUF on this machine, and what has to be said about it."""
-
-    name: str
-    path: Path
-    sha256: str
-    licence: str
-    licence_url: str
-    quantisation: str
-
-
-@dataclass(frozen=True)
 class ModelEntry:
-    """A fine-tuned model on the shelf. `size` is in bytes; `problem` says why a broken one cannot be used."""
+    """A fine-tuned model on the shelf. `size` is in bytes; `problem` says why a broken one cannot be used.
+
+    `data` is the fingerprint of what it learned from (`ModelCard.data`), `note` what its user wrote about it.
+    """
 
     name: str
     folder: Path
@@ -70,8 +44,20 @@ class ModelEntry:
     languages: dict[str, int]
     metrics: dict[str, Any]
     parity: dict[str, Any]
+    data: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
     card: ModelCard | None = field(repr=False, default=None)
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class RemovedModel:
+    """A model that was removed and can still be brought back: `until` in seconds since the epoch."""
+
+    name: str
+    folder: Path
+    size: int
+    until: float
 
 
 class Shelf:
@@ -84,33 +70,15 @@ class Shelf:
 
     def bases(self) -> list[Base]:
         """Return the known base models, the embedded one first."""
-        return [_base(name, entry) for name, entry in _catalogue().items()]
+        return base_models.list_bases()
 
     def base_file(self, name_or_path: str) -> BaseFile:
         """Return the GGUF of a base, put together and verified; raise `UserError` where it cannot be had."""
-        entry = _catalogue().get(name_or_path)
-        if entry is None:
-            return _base_from_path(name_or_path)
-        parts = _package_files(entry)
-        if parts is None:
-            raise UserError(f"The base model {name_or_path} is not installed.", _how_to_get(entry))
-        if len(parts) == 1:
-            path = parts[0]
-            if sha256(path) != entry["sha256"]:
-                raise UserError(
-                    f"The file of the base model {name_or_path} is not the right one (its hash differs).",
-                    f"Reinstall it: {_how_to_get(entry)}",
-                )
-        else:
-            path = _assemble(name_or_path, parts, entry["sha256"])
-        return BaseFile(
-            name_or_path,
-            path,
-            entry["sha256"],
-            entry["licence"],
-            entry.get("licence_url", ""),
-            entry["quantisation"],
-        )
+        return base_models.base_file(name_or_path)
+
+    def ready_file(self, name_or_path: str) -> BaseFile | None:
+        """Return a base's GGUF where it lies ready; None where it is not here, or still to be put together."""
+        return base_models.ready_file(name_or_path)
 
     def as_dict(self) -> dict[str, Any]:
         """Return all that is on the shelf as plain values."""
@@ -127,6 +95,8 @@ class Shelf:
                     "languages",
                     "metrics",
                     "parity",
+                    "data",
+                    "note",
                     "problem",
                 )
             }
@@ -199,6 +169,8 @@ class Shelf:
             seen = seen_texts.read(opened.trained.parent, opened.card)
             if seen is not None:
                 seen_texts.write(partial, opened.card, seen)
+                # The list names its model, so the course beside it is this model's, too.
+                course.copy(opened.trained.parent, partial)
             partial.rename(self.folder / name)
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
@@ -208,11 +180,76 @@ class Shelf:
             ) from error
         return _entry(self.folder / name)
 
-    def remove(self, name: str) -> None:
-        """Delete a model from the shelf; raise `UserError` where there is none of that name."""
+    def rename(self, name: str, wanted: str) -> ModelEntry:
+        """Give a model another name; raise `UserError` where that is taken or no name. Its files stay as they are."""
+        self._require(name)
+        wanted = wanted.strip()
+        if wanted == name:
+            return _entry(self.folder / name)
+        if not is_model_name(wanted) or _NAME.search(wanted):
+            raise UserError(
+                f"“{wanted}” cannot be the name of a model.",
+                "Use letters, digits, dots, dashes and underscores; begin with none of the dots.",
+            )
+        # On a disk that takes “A” and “a” for one name, another spelling of the same is no other model.
+        taken = self.folder / wanted
+        if taken.exists() and not taken.samefile(self.folder / name):
+            raise UserError(f"There is a model “{wanted}” on the shelf.", "Choose another name.")
+        _changing(lambda: (self.folder / name).rename(taken), "renamed")
+        return _entry(taken)
+
+    def set_note(self, name: str, note: str) -> None:
+        """Keep what a user writes about a model; "" deletes it."""
+        self._require(name)
+        path = self.folder / name / NOTE
+        if not note.strip():
+            _changing(lambda: path.unlink(missing_ok=True), "given a note")
+            return
+        partial = path.with_name(f".{NOTE}.partial")
+        _changing(lambda: partial.write_text(note.strip() + "\n", encoding="utf-8"), "given a note")
+        _changing(lambda: partial.replace(path), "given a note")
+
+    def remove(self, name: str) -> RemovedModel:
+        """Take a model from the shelf; it can be brought back for some days. `UserError` where there is none.
+
+        Those whose days are over are deleted on this occasion.
+        """
+        self._require(name)
+        self.forget_old()
+        target = self.folder / _REMOVED / f"{name}@{time.time_ns()}"
+        target.parent.mkdir(exist_ok=True)
+        _changing(lambda: (self.folder / name).rename(target), "removed")
+        return _removed(target)
+
+    def removed(self) -> list[RemovedModel]:
+        """Return the removed models that can be brought back, the last one first."""
+        folders = [f for f in (self.folder / _REMOVED).glob("*@*") if f.is_dir()]
+        return sorted((_removed(folder) for folder in folders), key=lambda one: one.until, reverse=True)
+
+    def bring_back(self, name: str) -> ModelEntry:
+        """Put the model of this name that was removed last back on the shelf, under the nearest name that is free."""
+        found = next((one for one in self.removed() if one.name == name), None)
+        if found is None:
+            raise UserError(f"No removed model “{name}” can be brought back.")
+        target = self.folder / self.free_name(name)
+        _changing(lambda: found.folder.rename(target), "brought back")
+        return _entry(target)
+
+    def delete_removed(self, name: str) -> None:
+        """Delete the removed models of this name for good."""
+        for one in self.removed():
+            if one.name == name:
+                shutil.rmtree(one.folder)
+
+    def forget_old(self, now: float | None = None) -> None:
+        """Delete the removed models whose days are over."""
+        for one in self.removed():
+            if one.until < (time.time() if now is None else now):
+                shutil.rmtree(one.folder, ignore_errors=True)
+
+    def _require(self, name: str) -> None:
         if not self.has(name):
             raise UserError(f"There is no model “{name}” on the shelf.")
-        shutil.rmtree(self.folder / name)
 
 
 def is_model_name(name: str) -> bool:
@@ -228,101 +265,6 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _catalogue() -> dict[str, dict[str, Any]]:
-    return {entry["name"]: entry for entry in tomllib.loads(resources.models_toml_text())["models"]}
-
-
-def _base(name: str, entry: dict[str, Any]) -> Base:
-    available = _package_files(entry) is not None
-    return Base(
-        name=name,
-        title=entry["title"],
-        size=entry["size"],
-        licence=entry["licence"],
-        licence_url=entry.get("licence_url", ""),
-        languages=tuple(entry["languages"]),
-        available=available,
-        missing="" if available else _how_to_get(entry),
-        note=entry.get("note", ""),
-        train_memory_gb=entry["train_memory_gb"],
-        run_memory_gb=entry["run_memory_gb"],
-    )
-
-
-def _how_to_get(entry: dict[str, Any]) -> str:
-    package = entry["package"]
-    if getattr(sys, "frozen", False):
-        return f"It is in the package {package}, for StanceDesk as it is installed with Python."
-    return f"Install its package into StanceDesk's environment: pip install {package}"
-
-
-def _package_files(entry: dict[str, Any]) -> list[Path] | None:
-    """Return the installed files that make up a base, or None where one is missing.
-
-    The packages are found without importing them: one of them imports a program of its own when imported.
-    """
-    found = []
-    for part in entry["files"]:
-        package, _, inner = part.partition("/")
-        spec = importlib.util.find_spec(package)
-        places = list(spec.submodule_search_locations or []) if spec is not None else []
-        path = Path(places[0]) / inner if places else None
-        if path is None or not path.is_file():
-            return None
-        found.append(path)
-    return found
-
-
-def _assemble(name: str, parts: list[Path], sha256: str) -> Path:
-    """Put the parts of a base together in the cache, once; verify its hash."""
-    folder = paths.cache_folder() / "bases"
-    target = folder / f"{name}-{sha256[:12]}.gguf"
-    if target.is_file() and target.stat().st_size == sum(p.stat().st_size for p in parts):
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{name}-{os.getpid()}.partial"
-    digest = hashlib.sha256()
-    try:
-        with open(partial, "wb") as out:
-            for part in parts:
-                with open(part, "rb") as file:
-                    while block := file.read(_BLOCK):
-                        digest.update(block)
-                        out.write(block)
-        if digest.hexdigest() != sha256:
-            raise UserError(
-                f"The parts of the base model {name} do not make the file they should (its hash differs).",
-                "Reinstall its packages.",
-            )
-        partial.replace(target)
-    except OSError as error:
-        raise UserError(
-            f"The base model {name} could not be put together: {error.strerror or error}.",
-            "Free some disk space, then try again.",
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return target
-
-
-def _base_from_path(text: str) -> BaseFile:
-    path = Path(text).expanduser()
-    if not path.exists():
-        known = ", ".join(_catalogue())
-        raise UserError(
-            f"There is no base model “{text}”.", f"Give one of {known}, or the path of a GGUF file."
-        )
-    if path.is_dir():
-        raise UserError(f"{path.name} is a folder.", "Give the path of a GGUF file.")
-    try:
-        model = ModelFile.open(path)
-    except ModelFileError as error:
-        raise UserError(str(error)) from error
-    return BaseFile(
-        path.stem, model.gguf.resolve(), sha256(model.gguf), "as given by its publisher", "", "as in its file"
-    )
-
-
 def _entry(folder: Path) -> ModelEntry:
     size = sum(f.stat().st_size for f in folder.glob("*.gguf"))
     try:
@@ -331,7 +273,9 @@ def _entry(folder: Path) -> ModelEntry:
     except ModelFileError as error:
         card, problem = None, str(error)
     if card is None:
-        return ModelEntry(folder.name, folder, size, "", "", "", "", {}, {}, {}, problem=problem)
+        return ModelEntry(
+            folder.name, folder, size, "", "", "", "", {}, {}, {}, note=_note(folder), problem=problem
+        )
     return ModelEntry(
         name=folder.name,
         folder=folder,
@@ -343,5 +287,30 @@ def _entry(folder: Path) -> ModelEntry:
         languages=card.languages,
         metrics=card.metrics,
         parity=card.parity,
+        data=card.data,
+        note=_note(folder),
         card=card,
     )
+
+
+def _note(folder: Path) -> str:
+    try:
+        return (folder / NOTE).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _removed(folder: Path) -> RemovedModel:
+    name, _, when = folder.name.rpartition("@")
+    size = sum(f.stat().st_size for f in folder.glob("*.gguf"))
+    return RemovedModel(name, folder, size, int(when) / 1e9 + KEPT_DAYS * 24 * 3600)
+
+
+def _changing(act: Callable[[], object], done: str) -> None:
+    try:
+        act()
+    except OSError as error:
+        raise UserError(
+            f"The model could not be {done}: {error.strerror or error}.",
+            "Close what uses it, or check the folder's permissions, then try again.",
+        ) from error

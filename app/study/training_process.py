@@ -13,16 +13,18 @@ from typing import Any
 import psutil
 
 from app.errors import UserError
+from training.contract.event_file import EventFile
 from training.contract.events import LAST_EVENTS, parse_event
 from training.contract.run_folder import RunFolder, lock_owner
 
 # Training looks for the stop file at each step; a step of a large model may take this long.
 _GRACE_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
 
 _NEEDS = (
     "Training needs PyTorch and its companions, which are not part of this installation.",
-    'Install StanceDesk from its source with the training extra (pip install ".[training]"), or export the study '
-    "and train on a machine that has it.",
+    'Install StanceDesk from its source with the training extra (pip install ".[training]"), or train on another '
+    "machine: page Train, “Elsewhere”, or stancedesk train STUDY --export-run DIR.",
 )
 
 
@@ -45,33 +47,58 @@ def require_training() -> None:
         raise UserError(*_NEEDS)
 
 
-def is_alive(run: RunFolder) -> bool:
-    """Tell whether a process of the run still lives (the one that began then, not another of its number)."""
-    return any(_owner_lives(lock) for lock in (run.lock, run.conductor_lock))
+def training_lives(run: RunFolder) -> bool:
+    """Tell whether the training process of a run lives."""
+    return owner_lives(run.lock)
 
 
-def _owner_lives(lock: Path) -> bool:
+def conductor_lives(run: RunFolder) -> bool:
+    """Tell whether a program lives that conducts the run."""
+    return owner_lives(run.conductor_lock)
+
+
+def owner_lives(lock: Path) -> bool:
+    """Tell whether the process that wrote a lock file still lives."""
+    return _owner(lock) is not None
+
+
+def _owner(lock: Path) -> psutil.Process | None:
+    """Return the process that holds a lock: the one that began then, not another of its number."""
     owner = lock_owner(lock)
     if owner is None:
-        return False
+        return None
     try:
         process = psutil.Process(owner[0])
-        return abs(process.create_time() - owner[1]) < 2.0 and process.status() != psutil.STATUS_ZOMBIE
+        lives = abs(process.create_time() - owner[1]) < 2.0 and process.status() != psutil.STATUS_ZOMBIE
+        return process if lives else None
     except psutil.Error:
-        return False
+        return None
 
 
-def run_training(run: RunFolder, on_event: Callable[[dict[str, Any]], None], stop: Callable[[], bool]) -> str:
-    """Train in a child process; return finished, cancelled, failed or interrupted.
+def run_training(
+    run: RunFolder,
+    on_event: Callable[[dict[str, Any]], None],
+    stop: Callable[[], bool],
+    *,
+    base: Path | None = None,
+    finish: bool = False,
+    trial: bool = False,
+) -> str:
+    """Train in a child process; return finished, cancelled or interrupted.
 
     Each event of the child goes to `on_event` but the last, which is returned in a word: what comes after
     training decides how the whole job ends. A failure that the user can mend raises `UserError`; a bug
-    raises `TrainingBug`; a child that died without a word is "interrupted".
+    raises `TrainingBug`; a child that died without a word is "interrupted". `base`: where the base model lies,
+    if not where the run says; `finish`: nothing more is learned, the best so far is kept; `trial`: it is only tried.
     """
     require_training()
+    words = [sys.executable, "-m", "training", str(run.path)]
+    words += ["--base", str(base)] if base is not None else []
+    words += ["--finish"] if finish else []
+    words += ["--try"] if trial else []
     with open(run.log, "ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "training", str(run.path)],
+            words,
             stdout=subprocess.PIPE,
             stderr=log,
             stdin=subprocess.DEVNULL,
@@ -86,9 +113,44 @@ def run_training(run: RunFolder, on_event: Callable[[dict[str, Any]], None], sto
         last = _listen(child, run, on_event, stop)
     except BaseException:
         run.stop.touch()
-        _end(child)
+        end_process(child.pid)
         raise
     child.wait()
+    return _end_of(last, run)
+
+
+def follow_training(
+    run: RunFolder, on_event: Callable[[dict[str, Any]], None], stop: Callable[[], bool]
+) -> str:
+    """Follow a training process that another program began and no longer listens to; return as `run_training`.
+
+    Its events are read from the run's file, from now on.
+    """
+    events = EventFile(run.events)
+    events.read()
+    last: dict[str, Any] | None = None
+    asked_at = 0.0
+    while True:
+        # First whether it lives, then what it wrote: so nothing is missed that it wrote before its end.
+        process = _owner(run.lock)
+        for event in events.read():
+            if event["event"] in LAST_EVENTS:
+                last = event
+            else:
+                on_event(event)
+        if process is None:
+            break
+        if not asked_at and stop():
+            run.stop.touch()
+            asked_at = time.monotonic()
+        elif asked_at and time.monotonic() - asked_at > _GRACE_SECONDS:
+            end_process(process.pid)
+        time.sleep(_LOOK_SECONDS)
+    return _end_of(last or ({"event": "cancelled"} if asked_at else None), run)
+
+
+def _end_of(last: dict[str, Any] | None, run: RunFolder) -> str:
+    """Return in a word how training ended, by its last event; raise what went wrong."""
     if last is None:
         return "interrupted"
     if last["event"] == "failed":
@@ -127,7 +189,7 @@ def _listen(
                 run.stop.touch()
                 asked_at.append(time.monotonic())
             elif asked_at and time.monotonic() - asked_at[0] > _GRACE_SECONDS:
-                _end(child)
+                end_process(child.pid)
                 return
 
     watcher = threading.Thread(target=watch, name="stop-watcher", daemon=True)
@@ -150,10 +212,10 @@ def _listen(
     return last or ({"event": "cancelled"} if asked_at else None)
 
 
-def _end(child: "subprocess.Popen[str]") -> None:
-    """Terminate a child and what it started; kill what stays."""
+def end_process(pid: int) -> None:
+    """Terminate a process and what it started; kill what stays."""
     try:
-        family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.Error:
         return
     for process in family:

@@ -1,9 +1,6 @@
 """Training runs of a study: from labels to a model on the shelf. This is what `stancedesk train` conducts."""
 
-import json
-import time
 import tomllib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -14,78 +11,24 @@ import psutil
 
 from app import paths
 from app.errors import UserError
-from app.inference.model_file import sha256
-from app.study import models, runs, splits
-from app.study.sampling import groups_of, split, trainable_rows
-from app.study.served_model import choose_served_model
-from app.study.shelf import BaseFile, ModelEntry, Shelf
+from app.study import models, preflight, runs, splits, trials, unfinished_runs
+from app.study.base_making import make_ready
+from app.study.base_models import BaseFile
+from app.study.conductor import Conductor, Events, TrainedModel
+from app.study.preflight import Check, stops
+from app.study.readiness import Readiness, readiness
+from app.study.run_plan import RunPlan, plan_run
+from app.study.shelf import Shelf
 from app.study.study import Study
-from app.study.training_process import is_alive, require_training, run_training
-from training.contract.events import EventLog, make_event
-from training.contract.prompt import PromptError, fine_tuned_prompt
+from app.study.training_process import require_training
+from app.study.trials import Estimate
+from training.contract.events import make_event
 from training.contract.run_folder import RunFolder, take_lock
-from training.contract.spec import SpecError, TrainingSpec, write_rows
+from training.contract.spec import TrainingSpec
+from training.contract.trial import Trial
 
-VALIDATION_SHARE = 0.1
-LEAST_ROWS_A_CLASS = 5
 # What the conductor decides by itself; everything else of `TrainingSpec` may stand in a settings file.
 _OWN = {"base", "base_path", "base_sha256", "leaves", "prompt"}
-_COMPARED = {
-    "single": "First 4-bit form: the single file classifies the validation tweets.",
-    "adapter": "Second 4-bit form: the base with its adapter classifies the validation tweets.",
-}
-
-Events = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """The end of a training run: the model on the shelf and how it came about."""
-
-    model: str
-    folder: str
-    run_folder: str
-    form: str
-    reason: str
-    metrics: dict[str, Any]
-    parity: dict[str, Any]
-    rows: dict[str, int]
-    minutes: float
-    training: dict[str, Any]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the result as plain values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Readiness:
-    """Whether the labels are enough to train on: what is missing, one sentence each (empty: ready)."""
-
-    rows: int
-    per_language: dict[str, dict[str, int]]
-    missing: tuple[str, ...]
-
-
-def readiness(study: Study, languages: Sequence[str] = ()) -> Readiness:
-    """Count the labelled rows that may be trained on, by language and class, and say what is missing."""
-    rows = [row for _, row in trainable_rows(study, languages)]
-    per_language: dict[str, dict[str, int]] = {}
-    for row in rows:
-        counts = per_language.setdefault(row.lang, {leaf.code: 0 for leaf in study.codebook.leaves})
-        counts[row.label] += 1
-    classes = Counter(row.label for row in rows)
-    enough = [leaf for leaf in study.codebook.leaves if classes[leaf.code] >= LEAST_ROWS_A_CLASS]
-    missing = []
-    if len(enough) < 2:
-        # Of 26 classes those that have tweets say enough.
-        have = [f"“{leaf.name}” {classes[leaf.code]}" for leaf in study.codebook.leaves if classes[leaf.code]]
-        where = f" in {', '.join(languages)}" if languages else ""
-        missing.append(
-            f"Training needs at least two classes with {LEAST_ROWS_A_CLASS} labelled tweets each{where}; "
-            f"so far there are {', '.join(have) or 'none'}."
-        )
-    return Readiness(len(rows), per_language, tuple(missing))
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -112,182 +55,134 @@ def train(
     on_event: Events,
     stop: Callable[[], bool],
     shelf: Shelf | None = None,
+    *,
+    resting: Callable[[], str] = lambda: "cancelled",
 ) -> TrainedModel | None:
     """Train on the study's labels, check both 4-bit forms and put the better one on the shelf.
 
-    Returns None where it was stopped. Raises `UserError` for what the user can mend: too few labels, a base
-    that is not there, a training process that was killed.
+    Returns None where it was stopped; its run then has the status that `resting` says. Raises `UserError` for
+    what the user can mend: too few labels, a base that is not there, a training process that was killed.
     """
     require_training()
-    started = time.monotonic()
     shelf = shelf or Shelf()
+    for earlier in unfinished_runs.list_states(study)[:1]:
+        if earlier.can_continue:
+            message = f"The training of “{earlier.run.name}” is not at its end; --resume lets it go on."
+            on_event(make_event("warning", message=message))
+    cleared = check(study, base, languages, settings, on_event, stop, shelf)
+    if cleared is None:
+        return None
+    base_file = cleared.base
+    model_name = free_model_name(study, shelf, name or f"{study.name}-{base_file.name}")
+    folder, run = prepare(study, base_file, languages, model_name, settings)
+    trials.give(folder, cleared.trial)
+    return Conductor(study, run, base_file, shelf, on_event, stop, resting).conduct()
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """A run that may start: its base, its rows and settings, what a trial measured, and all that was looked at."""
+
+    base: BaseFile
+    plan: RunPlan
+    trial: Trial
+    checks: tuple[Check, ...]
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the run will take."""
+        return self.plan.estimate(self.trial)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what was looked at as plain values."""
+        return {
+            "checks": [one.as_dict() for one in self.checks],
+            "estimate": self.estimate.as_dict(),
+            "trial": asdict(self.trial),
+        }
+
+
+def check(
+    study: Study,
+    base: str,
+    languages: Sequence[str],
+    settings: dict[str, Any],
+    on_event: Events,
+    stop: Callable[[], bool],
+    shelf: Shelf | None = None,
+    *,
+    anew: bool = False,
+) -> Cleared | None:
+    """Look at all that a run needs, and try it on this machine (`anew`: also where that was done before).
+
+    Each check is told as an event. Returns None where it was stopped. Raises `UserError` at the first one that keeps
+    the run from starting.
+    """
+    require_training()
+    shelf = shelf or Shelf()
+
+    def tell(checks: Sequence[Check]) -> None:
+        for one in checks:
+            fields = one.as_dict()
+            on_event(make_event("checked", message=fields.pop("sentence"), **fields))
+        for one in stops(checks):
+            raise UserError(one.sentence, one.next_step)
+
+    looked = preflight.look(study, base, languages, settings, shelf)
+    tell(looked.checks)
+    base_file = make_ready(base, on_event, stop)
+    if base_file is None:
+        return None
+    plan = plan_run(study, base_file, languages, settings)
+    trial = trials.try_out(plan.spec, plan.train, plan.validation, on_event, stop, anew=anew)
+    if trial is None:
+        return None
+    measured = preflight.measured_checks(trial, plan.estimate(trial))
+    tell(measured)
+    known = {one.what for one in measured}
+    kept = tuple(one for one in looked.checks if one.what not in known)
+    return Cleared(base_file, plan, trial, (*kept, *measured))
+
+
+def require_labels(study: Study, languages: Sequence[str]) -> Readiness:
+    """Return what there is to train on; raise `UserError` where it is too little."""
     ready = readiness(study, languages)
     if ready.missing:
         raise UserError(ready.missing[0], "Label more tweets, or choose more languages.")
-    for language in set(languages) - set(ready.per_language):
-        raise UserError(f"No tweet in “{language}” is labelled.", "Leave that language out, or label some.")
-    for earlier in list_runs(study)[:1]:
-        if earlier.status == "interrupted":
-            message = f"The training of “{earlier.name}” was interrupted; its run folder is {earlier.folder}"
-            on_event(make_event("warning", message=message))
-    base_file = shelf.base_file(base)
-    taken = {model.name for model in models.list_models(study)}
-    model_name = shelf.free_name(name or f"{study.name}-{base_file.name}", taken)
-    run, run_id = _prepare(study, base_file, languages, model_name, settings)
-    log = EventLog(run.events)
-
-    def tell(kind: str, **fields: Any) -> None:
-        event = make_event(kind, **fields)
-        log.append(event)
-        on_event(event)
-
-    ended = "failed"
-    try:
-        if base_file.licence_url:
-            tell(
-                "stage",
-                stage="prepare",
-                message=f"Base {base_file.name}: {base_file.licence}, {base_file.licence_url}",
-            )
-        tell(
-            "stage",
-            stage="train",
-            message=f"Training on {ready.rows} labelled tweets. Run folder: {run.path}",
-        )
-        outcome = run_training(run, on_event, stop)
-        if outcome == "interrupted":
-            ended = outcome
-            raise UserError(
-                "Training was interrupted: its process ended without a word (killed, or out of memory).",
-                f"Start it again; its log is {run.log}.",
-            )
-        if outcome == "cancelled":
-            runs.update(study, run_id, status="cancelled")
-            return None
-        tell("stage", stage="parity", message="Comparing both 4-bit forms with the trained model.")
-        served = choose_served_model(
-            run,
-            model_name,
-            study.codebook,
-            base_file,
-            lambda form, done, total: on_event(
-                make_event(
-                    "progress",
-                    stage="parity",
-                    message=_COMPARED[form],
-                    done=done,
-                    total=total,
-                    unit="validation tweets",
-                )
-            ),
-            stop,
-        )
-        if served is None:
-            runs.update(study, run_id, status="cancelled")
-            return None
-        tell("stage", stage="shelve", message=served.reason)
-        entry = shelf.place(served.folder, model_name)
-    except BaseException as error:
-        runs.update(study, run_id, status=ended if isinstance(error, Exception) else "interrupted")
-        if isinstance(error, Exception):
-            log.write("failed", message=str(error), kind="user" if isinstance(error, UserError) else "bug")
-        raise
-    finally:
-        run.conductor_lock.unlink(missing_ok=True)
-    metrics = json.loads(run.metrics.read_text(encoding="utf-8"))
-    runs.update(study, run_id, status="finished", metrics=metrics)
-    trained = shelf.model(entry.name).trained
-    card = entry.card
-    assert card is not None
-    models.register(
-        study, entry.name, str(entry.folder), sha256(trained), card.leaves, run_id, card.as_dict()
-    )
-    result = _result(entry, run, served.reason, (time.monotonic() - started) / 60, metrics)
-    log.write("finished", **result.as_dict())
-    return result
+    return ready
 
 
-def _result(
-    entry: ModelEntry, run: RunFolder, reason: str, minutes: float, metrics: dict[str, Any]
-) -> TrainedModel:
-    return TrainedModel(
-        model=entry.name,
-        folder=str(entry.folder),
-        run_folder=str(run.path),
-        form=entry.form,
-        reason=reason,
-        metrics=entry.metrics,
-        parity=entry.parity,
-        rows={
-            part: sum(1 for _ in path.open("rb"))
-            for part, path in (("train", run.train), ("validation", run.validation))
-        },
-        minutes=minutes,
-        training={k: v for k, v in metrics.items() if k not in ("parity", "served")},
-    )
+def free_model_name(study: Study, shelf: Shelf, wanted: str) -> str:
+    """Return the wanted name made fit for the shelf, and free there and among the study's models."""
+    return shelf.free_name(wanted, {model.name for model in models.list_models(study)})
 
 
-def _prepare(
-    study: Study, base: BaseFile, languages: Sequence[str], name: str, settings: dict[str, Any]
-) -> tuple[RunFolder, str]:
-    """Write the run folder and the run's record; the split is kept in the study, too."""
-    leaves = [leaf.code for leaf in study.codebook.leaves]
-    try:
-        spec = TrainingSpec.from_dict(
-            {
-                "base": base.name,
-                "base_path": str(base.path),
-                "base_sha256": base.sha256,
-                "leaves": leaves,
-                "prompt": fine_tuned_prompt(len(leaves)).as_dict(),
-            }
-            | settings
-        )
-    except (SpecError, PromptError) as error:
-        raise UserError(str(error)) from error
-    keyed = trainable_rows(study, languages)
-    rows = [row for _, row in keyed]
-    train_rows, validation_rows = split(rows, VALIDATION_SHARE, spec.seed, groups_of(study, keyed))
-    if not validation_rows:
-        raise UserError(
-            f"{len(keyed)} labelled tweets are too few to keep some apart for validation.",
-            f"Label at least {round(1 / VALIDATION_SHARE)}.",
-        )
+def prepare(
+    study: Study,
+    base: BaseFile,
+    languages: Sequence[str],
+    name: str,
+    settings: dict[str, Any],
+    status: str = "running",
+) -> tuple[RunFolder, runs.Run]:
+    """Write the run folder and the run's record; the split is kept in the study, too.
+
+    Returns the folder, whose conductor this process then is, and the run.
+    """
+    plan = plan_run(study, base, languages, settings)
+    spec = plan.spec
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     run = RunFolder(paths.data_folder() / "runs" / f"{name}-{stamp}-{spec.seed}")
     try:
         run.path.mkdir(parents=True)
         take_lock(run.conductor_lock, psutil.Process().create_time())
-        spec.write(run.spec)
-        write_rows(run.train, train_rows)
-        write_rows(run.validation, validation_rows)
+        plan.write(run)
+        run.codebook.write_text(study.codebook.to_toml(), encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"The run's folder could not be written: {error.strerror or error}.",
             "Free some disk space, then try again.",
         ) from error
-    keys = {row.id: key for key, row in keyed}
-    split_id = splits.save(
-        study,
-        name,
-        {
-            "train": [keys[row.id] for row in train_rows],
-            "validation": [keys[row.id] for row in validation_rows],
-        },
-        spec.seed,
-    )
-    languages = sorted({row.lang for row in train_rows})
-    return run, runs.create(study, name, str(run.path), base.name, languages, asdict(spec), split_id).id
-
-
-def list_runs(study: Study) -> list[runs.Run]:
-    """Return the study's runs, the newest first.
-
-    A run that says it is running although none of its processes lives is "interrupted", and is kept so.
-    """
-    return [
-        runs.update(study, run.id, status="interrupted")
-        if run.status == "running" and not is_alive(RunFolder(Path(run.folder)))
-        else run
-        for run in runs.list_runs(study)
-    ]
+    split_id = splits.save(study, name, plan.parts(), spec.seed)
+    languages = sorted({row.lang for row in plan.train})
+    return run, runs.create(study, name, str(run.path), base.name, languages, asdict(spec), split_id, status)

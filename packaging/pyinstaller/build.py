@@ -78,7 +78,7 @@ def fingerprint() -> str:
     """Return a digest of everything that the program is built from."""
     digest = hashlib.sha256(f"{sys.version} {sys.platform}".encode())
     sources = [CONSTRAINTS, ROOT / "pyproject.toml", SPEC, Path(__file__).resolve()]
-    for package in ("app", "db", "resources", "training/contract"):
+    for package in ("app", "db", "resources", "training"):
         sources += [p for p in (ROOT / package).rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     for path in sorted(sources):
         digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())

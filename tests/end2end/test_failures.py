@@ -102,7 +102,7 @@ def test_killed_training_is_told_as_interrupted(
     os.kill(training.pid, signal.SIGKILL)
     out, complaint = child.communicate(timeout=60)
     assert child.returncode == 1
-    assert "interrupted" in one_sentence(complaint)
+    assert "interrupted" in one_sentence(complaint) and "can go on from where it was" in complaint
     assert json.loads(out.splitlines()[-1])["event"] == "failed"
     # The study is whole, and nothing half-made stands on the shelf.
     program("export", study, tmp_path / "after.csv")
@@ -111,7 +111,7 @@ def test_killed_training_is_told_as_interrupted(
     stop = tmp_path / "stop"
     stop.touch()
     out = program("train", study, "--json", "--stop-file", stop, status=1)
-    assert out.strip().endswith("Stopped before the model was ready.")
+    assert "Stopped before the model was ready" in out.strip().splitlines()[-1]
 
 
 def test_a_killed_conductor_leaves_an_interrupted_run(
@@ -133,11 +133,11 @@ def test_a_killed_conductor_leaves_an_interrupted_run(
         process.kill()
     child.communicate(timeout=30)
     monkeypatch.setenv("STANCEDESK_HOME", str(program.home))
-    from app.study import training_runs
+    from app.study import unfinished_runs
     from app.study.study import Study
 
     with Study.open(study) as opened:
-        (run,) = training_runs.list_runs(opened)
+        (run,) = unfinished_runs.list_runs(opened)
     assert run.status == "interrupted"
 
 

@@ -557,7 +557,7 @@ def test_running_jobs_are_asked_about(
 ) -> None:
     acts: list[str] = []
     jobs = JobList(window)
-    monkeypatch.setattr(jobs, "stop_all", lambda: acts.append("stop"))
+    monkeypatch.setattr(jobs, "stop_all", lambda saying="": acts.append(saying or "stop"))
     monkeypatch.setattr(jobs, "release_all", lambda: acts.append("release"))
 
     def choose(box: QMessageBox) -> int:

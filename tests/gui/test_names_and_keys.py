@@ -51,7 +51,7 @@ def _unfold(page: QWidget) -> None:
     for button in page.findChildren(QAbstractButton):
         if button.isCheckable() and button.text() in ("Advanced", "Details"):
             button.setChecked(True)
-    stack = getattr(page, "stack", None)
+    stack = getattr(getattr(page, "models", page), "stack", None)
     if stack is not None:
         # The page as it is with a model, a job and its outcome.
         stack.setCurrentIndex(1 if stack.count() == 2 else 0)

@@ -3,15 +3,20 @@
 Kinds and their fields (each also has `event` and `time`, ISO 8601 in UTC):
 
 - ``started``: what was started
-- ``stage``: `stage` (prepare, train, validate, export, parity, shelve, classify, …) and a `message`
-- ``progress``: `stage`, `done`, `total`, `unit`, `rate` (units a second), `seconds_left`, and for training
-  `loss` and `learning_rate`
-- ``evaluated``: `epoch`, `macro_f1`, `accuracy`, `loss` on the validation rows
+- ``stage``: `stage` (prepare, trial, train, validate, export, parity, shelve, classify, …) and a `message`
+- ``progress``: `stage`, `done`, `total`, `unit`, `rate` (units a second), `seconds_left`, a `message`, and for
+  training `loss`, `learning_rate`, `step` of `steps`, `tokens_per_second` (without padding), `memory` (bytes) and
+  `at_once` (rows computed at once)
+- ``evaluated``: `epoch`, `macro_f1`, `accuracy`, `loss` on the validation rows, `languages` (code → `n`,
+  `macro_f1`, `accuracy`) and `together`, the same of those with few rows, with their codes in `of`
+- ``checked``: `what` was looked at before a run, its `state` (ok, warning, stop), a `message`, the `next_step`, and
+  for labels that are missing the `wish` (`language`, `leaf`) that a queue can serve
 - ``warning``: `message`
 - ``finished`` (the results), ``cancelled``, ``failed`` (`message`, `kind`: "user" or "bug", `detail`)
 """
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -45,9 +50,12 @@ class EventLog:
         """Append an event that was made elsewhere."""
         line = json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n"
         if self.path is not None:
-            # One write of a whole line: a kill between two events never leaves half of one.
-            with open(self.path, "ab") as file:
-                file.write(line.encode("utf-8"))
+            try:
+                append_whole(self.path, line.encode("utf-8"))
+            except OSError:
+                # A full disk: how far a run is may be missing from the file, how it ended may not.
+                if event["event"] not in ("progress", "warning"):
+                    raise
         if self.stream is not None:
             try:
                 self.stream.write(line)
@@ -55,6 +63,18 @@ class EventLog:
             except (OSError, ValueError):
                 self.stream = None
                 _silence_standard_output()
+
+
+def append_whole(path: Path, line: bytes) -> None:
+    """Append a line in one write, or nothing of it; raise `OSError` where there is no room for all of it.
+
+    A kill between two events never leaves half of one.
+    """
+    with open(path, "ab", buffering=0) as file:
+        begin = file.seek(0, os.SEEK_END)
+        if file.write(line) != len(line):
+            file.truncate(begin)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _silence_standard_output() -> None:

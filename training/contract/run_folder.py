@@ -30,6 +30,11 @@ class RunFolder:
         return self.path / "validation.jsonl"
 
     @property
+    def codebook(self) -> Path:
+        """The codebook that the rows were labelled under (TOML), for the model's card; training does not read it."""
+        return self.path / "codebook.toml"
+
+    @property
     def events(self) -> Path:
         """What happened, one JSON event a line; the truth about the run."""
         return self.path / "events.jsonl"
@@ -60,6 +65,11 @@ class RunFolder:
         return self.path / "environment.json"
 
     @property
+    def trial(self) -> Path:
+        """What a trial before the run measured on a machine: precision, speeds, memory (`training.trial`)."""
+        return self.path / "trial.json"
+
+    @property
     def log(self) -> Path:
         """Standard error of the training process. Never parsed."""
         return self.path / "log.txt"
@@ -83,6 +93,19 @@ class RunFolder:
     def conductor_lock(self) -> Path:
         """The same for the program that started the run and that checks and serves its result."""
         return self.path / "conductor.json"
+
+    def is_trained(self) -> bool:
+        """Tell whether training came to its end here and all that it left is there.
+
+        The scores are written last, after the forms; trained scales have the single form alone.
+        """
+        try:
+            method = json.loads(self.metrics.read_text(encoding="utf-8"))["method"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        left = [self.validation_probabilities, self.model / "single" / "model.gguf"]
+        left += [self.model / "adapter" / "adapter.gguf"] if method != "scales" else []
+        return all(path.is_file() for path in left)
 
     def outcome(self) -> str:
         """Return finished, cancelled or failed from the last such event, or "" where the run never ended."""

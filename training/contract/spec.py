@@ -30,7 +30,8 @@ class TrainingSpec:
     prompt: dict[str, Any] = field(metadata={"help": "how a tweet is shown to the model (`Prompt`)"})
     method: str = _setting(
         "auto",
-        "auto, scales (of the base's own 4-bit blocks; on a CPU), lora or qlora (nf4, on a CUDA GPU)",
+        "auto (qlora on a CUDA GPU, else lora), lora, qlora (nf4), or scales (those of the base's own 4-bit "
+        "blocks: one file, nothing rounded)",
     )
     precision: str = _setting("auto", "auto, bf16 or fp32 for the computation")
     epochs: int = _setting(3, "how often each training row is seen")

@@ -1,6 +1,7 @@
 """The training page: what can be trained, why not, the run under way, and how it ended."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.gui.training_result import TrainingResult
 from app.jobs.job_list import JobList
 from app.study import runs, splits
 from app.study.codebook import Codebook
+from app.study.preflight import Check, State
 from app.study.study import Study
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
@@ -95,10 +97,10 @@ def test_too_few_labels_of_the_checked_languages_are_told_and_block(page: TrainP
     assert english is not None
     english.setCheckState(Qt.CheckState.Unchecked)
     settle(lambda: not page.start.isEnabled())
-    assert "at least two classes" in page.reasons.text
+    assert "at least two classes" in problems(page)
     page.form.all_languages.click()
     settle(page.start.isEnabled)
-    assert page.reasons.text == ""
+    assert "at least two classes" not in problems(page)
 
 
 def test_no_language_checked_is_told(page: TrainPage) -> None:
@@ -123,9 +125,62 @@ def test_a_study_without_labels_says_what_to_do(
         page = TrainPage(empty, jobs)
         qtbot.addWidget(page)
         page.show()
-        settle(lambda: page._ready is not None and page._machine is not None and bool(page._bases))
-        assert "No tweet is labelled yet" in page.reasons.text
-        assert not page.start.isEnabled()
+        settle(lambda: page._flight is not None and page._machine is not None and bool(page._bases))
+        assert "No tweet is labelled yet" in problems(page) and "Import more tweets" in problems(page)
+        assert not page.start.isEnabled() and not page.card.try_button.isEnabled()
+        assert page.card.buttons == []
+
+
+def problems(page: TrainPage) -> str:
+    """Return what the card says that is not in order."""
+    return "\n".join(str(check) for check in page.card.checks if check.state is not State.OK)
+
+
+def test_each_missing_label_has_a_button_to_its_queue_by_mouse_and_key(
+    qtbot: QtBot, page: TrainPage, settle: Settle
+) -> None:
+    texts = [button.text() for button in page.card.buttons]
+    assert texts == ["Label “Pro”", "Label “Anti”", "Label “Neutral”"]
+    with qtbot.waitSignal(page.label_wanted) as wanted:
+        qtbot.mouseClick(page.card.buttons[0], Qt.MouseButton.LeftButton)
+    assert wanted.args == ["", "pro"]
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    with qtbot.waitSignal(page.label_wanted) as wanted:
+        qtbot.keyClick(page, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    assert wanted.args == ["", "anti"]
+    assert all("Alt+" in button.toolTip() and button.accessibleName() for button in page.card.buttons)
+
+
+def test_what_is_in_order_is_folded_and_time_is_told_once_it_was_measured(
+    page: TrainPage, settle: Settle
+) -> None:
+    assert "in order" in page.card.fold.button.text() and not page.card._fine.isVisible()
+    page.card.fold.button.click()
+    assert page.card._fine.isVisible()
+    assert "measured when it starts" in page.card.time.text()
+    told = Check("time", State.OK, "It will take about 12 minutes and about 0.01 kWh.")
+    page.card.show_checks([*page.card.checks, told])
+    assert page.card.time.text() == told.sentence
+
+
+def test_a_stop_keeps_training_from_starting(page: TrainPage) -> None:
+    assert page.start.isEnabled() and page._flight is not None
+    full = Check("disk", State.STOP, "The disk of the run folders has 0.1 GB left.", "Free some space.")
+    page._take_flight(page._flight.readiness, replace(page._flight, checks=(full,)))
+    assert not page.start.isEnabled() and "0.1 GB" in problems(page)
+
+
+def test_a_check_is_followed_on_the_card_and_can_be_stopped(
+    page: TrainPage, settle: Settle, jobs: JobList
+) -> None:
+    page.card.try_button.click()
+    assert page.check.is_running and "Looking" in page.card.time.text()
+    assert jobs.running() == [] and "Stop" in page.card.try_button.text()
+    page.card.try_button.click()
+    page.card.try_button.click()
+    settle(lambda: not page.check.is_running)
+    assert "Check this machine" in page.card.try_button.text().replace("&", "")
 
 
 def test_a_run_shows_its_step_its_curve_and_its_epochs(
@@ -237,14 +292,15 @@ def test_a_run_that_died_without_a_window_is_told_with_its_step(
 ) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
+    folder.spec.write_text("{}", encoding="utf-8")
     log = EventLog(folder.events)
     log.write("progress", stage="train", done=16, total=108, loss=1.0, step=3, steps=7)
     split = splits.save(study, "lost", {"train": [1]}, 1)
     runs.create(study, "lost", str(folder.path), "smollm2-135m", ["es"], {"epochs": 5, "seed": 4}, split)
     page = TrainPage(study, jobs)
     qtbot.addWidget(page)
-    settle(lambda: "interrupted" in page.notice.text and page.form.languages.rowCount() > 0)
-    assert "step 3 of 7" in page.notice.text
+    settle(lambda: not page.unfinished.isHidden() and page.form.languages.rowCount() > 0)
+    assert page.unfinished.title.text() == "The training of “lost” was interrupted at step 3 of 7"
     assert page.runs.text(0, 4) == "interrupted at step 3 of 7"
     settle(lambda: bool(page._bases))
     page.use_settings.click()

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import importlib.util
 import io
+import re
 import tomllib
 import unicodedata
 import xml.etree.ElementTree as ElementTree
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 import resources
+from tests.conftest import ROOT
 
 LANGUAGES = ["ar", "de", "en", "es", "fr", "hi", "hu", "id", "it", "ko", "pl", "pt", "tr"]
 LEAVES = ["pro", "anti", "neutral", "unrelated"]
@@ -159,12 +161,17 @@ def test_the_sample_is_a_file_for_those_who_read_files() -> None:
 
 
 def test_models_say_all_that_is_shown_before_use() -> None:
-    assert [model["name"] for model in models()] == ["smollm2-135m", "gemma-3-270m"]
+    known = ["smollm2-135m", "gemma-3-270m", "llama-3.2-1b", "llama-3.2-3b"]
+    assert [model["name"] for model in models()] == known
     for model in models():
+        place = (
+            ("hub", "revision", "download_size", "terms")
+            if "hub" in model
+            else ("package", "files", "sha256")
+        )
         for key in (
             "title",
-            "package",
-            "files",
+            *place,
             "architecture",
             "quantisation",
             "licence",
@@ -178,7 +185,20 @@ def test_models_say_all_that_is_shown_before_use() -> None:
         assert 4 * model["parameters"] / 1e9 < model["train_memory_gb"]
 
 
-@pytest.mark.parametrize("model", models(), ids=lambda model: model["name"])
+def test_what_is_downloaded_is_pinned_to_a_commit() -> None:
+    of_hub = [model for model in models() if "hub" in model]
+    assert len(of_hub) == 2
+    for model in of_hub:
+        assert re.fullmatch(r"[0-9a-f]{40}", model["revision"])
+        # Two bytes a weight, and a little for the tokenizer.
+        assert 2 * model["parameters"] < model["download_size"] < 2 * model["parameters"] + 30_000_000
+        assert "sha256" not in model
+
+
+INSTALLED = [model for model in models() if "package" in model]
+
+
+@pytest.mark.parametrize("model", INSTALLED, ids=lambda model: model["name"])
 def test_the_installed_packages_bring_the_listed_file(model: dict[str, Any]) -> None:
     digest, size = hashlib.sha256(), 0
     for part in model["files"]:
@@ -223,3 +243,19 @@ def test_the_window_finds_its_icons() -> None:
 def test_an_unknown_icon_is_a_bug() -> None:
     with pytest.raises(LookupError, match="no-such-icon"):
         resources.icon_bytes("no-such-icon")
+
+
+def test_what_another_machine_installs_is_pinned_as_here() -> None:
+    def pins(text: str) -> dict[str, str]:
+        lines = [line.partition(";")[0].strip() for line in text.splitlines()]
+        return {
+            name.lower().replace("_", "-"): version
+            for name, _, version in (
+                line.partition("==") for line in lines if line and not line.startswith("#")
+            )
+        }
+
+    here = pins((ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    there = pins(resources.elsewhere_text("requirements.txt"))
+    assert there == {name: here[name] for name in there}
+    assert set(there) >= {"torch", "transformers", "llama-cpp-python", "gguf", "accelerate"}

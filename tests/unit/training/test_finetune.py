@@ -1,5 +1,6 @@
 """The training loop: it learns, keeps the best epoch, and a run that resumes ends where it would have ended."""
 
+import errno
 import io
 import json
 from collections.abc import Callable
@@ -13,11 +14,11 @@ import torch
 from tests.unit.training.conftest import LEAVES, make_rows
 from training import adapter
 from training.bases import Base
-from training.batches import encode_rows
+from training.batches import Batch, encode_rows
 from training.contract.events import EventLog
 from training.contract.prompt import EncodedPrompt
 from training.contract.spec import TrainingSpec
-from training.errors import Cancelled
+from training.errors import Cancelled, TrainingError
 from training.finetune import Finetuning
 from training.gguf_file import GGUFFile
 from training.machine import Plan
@@ -82,11 +83,20 @@ def stop_after(steps: int) -> Callable[[], None]:
 def test_it_learns_what_the_words_tell(make_loop: Callable[..., Finetuning]) -> None:
     loop = make_loop(epochs=8, learning_rate=1e-2, dropout=0.0, text_dropout=0.0, averaging=0.0)
     standing = loop.run()
-    progress = events_of(loop, "progress")
+    told = events_of(loop, "progress")
+    progress = [event for event in told if "loss" in event]
     assert [event["step"] for event in progress] == list(range(1, standing.step + 1))
     assert all((event["done"], event["total"]) == (8 * event["step"], 192) for event in progress)
     assert progress[-1]["loss"] < 0.5 * progress[0]["loss"]
     assert all(event["rate"] > 0 and event["seconds_left"] >= 0 for event in progress)
+    assert all(event["memory"] > 10**7 and event["at_once"] == 8 for event in progress)
+    tokens = sum(len(example.ids) for example in loop.train)
+    epochs = len(standing.epochs)
+    assert loop.standing.tokens == epochs * tokens
+    assert progress[-1]["message"] == f"Epoch {epochs} of 8" and progress[-1]["tokens_per_second"] > 0
+    # While an epoch is scored, the bar stays where it is and the message says what goes on.
+    (scoring,) = [e for e in told if "Epoch 2 of 8: scoring 8 of 12" in e["message"]]
+    assert (scoring["done"], scoring["total"]) == (48, 192)
     assert events_of(loop, "evaluated") == [
         {"event": "evaluated", "time": event["time"], **scores}
         for event, scores in zip(events_of(loop, "evaluated"), standing.epochs, strict=True)
@@ -118,8 +128,9 @@ def test_a_run_that_was_stopped_and_resumed_ends_where_it_would_have_ended(
     assert f"after step {min(steps, 3)} of 6" in events_of(resumed, "stage")[0]["message"]
     assert [scores["epoch"] for scores in standing.epochs] == [1, 2]
     assert (standing.step, standing.best_epoch) == (expected.step, expected.best_epoch)
+    assert standing.epochs == expected.epochs
     for name, value in adapter.state(resumed.network.adapted).items():
-        torch.testing.assert_close(value, adapter.state(whole.network.adapted)[name], atol=1e-5, rtol=1e-4)
+        assert torch.equal(value, adapter.state(whole.network.adapted)[name]), name
 
 
 def test_a_checkpoint_of_other_settings_or_a_broken_one_is_not_continued(
@@ -130,6 +141,7 @@ def test_a_checkpoint_of_other_settings_or_a_broken_one_is_not_continued(
     other = make_loop(fingerprint="other", epochs=1)
     assert other.run().step == 3
     assert events_of(other, "stage") == []
+    assert "begins anew" in events_of(other, "warning")[0]["message"]
     path = tmp_path / "checkpoints" / "last.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     broken = make_loop(fingerprint="other", epochs=1)
@@ -145,7 +157,7 @@ def test_the_best_epoch_is_kept_and_a_run_that_only_gets_worse_ends(
 
     def fake_score(*_: object) -> dict[str, float]:
         states.append(adapter.state(loop.network.adapted))
-        return {"macro_f1": next(scores), "accuracy": 0.5, "loss": 1.0}
+        return {"macro_f1": next(scores), "accuracy": 0.5, "loss": 1.0, "languages": {}, "together": None}
 
     loop = make_loop(epochs=5, rows=8)
     monkeypatch.setattr("training.finetune.score", fake_score)
@@ -203,3 +215,92 @@ def test_a_stop_while_an_epoch_is_scored_leaves_what_is_trained(make_loop: Calla
         loop.run()
     for name, value in adapter.state(loop.network.adapted).items():
         torch.testing.assert_close(value, before_scores[-1][name], atol=0, rtol=0)
+
+
+def test_finish_learns_nothing_more_and_keeps_the_best_epoch(make_loop: Callable[..., Finetuning]) -> None:
+    with pytest.raises(Cancelled):
+        make_loop(check=stop_after(6)).run()
+    left = make_loop()
+    left.finish = True
+    standing = left.run()
+    assert (standing.step, standing.best_epoch, [e["epoch"] for e in standing.epochs]) == (4, 1, [1])
+    # Epoch 1 ended with step 3; the fourth step is not part of what is kept.
+    for name, value in adapter.state(left.network.adapted).items():
+        assert torch.equal(value, left.best[name])
+    assert any(not torch.equal(left.best[name], left.averaged[name]) for name in left.best)
+
+
+def test_finish_before_an_epoch_was_scored_scores_what_there_is(make_loop: Callable[..., Finetuning]) -> None:
+    with pytest.raises(Cancelled):
+        make_loop(check=stop_after(2)).run()
+    loop = make_loop()
+    loop.finish = True
+    standing = loop.run()
+    assert (standing.step, standing.best_epoch, len(standing.epochs)) == (2, 1, 1)
+    nothing = make_loop(fingerprint="nothing")
+    nothing.finish = True
+    with pytest.raises(TrainingError, match="Nothing was learned yet"):
+        nothing.run()
+
+
+def test_a_full_disk_costs_a_checkpoint_and_not_the_training(
+    make_loop: Callable[..., Finetuning], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("training.finetune._CHECKPOINT_SECONDS", 0.0)
+    whole = make_loop()
+    expected = whole.run()
+    kept = (tmp_path / "checkpoints" / "last.safetensors").read_bytes()
+    written = 0
+
+    def full(path: Path, content: bytes) -> None:
+        nonlocal written
+        written += 1
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("training.checkpoints.write_bytes", full)
+    loop = make_loop(fingerprint="other")
+    assert loop.run().epochs == expected.epochs
+    assert written == 8
+    told = [event["message"] for event in events_of(loop, "warning")]
+    assert sum("disk is full" in message for message in told) == 1
+    assert (tmp_path / "checkpoints" / "last.safetensors").read_bytes() == kept
+
+
+def test_a_run_that_met_too_little_memory_goes_on_as_it_was(
+    make_loop: Callable[..., Finetuning], tmp_path: Path
+) -> None:
+    """Memory runs out at the third step of eight tweets at once: from there on four, also after a break."""
+
+    def short_of_memory(loop: Finetuning) -> Finetuning:
+        compute = loop.network.logits
+
+        def logits(batch: Batch) -> torch.Tensor:
+            found = compute(batch)
+            if loop.standing.step >= 2 and len(batch.leaf) > 4:
+                raise RuntimeError(
+                    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."
+                )
+            return found
+
+        loop.network.logits = logits  # type: ignore[method-assign]
+        return loop
+
+    whole = short_of_memory(make_loop())
+    expected = whole.run()
+    assert whole.network.micro_batch == 4
+    assert [event["at_once"] for event in events_of(whole, "progress") if "loss" in event] == [
+        8,
+        8,
+        4,
+        4,
+        4,
+        4,
+    ]
+    (tmp_path / "checkpoints" / "last.safetensors").unlink()
+    with pytest.raises(Cancelled):
+        short_of_memory(make_loop(check=stop_after(7))).run()
+    # After the break there would be memory enough: the run stays what it is.
+    resumed = make_loop()
+    assert resumed.run().epochs == expected.epochs
+    for name, value in adapter.state(resumed.network.adapted).items():
+        assert torch.equal(value, adapter.state(whole.network.adapted)[name]), name

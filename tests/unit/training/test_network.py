@@ -121,6 +121,39 @@ def test_when_memory_runs_out_half_as_much_is_computed_at_once(
     assert sizes == [8, 4] + [2] * 8
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 3072 bytes."),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("could not create a memory object"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_memory_that_runs_out_on_the_way_back_leaves_no_trace(
+    make_network: Callable[..., LeafNetwork], examples: list[Example], error: Exception
+) -> None:
+    """Gradients and what chance draws are those of an attempt that had memory enough from the start."""
+
+    def gradients(network: LeafNetwork, fails: bool) -> list[torch.Tensor]:
+        network.body.train()
+        torch.manual_seed(3)
+
+        def compute(piece: Batch) -> None:
+            loss_of(network, piece).backward()
+            if fails and len(piece.leaf) > 4:
+                raise error
+
+        network.in_pieces(examples, compute)
+        return [parameter.grad for parameter in network.parameters()]
+
+    short, enough = make_network(dropout=0.5), make_network(dropout=0.5, micro_batch=4)
+    for ours, theirs in zip(gradients(short, True), gradients(enough, False), strict=True):
+        assert torch.equal(ours, theirs)
+    assert short.micro_batch == 4
+
+
 def test_memory_for_not_even_one_tweet_is_told_and_a_bug_is_not_hidden(
     make_network: Callable[..., LeafNetwork], examples: list[Example]
 ) -> None:

@@ -33,9 +33,9 @@ def wait_for(run: RunFolder, kind: str, process: "subprocess.Popen[str]") -> Non
 @pytest.mark.parametrize(
     ("method", "files"),
     [
-        ("auto", ["adapter/scales.safetensors", "model/single/model.gguf"]),
+        ("scales", ["adapter/scales.safetensors", "model/single/model.gguf"]),
         (
-            "lora",
+            "auto",
             [
                 "adapter/adapter_config.json",
                 "adapter/adapter_model.safetensors",

@@ -22,7 +22,31 @@ def test_scores_are_scikit_learn_s() -> None:
     assert scores["languages"]["ko"] == {
         "n": 67,
         "accuracy": pytest.approx(accuracy_score(gold[korean], predicted[korean])),
+        "macro_f1": pytest.approx(f1_score(gold[korean], predicted[korean], average="macro")),
     }
+    assert scores["together"] is None
+
+
+def test_languages_with_few_rows_are_scored_as_one() -> None:
+    languages = ["en"] * 20 + ["ko"] * 3 + ["hi"] * 5
+    gold = np.array([0] * 20 + [0, 1, 1] + [0, 0, 1, 1, 1])
+    predicted = np.array([0] * 20 + [0, 0, 1] + [0, 0, 1, 1, 1])
+    scores = score(np.eye(2)[predicted], gold.tolist(), languages, ["a", "b"])
+    assert {language: one["n"] for language, one in scores["languages"].items()} == {
+        "en": 20,
+        "hi": 5,
+        "ko": 3,
+    }
+    assert scores["together"] == {
+        "n": 8,
+        "accuracy": 7 / 8,
+        "macro_f1": pytest.approx(f1_score(gold[20:], predicted[20:], average="macro")),
+        "of": ["hi", "ko"],
+    }
+    # One alone stays what it is.
+    assert (
+        score(np.eye(2)[predicted[:23]], gold[:23].tolist(), languages[:23], ["a", "b"])["together"] is None
+    )
 
 
 def test_a_class_that_does_not_occur_does_not_lower_the_mean() -> None:

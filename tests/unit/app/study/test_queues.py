@@ -259,7 +259,7 @@ def test_a_new_order_is_followed_at_once_and_offers_nothing_twice(filled: Study)
         assert first is not None and first.source == queues.RANDOM
         rest = [tweet for tweet in range(1, TWEETS + 1) if tweet != first.tweet]
         sure = {first.tweet: 0.5} | {tweet: 0.55 + tweet / 100 for tweet in rest[:3]}
-        order = model_order(filled, who, "", queues.UNCERTAIN, _scores(filled, sure))
+        order = model_order(filled, who, "", QueueChoice(queues.UNCERTAIN), _scores(filled, sure))
         assert order is not None
         give_order(queue, order)
         found = [queue.next(session) for _ in range(TWEETS - 1)]

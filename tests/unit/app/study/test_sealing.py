@@ -21,9 +21,10 @@ from app.study import (
     locks,
     models,
     predictions,
+    readiness,
     review,
+    run_plan,
     sealing,
-    training_runs,
     tweets,
 )
 from app.study.drawing import EVERYONE
@@ -226,7 +227,7 @@ def test_a_copy_that_comes_later_is_kept_apart_too(filled: Study) -> None:
     other = next(n for n in range(1, 41) if n not in sealing.test_tweets(filled))
     _group(filled, [tested, other])
     _label(filled, other)
-    assert training_runs.readiness(filled).rows == 0
+    assert readiness.readiness(filled).rows == 0
     with filled.writing() as session:
         assert queries.seal(session) == 1 and queries.seal(session) == 0
     assert other in _sealed(filled) and other not in sealing.test_tweets(filled)
@@ -275,7 +276,9 @@ def test_tweets_with_which_a_file_came_are_test_tweets_like_those_drawn(filled: 
 # Out of training
 
 
-def test_no_sealed_tweet_nor_its_copy_is_in_the_files_of_a_run(study: Study, write: Write) -> None:
+def test_no_sealed_tweet_nor_its_copy_is_in_the_files_of_a_run(
+    study: Study, write: Write, tmp_path: Path
+) -> None:
     texts = [f"tweet number {n}" for n in range(60)]
     texts[50] = "tweet  number\n7"
     rows = [f'{100 + n},"{text}",en' for n, text in enumerate(texts)]
@@ -288,8 +291,8 @@ def test_no_sealed_tweet_nor_its_copy_is_in_the_files_of_a_run(study: Study, wri
     importing.import_file(study, write("\n".join(["id,text,lang,label", *labels])), coder="Ana")
     assert study.counts().labelled == 60
     base = Shelf().base_file("smollm2-135m")
-    run, _ = training_runs._prepare(study, base, ["en"], "m", {})
-    run = RunFolder(run.path)
+    run = RunFolder(tmp_path)
+    run_plan.plan_run(study, base, ["en"], {}).write(run)
     written = {row.id for path in (run.train, run.validation) for row in read_rows(path)}
     apart = {row.tweet_id for row in tweets.get(study, range(1, 61)) if row.sealed} | {"150"}
     assert {"107", "150"} <= apart and written == {str(100 + n) for n in range(60)} - apart

@@ -67,3 +67,70 @@ def test_a_half_copied_model_is_never_listed(tmp_path: Path) -> None:
     (broken / "model.gguf").write_bytes(b"GGUF")
     (entry,) = Shelf(tmp_path).models()
     assert entry.name == "broken" and entry.card is None and entry.problem
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """A shelf with one model, which is broken: what is done to it does not depend on what is in it."""
+    folder = tmp_path / "shelf" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "model.gguf").write_bytes(b"GGUF")
+    return Shelf(tmp_path / "shelf")
+
+
+def test_a_model_gets_another_name_and_its_files_stay_as_they_are(shelf: Shelf) -> None:
+    assert shelf.rename("mine", " yours ").name == "yours"
+    assert [model.name for model in shelf.models()] == ["yours"]
+    assert (shelf.folder / "yours" / "model.gguf").read_bytes() == b"GGUF"
+    assert shelf.rename("yours", "yours").name == "yours"
+
+
+@pytest.mark.parametrize("wanted", ["", "a/b", "..", ".hidden", "two words", "taken", "a\\b"])
+def test_a_name_that_cannot_be_changes_nothing(shelf: Shelf, wanted: str) -> None:
+    (shelf.folder / "taken").mkdir()
+    with pytest.raises(UserError):
+        shelf.rename("mine", wanted)
+    assert shelf.has("mine") and shelf.has("taken")
+
+
+def test_a_note_is_kept_with_its_model(shelf: Shelf) -> None:
+    shelf.set_note("mine", "  Second round, نسخة ثانية\nwith Ben's labels  ")
+    (model,) = shelf.models()
+    assert model.note == "Second round, نسخة ثانية\nwith Ben's labels"
+    assert shelf.rename("mine", "other").note == model.note
+    shelf.set_note("other", " ")
+    assert shelf.models()[0].note == "" and not (shelf.folder / "other" / "note.txt").exists()
+    with pytest.raises(UserError, match="no model “mine”"):
+        shelf.set_note("mine", "x")
+
+
+def test_a_removed_model_comes_back_with_all_that_it_had(shelf: Shelf) -> None:
+    shelf.set_note("mine", "keep me")
+    removed = shelf.remove("mine")
+    assert shelf.models() == [] and not shelf.has("mine")
+    assert [one.name for one in shelf.removed()] == ["mine"] and removed.size == 4
+    back = shelf.bring_back("mine")
+    assert (back.name, back.note) == ("mine", "keep me")
+    assert shelf.removed() == []
+    with pytest.raises(UserError, match="No removed model"):
+        shelf.bring_back("mine")
+
+
+def test_one_comes_back_beside_another_that_took_its_name(shelf: Shelf) -> None:
+    shelf.remove("mine")
+    (shelf.folder / "mine").mkdir()
+    assert shelf.bring_back("mine").name == "mine-2"
+
+
+def test_removed_models_are_deleted_when_their_days_are_over(shelf: Shelf) -> None:
+    until = shelf.remove("mine").until
+    shelf.forget_old(until - 1)
+    assert shelf.removed()
+    shelf.forget_old(until + 1)
+    assert shelf.removed() == []
+
+
+def test_removed_for_good_is_gone(shelf: Shelf) -> None:
+    shelf.remove("mine")
+    shelf.delete_removed("mine")
+    assert shelf.removed() == [] and list((shelf.folder / ".removed").iterdir()) == []

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from app import cli
 from app.errors import UserError
-from app.study import coders, importing, labelling, merging, sealing, training_runs, tweets
+from app.study import coders, importing, labelling, merging, readiness, sealing, tweets
 from app.study.codebook import Codebook
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -238,7 +238,7 @@ def test_labels_of_a_class_that_the_codebook_no_longer_has(mine: Study, copy_of:
     report = merging.merge(mine, theirs.path)
     assert report.outside_codebook == {"anti": 1} and "“anti”" in report.summary()
     assert [e.codebook_version for e in tweets.history(mine, 2)] == [1]
-    assert training_runs.readiness(mine).rows == 1
+    assert readiness.readiness(mine).rows == 1
 
 
 def test_test_rows_and_sealed_tweets_are_those_of_both(mine: Study, copy_of: CopyOf) -> None:
@@ -268,7 +268,7 @@ def test_a_label_given_without_knowing_of_the_seal_stays_and_is_told(
     assert report.labelled_unaware == 1 and "did not know of the seal" in report.summary()
     assert sealing.test_tweets(into) == sealing.test_tweets(mine)
     assert tweets.get(into, [chosen])[0].label == "pro"
-    assert training_runs.readiness(into).rows == 1
+    assert readiness.readiness(into).rows == 1
     assert [one.seed for one in sealing.sealed_set(into).drawings] == [1]
     again = merging.merge(into, out.path)
     assert not again.is_new and again.labelled_unaware == 0

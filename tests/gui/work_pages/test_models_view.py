@@ -1,19 +1,21 @@
-"""The models page: the shelf, a model's card, adding, removing."""
+"""The models on the Models page: the shelf, a model's card, adding, removing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QScrollArea
+from PySide6.QtWidgets import QMessageBox, QScrollArea
 from pytestqt.qtbot import QtBot
 
 from app.gui import theme
 from app.gui.link_label import LinkLabel
 from app.gui.model_details import ModelDetails
-from app.gui.models_page import ModelsPage
+from app.gui.models_view import ModelsView
 from app.gui.notice import Tone
-from app.jobs.job_list import JobList
+from app.study import course, models
 from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
@@ -22,14 +24,14 @@ Settle = Callable[[Callable[[], bool]], None]
 
 
 @pytest.fixture
-def page(qtbot: QtBot, study: Study, jobs: JobList) -> ModelsPage:
-    shown = ModelsPage(study, jobs)
+def page(qtbot: QtBot, study: Study) -> ModelsView:
+    shown = ModelsView(study)
     qtbot.addWidget(shown)
     shown.show()
     return shown
 
 
-def test_an_empty_shelf_leads_to_training(qtbot: QtBot, page: ModelsPage, settle: Settle) -> None:
+def test_an_empty_shelf_leads_to_training(qtbot: QtBot, page: ModelsView, settle: Settle) -> None:
     settle(lambda: page.stack.currentIndex() == 0 and page.empty.isVisible())
     with qtbot.waitSignal(page.page_wanted) as wanted:
         page.empty.button.click()
@@ -37,7 +39,7 @@ def test_an_empty_shelf_leads_to_training(qtbot: QtBot, page: ModelsPage, settle
 
 
 def test_a_model_shows_its_card_licence_scores_and_parity(
-    model: ModelEntry, page: ModelsPage, settle: Settle
+    model: ModelEntry, page: ModelsView, settle: Settle
 ) -> None:
     settle(lambda: page.list.count() == 1)
     facts = page.details.facts
@@ -68,7 +70,7 @@ def test_classes_have_their_names_and_one_without_tweets_no_score(
 
 
 def test_adding_a_file_puts_it_on_the_shelf_and_selects_it(
-    qtbot: QtBot, page: ModelsPage, tiny_model: Path, settle: Settle
+    qtbot: QtBot, page: ModelsView, tiny_model: Path, settle: Settle
 ) -> None:
     with qtbot.waitSignal(page.study_written, timeout=30000):
         page.add_model(tiny_model)
@@ -77,7 +79,7 @@ def test_adding_a_file_puts_it_on_the_shelf_and_selects_it(
     assert page.notice.tone is Tone.GOOD
 
 
-def test_adding_what_is_no_model_is_told(page: ModelsPage, tmp_path: Path, settle: Settle) -> None:
+def test_adding_what_is_no_model_is_told(page: ModelsView, tmp_path: Path, settle: Settle) -> None:
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(b"no GGUF at all")
     page.add_model(bad)
@@ -87,7 +89,7 @@ def test_adding_what_is_no_model_is_told(page: ModelsPage, tmp_path: Path, settl
 
 
 def test_a_broken_model_is_listed_with_its_problem_and_cannot_be_used(
-    page: ModelsPage, stancedesk_home: Path, settle: Settle
+    page: ModelsView, stancedesk_home: Path, settle: Settle
 ) -> None:
     folder = Shelf().folder / "broken"
     folder.mkdir(parents=True)
@@ -99,12 +101,10 @@ def test_a_broken_model_is_listed_with_its_problem_and_cannot_be_used(
     assert page.remove.isEnabled()
 
 
-def test_an_empty_shelf_needs_no_scroll_bar(
-    qtbot: QtBot, study: Study, jobs: JobList, settle: Settle
-) -> None:
+def test_an_empty_shelf_needs_no_scroll_bar(qtbot: QtBot, study: Study, settle: Settle) -> None:
     area = QScrollArea()
     area.setWidgetResizable(True)
-    page = ModelsPage(study, jobs)
+    page = ModelsView(study)
     area.setWidget(page)
     qtbot.addWidget(area)
     area.resize(740, 540)
@@ -116,7 +116,7 @@ def test_an_empty_shelf_needs_no_scroll_bar(
 
 
 def test_nothing_of_a_model_is_wider_than_the_smallest_window(
-    qtbot: QtBot, model: ModelEntry, page: ModelsPage, settle: Settle
+    qtbot: QtBot, model: ModelEntry, page: ModelsView, settle: Settle
 ) -> None:
     settle(lambda: page.list.count() == 1)
     page.resize(736, 1400)
@@ -141,18 +141,98 @@ def test_links_follow_the_theme(qtbot: QtBot) -> None:
     assert has(theme.DARK.accent) and not has(theme.LIGHT.accent)
 
 
-def test_removing_deletes_the_files_and_leads_back_to_training(
-    qtbot: QtBot, model: ModelEntry, page: ModelsPage, settle: Settle
+def test_a_removed_model_leads_back_to_training_and_comes_back_with_undo(
+    qtbot: QtBot, model: ModelEntry, page: ModelsView, settle: Settle
 ) -> None:
     settle(lambda: page.list.count() == 1)
+    page.remove.trigger()
+    box = page.findChild(QMessageBox)
+    assert isinstance(box, QMessageBox) and "7 days" in box.informativeText()
     with qtbot.waitSignal(page.study_written, timeout=20000):
-        page.remove_model("tiny")
+        next(button for button in box.buttons() if "Remove" in button.text()).click()
     settle(lambda: page.stack.currentIndex() == 0)
     assert not model.folder.exists()
+    assert page.can_undo() and "tiny" in page.back.text() and page.back.isVisible()
+    assert page.undo()
+    settle(lambda: page.stack.currentIndex() == 1 and page.chosen_name() == "tiny")
+    assert model.folder.exists() and not page.can_undo() and not page.back.isVisible()
+
+
+def test_a_removed_model_can_be_brought_back_later_by_the_menu(
+    qtbot: QtBot, model: ModelEntry, page: ModelsView, settle: Settle
+) -> None:
+    Shelf().remove("tiny")
+    page.refresh()
+    settle(lambda: page.stack.currentIndex() == 0)
+    page._add_menu.aboutToShow.emit()
+    page._add_menu.aboutToShow.emit()
+    offered = [action for action in page._add_menu.actions() if "tiny" in action.text()]
+    assert len(offered) == 1
+    offered[0].trigger()
+    settle(lambda: page.chosen_name() == "tiny")
+
+
+def test_a_model_is_renamed_and_the_study_follows(
+    qtbot: QtBot, model: ModelEntry, study: Study, page: ModelsView, settle: Settle
+) -> None:
+    known = models.register(study, "tiny", str(model.folder), "x", ["a", "b"])
+    settle(lambda: page.list.count() == 1)
+    dialog = page.ask_rename()
+    assert dialog is not None
+    dialog.name.setText("two words")
+    dialog.accept_button.click()
+    settle(lambda: dialog.notice.tone is Tone.ERROR and dialog.accept_button.isEnabled())
+    dialog.name.selectAll()
+    qtbot.keyClicks(dialog.name, "second-round")
+    qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+    settle(lambda: page.chosen_name() == "second-round")
+    assert Shelf().has("second-round") and not Shelf().has("tiny")
+    assert models.get(study, "second-round").id == known.id
+
+
+def test_a_note_is_kept_by_itself_and_under_its_own_model(
+    qtbot: QtBot, model: ModelEntry, tiny_model: Path, page: ModelsView, settle: Settle
+) -> None:
+    Shelf().place(tiny_model, "another")
+    page.refresh()
+    settle(lambda: page.list.count() == 2)
+    page.choose_model("tiny")
+    qtbot.keyClicks(page.details.note, "with the labels of Ben")
+    # Another model is chosen before the pause is over.
+    page.choose_model("another")
+    assert page.details.note.toPlainText() == ""
+    settle(
+        lambda: (
+            {m.name: m.note for m in Shelf().models()} == {"tiny": "with the labels of Ben", "another": ""}
+        )
+    )
+    page.choose_model("tiny")
+    assert page.details.note.toPlainText() == "with the labels of Ben"
+    qtbot.keyClicks(page.details.note, ", and mine")
+    settle(lambda: any(m.note.endswith("Ben") or "mine" in m.note for m in Shelf().models()))
+    settle(lambda: any("mine" in m.note for m in Shelf().models()))
+
+
+def test_the_course_and_the_fingerprint_of_the_data_are_shown(
+    qtbot: QtBot, model: ModelEntry, stancedesk_home: Path
+) -> None:
+    details = ModelDetails()
+    qtbot.addWidget(details)
+    details.show_model(model)
+    assert details.curve.isHidden()
+    steps = [{"event": "progress", "step": n, "steps": 3, "loss": 1.0 / n} for n in (1, 2, 3)]
+    course.write(
+        model.folder, [*steps, {"event": "evaluated", "epoch": 1, "macro_f1": 0.6}, {"event": "stage"}]
+    )
+    details.show_model(replace(model, data={"sha256": "ab" * 32, "train": 700, "validation": 80}))
+    assert not details.curve.isHidden()
+    assert details.curve.losses[-1] == (3, 1.0 / 3) and details.curve.epochs[0].macro_f1 == 0.6
+    texts = [label.text() for label in details.findChildren(LinkLabel)]
+    assert any("abababababababab (700 to learn from, 80 to validate)" in text for text in texts)
 
 
 def test_a_model_can_be_asked_for_before_the_shelf_was_read(
-    model: ModelEntry, tiny_model: Path, page: ModelsPage, settle: Settle
+    model: ModelEntry, tiny_model: Path, page: ModelsView, settle: Settle
 ) -> None:
     Shelf().place(tiny_model, "another")
     page.choose_model("tiny")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.study.importing import import_file
+from app.study.readiness import readiness
 from app.study.study import Study
-from app.study.training_runs import readiness
 
 Write = Callable[..., Path]
 
@@ -16,7 +16,7 @@ Write = Callable[..., Path]
     ("labels", "said"),
     [
         (["anti"] * 8 + ["pro"] * 2, "so far there are “Pro” 2, “Anti” 8."),
-        ([""], "so far there are none."),
+        (["anti"] * 8, "so far there are “Anti” 8."),
     ],
 )
 def test_what_is_missing_names_the_classes_that_have_tweets(

@@ -26,14 +26,3 @@ class EventFile:
         *lines, self._rest = (self._rest + new).split(b"\n")
         events = (parse_event(line.decode("utf-8", errors="replace")) for line in lines)
         return [event for event in events if event is not None]
-
-
-def tail(path: Path, most: int = 4000) -> str:
-    """Return the end of a log, at most so many bytes of it; "" where there is none."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - most))
-            return file.read().decode("utf-8", errors="replace").strip()
-    except OSError:
-        return ""

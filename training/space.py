@@ -1,0 +1,92 @@
+"""Room on the disk: what a run will write, told before it is written."""
+
+import errno
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from training.bases import Base
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A checkpoint holds what is trained as it is, its average, the best of it, and two moments of the optimiser; while it
+# is written, the one before is still there.
+_COPIES = 5
+_CHECKPOINTS = 2
+_LOOK_SECONDS = 5.0
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says that the disk has no room (or lets no file grow so large)."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return True
+    # safetensors is written in Rust and tells it in words.
+    return "No space left" in str(error)
+
+
+def trained_bytes(base: "Base", method: str, rank: int) -> int:
+    """Return the size in float32 of what is trained: an adapter of this rank, or the scales of the base's blocks."""
+    if method == "scales":
+        from training.scales import count_of_scales
+
+        return 4 * count_of_scales(base)
+    shapes = (base.file.tensors[name].shape for name in base.linears)
+    return sum(4 * rank * (shape[0] + shape[-1]) for shape in shapes)
+
+
+def checkpoint_bytes(base: "Base", method: str, rank: int) -> int:
+    """Return the most room that a run's checkpoints take."""
+    return _CHECKPOINTS * _COPIES * trained_bytes(base, method, rank)
+
+
+def model_bytes(base: "Base", method: str, rank: int) -> int:
+    """Return the most room that the trained model takes, in all its forms."""
+    forms = 1 if method == "scales" else 2
+    return forms * base.file.path.stat().st_size + 2 * trained_bytes(base, method, rank)
+
+
+def run_bytes(base: "Base", method: str, rank: int) -> int:
+    """Return the most room that a run takes."""
+    return checkpoint_bytes(base, method, rank) + model_bytes(base, method, rank)
+
+
+def in_words(number_of_bytes: int) -> str:
+    """Return a size for a sentence: ``0.4 GB``, ``35 MB``."""
+    if number_of_bytes >= 1e8:
+        return f"{number_of_bytes / 1e9:.1f} GB"
+    return f"{number_of_bytes / 1e6:.0f} MB"
+
+
+@dataclass
+class Room:
+    """Looks now and then whether the disk still has the room that the run needs to its end.
+
+    `need`: bytes. `warn` gets a sentence once each time that it becomes too little.
+    """
+
+    folder: Path
+    need: int
+    warn: Callable[[str], object]
+    _looked: float = field(default=float("-inf"), repr=False)
+    _is_short: bool = field(default=False, repr=False)
+
+    def shortage(self) -> str:
+        """Return what is missing in a sentence, "" where there is room enough."""
+        free = shutil.disk_usage(self.folder).free
+        if free >= self.need:
+            return ""
+        return f"The disk has {in_words(free)} left; this run needs {in_words(self.need)} to its end."
+
+    def look(self) -> None:
+        """Warn where the room has become too little; cheap enough to be called at each step."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
+        told = self.shortage()
+        if told and not self._is_short:
+            self.warn(f"{told} Free some space meanwhile: what is learned is kept as far as there is room.")
+        self._is_short = bool(told)
