@@ -7,7 +7,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import (
     QDialog,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -140,6 +139,10 @@ class BulkDialog(QDialog):
     def _show(self, preview: BulkPreview, examples: list[TweetRow]) -> None:
         self.preview = preview
         count = figures.count(len(preview.ids))
+        left_out = preview.locked + preview.sealed
+        if 0 < left_out < len(preview.ids):
+            given = figures.count(len(preview.ids) - left_out)
+            count = self.tr("{given} of {count}").format(given=given, count=count)
         if self._source == bulk.GROUP:
             self.heading.setText(self.tr("{count} near-duplicates get one label").format(count=count))
         elif len(preview.ids) == 1:
@@ -240,10 +243,7 @@ class BulkDialog(QDialog):
         undo.setWordWrap(True)
         self.hint = QLabel(self.tr("Choose the class: press its key or click it."))
         self.hint.setProperty("role", "muted")
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel)
-        buttons.addWidget(self.label_button)
+        buttons = form_parts.closing(self.cancel, self.label_button)
         inside = QWidget()
         layout = self._inside = QVBoxLayout(inside)
         layout.setContentsMargins(theme.WIDE, theme.WIDE, theme.WIDE, 0)

@@ -61,7 +61,8 @@ class CaseCells(QStyledItemDelegate):
         # A coder who labelled twice apart is there twice; names give way before labels do.
         room = box.width() - sum(self._width(painter, leaf) for _, leaf in row.labels)
         names = sum(metrics.horizontalAdvance(coder) + theme.TIGHT for coder, _ in row.labels)
-        for coder, leaf in row.labels:
+        # In the order of the cards beside the list.
+        for coder, leaf in sorted(row.labels, key=lambda label: label[0].lower()):
             if names <= room:
                 box = self._paint_word(painter, box, coder, muted)
             box = self._paint_leaf(painter, box, leaf, text)

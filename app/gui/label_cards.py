@@ -8,11 +8,13 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 from app.gui import figures, theme
 from app.gui.codebook_view import leaf_html
 from app.gui.mark_names import marks_told
+from app.gui.tweet_view import text_direction
 from app.gui.when import shown_date
 from app.study.codebook import Codebook
 from app.study.review import GivenLabel
 
 _IN_A_ROW = 3
+_LEFT_TO_RIGHT = "\u200e"
 
 
 class LabelCards(QWidget):
@@ -44,7 +46,7 @@ class LabelCards(QWidget):
         layout = QVBoxLayout(card)
         layout.setContentsMargins(theme.LARGE, theme.MEDIUM, theme.LARGE, theme.MEDIUM)
         layout.setSpacing(theme.TIGHT)
-        layout.addWidget(_line(label.coder, "muted"))
+        layout.addWidget(_line(_at_left(label.coder), "muted"))
         leaf = _line(leaf_html(leaves, label.leaf), "heading", Qt.TextFormat.RichText)
         layout.addWidget(leaf)
         for text, role in self._about(label, codebook):
@@ -74,6 +76,11 @@ class LabelCards(QWidget):
         when.append(self.tr("codebook {version}").format(version=label.codebook_version))
         lines.append((" · ".join(when), "muted"))
         return lines
+
+
+def _at_left(name: str) -> str:
+    """Return a name that stands at the left, above the label, where it is an Arabic one, too."""
+    return f"{_LEFT_TO_RIGHT}{name}" if text_direction(name) == Qt.LayoutDirection.RightToLeft else name
 
 
 def _line(text: str, role: str = "", kind: Qt.TextFormat = Qt.TextFormat.PlainText) -> QLabel:

@@ -154,8 +154,15 @@ class LeafButtons(QWidget):
             button.setChecked(code == leaf)
 
     def full_height(self) -> int:
-        """Return the height that shows all rows."""
-        return self._grid.sizeHint().height()
+        """Return the height that shows all rows.
+
+        Not the grid's: it counts no button that is not on the screen yet, and new ones are shown a moment later.
+        """
+        if not self.in_a_row:
+            return 0
+        rows = -(-len(self.buttons) // self.in_a_row)
+        height = next(iter(self.buttons.values())).sizeHint().height()
+        return rows * height + (rows - 1) * self._grid.spacing()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -269,6 +269,11 @@ QCheckBox::indicator, QTableView::indicator, QListView::indicator {{ width: 14px
 QCheckBox::indicator:checked, QTableView::indicator:checked, QListView::indicator:checked {{ border-color: {t.accent};
     background: {t.accent}; {_arrow("tick", t.on_accent)} }}
 QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
+QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 8px;
+    background: {t.surface}; }}
+QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 5px solid {t.accent};
+    background: {t.on_accent}; }}
+QRadioButton::indicator:focus {{ border-color: {t.accent}; }}
 QHeaderView {{ background: {t.surface}; border: 0; border-bottom: 1px solid {t.line}; }}
 QHeaderView::section {{ background: {t.surface}; color: {t.muted}; border: 0; border-bottom: 1px solid {t.line};
     padding: 6px 8px; font-weight: 600; }}

@@ -21,12 +21,14 @@ Stop = Callable[[], bool]
 class MergeReport(Taken):
     """What a merge did: the counts of `Taken`, in words.
 
-    `outside_codebook`: {leaf: tweets} of labels for which the current codebook has no class.
+    `outside_codebook`: {leaf: tweets} of labels for which the current codebook has no class. `new_classes`: the names
+    of those that the copy's codebook brought.
     """
 
     file_name: str = ""
     outside_codebook: dict[str, int] = field(default_factory=dict)
     codebook_changed: bool = False
+    new_classes: tuple[str, ...] = ()
     stopped: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -69,6 +71,9 @@ class MergeReport(Taken):
             told.append(f"{_tweets(number)} labelled “{leaf}”, which the current codebook does not have.")
         if self.codebook_changed:
             told.append("The copy's codebook is newer and is now in use.")
+        if self.new_classes:
+            names = ", ".join(f"“{name}”" for name in self.new_classes)
+            told.append(f"It brings the {'class' if len(self.new_classes) == 1 else 'classes'} {names}.")
         return " ".join(told)
 
     def _what_came(self) -> str:
@@ -117,7 +122,9 @@ def merge(
             report = _take_in(study, copy, progress, stop)
         except _Stopped:
             return MergeReport(file_name=path.name, stopped=True)
+    known = study.codebook.leaf_codes
     report.codebook_changed = study.read_codebook()
+    report.new_classes = tuple(leaf.name for leaf in study.codebook.leaves if leaf.code not in known)
     return report
 
 

@@ -130,6 +130,19 @@ def test_usual_keys_again(window: MainWindow, qtbot: QtBot) -> None:
     assert page.desk.leaves.buttons["neutral"].leaf.key == "3" and window.settings.label_keys == {}
 
 
+def test_the_classes_stay_in_sight_when_keys_change(window: MainWindow, qtbot: QtBot) -> None:
+    leaves = _page(window).desk.leaves
+    before = leaves.full_height()
+    dialog = _dialog(window)
+    _press(qtbot, dialog, "Pro", Qt.Key.Key_J)
+    dialog.use.click()
+    qtbot.waitUntil(lambda: all(button.isVisible() for button in leaves.buttons.values()))
+    qtbot.wait(10)
+    for button in leaves.buttons.values():
+        assert button.visibleRegion().boundingRect() == button.rect()
+    assert leaves.full_height() == before
+
+
 def test_the_label_in_sight_stays_checked_when_keys_change(window: MainWindow, qtbot: QtBot) -> None:
     page = _page(window)
     qtbot.keyClick(page, Qt.Key.Key_1)

@@ -1,6 +1,7 @@
 """What comes with a copy and what is told of it: contradictions, undo, coders, codebooks, test rows, work."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -378,3 +379,17 @@ def test_the_study_itself_is_no_copy(mine: Study, tmp_path: Path) -> None:
     for path in (mine.path, link):
         with pytest.raises(UserError, match="the study itself"):
             merging.merge(mine, path)
+
+
+def test_a_class_that_a_newer_codebook_brings_is_named(mine: Study, copy_of: CopyOf) -> None:
+    theirs = copy_of(mine)
+    toml = mine.codebook.to_toml()
+    last = toml[toml.rindex("[[") :]
+    mixed = re.sub(r'(?m)^code = ".*"$', 'code = "mixed"', last, count=1)
+    mixed = re.sub(r'(?m)^name = ".*"$', 'name = "Mixed"', mixed, count=1)
+    mixed = re.sub(r'(?m)^key = ".*"$', 'key = "9"', mixed, count=1)
+    theirs.set_codebook(Codebook.from_toml(f"{toml}\n{mixed}"))
+    report = merging.merge(mine, theirs.path)
+    assert report.new_classes == ("Mixed",)
+    assert report.summary().endswith("now in use. It brings the class “Mixed”.")
+    assert merging.merge(mine, theirs.path).new_classes == ()
