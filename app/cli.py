@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from app import __version__, commands, models_commands
+from app import __version__, commands, models_commands, training_commands
 from app.errors import UserError
 from app.study.import_report import IMPORTED
 from app.terminal import tell_failure
@@ -150,7 +150,7 @@ def parser() -> argparse.ArgumentParser:
     )
     duplicates.add_argument("study", type=Path, metavar="STUDY")
 
-    train = _add(subcommands, "train", commands.train, "fine-tune a model on the labels", long=True)
+    train = _add(subcommands, "train", training_commands.train, "fine-tune a model on the labels", long=True)
     train.add_argument("study", type=Path, metavar="STUDY")
     train.add_argument(
         "--base",
