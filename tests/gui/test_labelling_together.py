@@ -119,6 +119,7 @@ def test_the_preview_tells_what_changes_and_what_is_left_out(
     assert [row[1] for row in dialog.changes.texts()] == ["1"], (
         "the locked one is told before a class is chosen"
     )
+    assert dialog.heading.text() == "5 of 6 tweets get one label"
     qtbot.mouseClick(dialog.leaves.buttons["pro"], Qt.MouseButton.LeftButton)
     told = dict(dialog.changes.texts())
     assert list(told.values()) == ["2", "1", "2", "1"]
