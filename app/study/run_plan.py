@@ -16,6 +16,9 @@ from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, SpecError, TrainingSpec, write_rows
 from training.contract.trial import Trial
 
+# So many rows of Gemma 3 270M are trained in the time of a few trials, two to three minutes on two cores.
+_SHORT_ROWS = 1500
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -34,6 +37,11 @@ class RunPlan:
     def validation(self) -> list[Row]:
         """The rows to validate on."""
         return self.division.validation
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the run itself takes about as long as a trial of it: what would fail in it fails soon anyhow."""
+        return self.spec.epochs * len(self.train) < _SHORT_ROWS
 
     def parts(self) -> dict[str, list[int]]:
         """Return the keys of the tweets of either side, for the study."""

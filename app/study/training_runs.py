@@ -75,30 +75,34 @@ def train(
     base_file = cleared.base
     model_name = free_model_name(study, shelf, name or f"{study.name}-{base_file.name}")
     folder, run = prepare(study, base_file, languages, model_name, settings)
-    trials.give(folder, cleared.trial)
+    if cleared.trial is not None:
+        trials.give(folder, cleared.trial)
     return Conductor(study, run, base_file, shelf, on_event, stop, resting).conduct()
 
 
 @dataclass(frozen=True)
 class Cleared:
-    """A run that may start: its base, its rows and settings, what a trial measured, and all that was looked at."""
+    """A run that may start: its base, its rows and settings, what a trial measured, and all that was looked at.
+
+    `trial` is None for a short run that was not tried on this machine, now or before.
+    """
 
     base: BaseFile
     plan: RunPlan
-    trial: Trial
+    trial: Trial | None
     checks: tuple[Check, ...]
 
     @property
-    def estimate(self) -> Estimate:
-        """What the run will take."""
-        return self.plan.estimate(self.trial)
+    def estimate(self) -> Estimate | None:
+        """What the run will take, None where no trial tells."""
+        return None if self.trial is None else self.plan.estimate(self.trial)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what was looked at as plain values."""
         return {
             "checks": [one.as_dict() for one in self.checks],
-            "estimate": self.estimate.as_dict(),
-            "trial": asdict(self.trial),
+            "estimate": None if self.estimate is None else self.estimate.as_dict(),
+            "trial": None if self.trial is None else asdict(self.trial),
         }
 
 
@@ -113,7 +117,9 @@ def check(
     *,
     anew: bool = False,
 ) -> Cleared | None:
-    """Look at all that a run needs, and try it on this machine (`anew`: also where that was done before).
+    """Look at all that a run needs, and try it on this machine.
+
+    `anew`: also where that was done before, and where the run is so short that it is not tried otherwise.
 
     Each check is told as an event. Returns None where it was stopped. Raises `UserError` at the first one that keeps
     the run from starting.
@@ -134,6 +140,8 @@ def check(
     if base_file is None:
         return None
     plan = plan_run(study, base_file, languages, settings)
+    if plan.is_short and not anew:
+        return Cleared(base_file, plan, trials.remembered(base_file.sha256, plan.spec), looked.checks)
     trial = trials.try_out(plan.spec, plan.train, plan.validation, on_event, stop, anew=anew)
     if trial is None:
         return None

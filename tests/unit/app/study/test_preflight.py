@@ -15,6 +15,7 @@ from app.study.readiness import readiness
 from app.study.sealing import seal_given
 from app.study.shelf import Shelf
 from app.study.study import Study
+from training.contract.spec import TrainingSpec
 from training.contract.trial import Trial
 
 Write = Callable[..., Path]
@@ -184,3 +185,27 @@ def test_what_was_remembered_tells_the_time_before_a_run(
     assert three is not None and six is not None and six.seconds > three.seconds
     # Other settings are another trial.
     assert preflight.look(study, "smollm2-135m", [], {"rank": 4}, shelf).estimate is None
+
+
+def test_a_run_as_short_as_its_trial_is_not_tried_unless_asked(
+    study: Study, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled(study, write, en={"pro": 30, "anti": 30})
+    tried: list[int] = []
+
+    def try_out(spec: TrainingSpec, *_: object, **__: object) -> None:
+        tried.append(spec.epochs)
+
+    monkeypatch.setattr(trials, "try_out", try_out)
+
+    def check(epochs: int, *, anew: bool = False) -> object:
+        return training_runs.check(
+            study, "smollm2-135m", [], {"epochs": epochs}, lambda event: None, lambda: False, anew=anew
+        )
+
+    short = check(3)
+    assert isinstance(short, training_runs.Cleared)
+    assert short.trial is None and short.as_dict()["estimate"] is None and not tried
+    # What `try_out` returns here says that it was stopped.
+    assert check(3, anew=True) is None and check(100) is None
+    assert tried == [3, 100]
