@@ -7,6 +7,7 @@ _OUT_OF_MEMORY = (
     "cannot allocate memory",
     "bad_alloc",
     "could not create a memory",
+    "could not create a primitive",
     "ALLOC_FAILED",
 )
 

