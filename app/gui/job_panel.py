@@ -81,7 +81,7 @@ class JobPanel(QWidget):
 
     def _pause(self) -> None:
         if self._job is not None and not self._job.is_stopping:
-            self._job.stop("pause")
+            self._job.stop(saying="pause")
 
     def _stop(self) -> None:
         if self._job is not None:

@@ -43,7 +43,7 @@ class ParityTable(FigureTable):
                 self.tr("4-bit form minus trained model, with a bootstrap interval"),
             ),
             (
-                self.tr("expected cost (95 %)"),
+                self.tr("cost (95 %)"),
                 self.tr(
                     "Macro-F1 that the changed labels are expected to lose, by how sure the trained model was of them; "
                     "the check passes where at most half a point can be lost"

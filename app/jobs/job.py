@@ -165,10 +165,11 @@ class Job(QObject):
     def _stop_file(self) -> Path:
         return self.folder / "stop"
 
-    def stop(self, saying: str = "") -> None:
+    def stop(self, *, saying: str = "") -> None:
         """Ask the job to stop. After the grace time, or when asked again, it is made to.
 
-        `saying` is a word for the command: "pause" or "wait" let a training rest.
+        `saying` is a word for the command: "pause" or "wait" let a training rest. By name alone: a button's
+        `clicked` hands over whether it is checked to whatever takes an argument.
         """
         if self.outcome is not None:
             return

@@ -78,7 +78,7 @@ class JobList(QObject):
     def stop_all(self, saying: str = "") -> None:
         """Ask every job to stop; a training hears what is said, too (`Job.stop`)."""
         for job in self.running():
-            job.stop(saying if job.kind == "train" else "")
+            job.stop(saying=saying if job.kind == "train" else "")
 
     def release_all(self) -> None:
         """Follow no job any more and leave them running; a later window finds them."""

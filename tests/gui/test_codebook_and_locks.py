@@ -144,9 +144,14 @@ def test_a_batch_is_locked_and_released(window: MainWindow, qtbot: QtBot, settle
     korean = tweets.page(study, TweetFilter(language="ko"), 0, 1)[0]
     area.show_page("label")
     area.label_page.show_tweet(korean.id)
-    qtbot.mouseClick(area.label_page.desk.leaves.buttons["pro"], Qt.MouseButton.LeftButton)
-    assert "Korean" in area.label_page.notice.text and area.label_page.row is not None
-    assert area.label_page.row.id == korean.id
+    button = area.label_page.desk.leaves.buttons["pro"]
+    assert not button.isEnabled() and area.label_page.desk.locked.isVisible()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    # A key is no way around it.
+    area.label_page.setFocus()
+    qtbot.keyClick(area.label_page, "1")
+    assert area.label_page.row is not None and area.label_page.row.id == korean.id
+    assert tweets.page(study, TweetFilter(language="ko"), 0, 1)[0].labels == korean.labels
     dialog = area.show_locks(page.asked())
     settled()
     assert "are locked already" in dialog.which.text() and not dialog.name.isEnabled()

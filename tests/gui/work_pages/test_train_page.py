@@ -225,7 +225,7 @@ def test_the_result_names_the_served_form_and_both_parities(
     rows = {name: figures for name, *figures in page.result.parity.texts()}
     assert rows["labels changed"] == ["1 of 4", "0 of 4"]
     # What is lost stands with a minus; a model that was checked before this figure existed has none.
-    assert rows["expected cost (95 %)"] == ["–", "−0.001 (−0.003 … +0.000)"]
+    assert rows["cost (95 %)"] == ["–", "−0.001 (−0.003 … +0.000)"]
     assert rows["check"] == ["not passed", "passed"]
     assert rows["used"] == ["–", "served"]
     assert "because" in page.result.reason.text()
