@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from db.sealing import test_rows
@@ -70,12 +70,21 @@ def work_of(session: Session, coder_id: str, languages: Sequence[str] | None = N
     return row[0], row[1]
 
 
+# Made once: each label asks it, and putting it together takes longer than the answer.
+_IS_ASSIGNED = (
+    select(_ASSIGNED.c.tweet_id)
+    .where(
+        _ASSIGNED.c.tweet_id == bindparam("tweet"),
+        _ASSIGNED.c.coder_id == bindparam("coder"),
+        _stands(_ASSIGNED.c.assignment_id),
+    )
+    .limit(1)
+)
+
+
 def is_assigned(session: Session, coder_id: str, tweet: int) -> bool:
     """Say whether a tweet is among those assigned to a coder."""
-    found = select(_ASSIGNED.c.tweet_id).where(
-        _ASSIGNED.c.tweet_id == tweet, _ASSIGNED.c.coder_id == coder_id, _stands(_ASSIGNED.c.assignment_id)
-    )
-    return session.scalar(found.limit(1)) is not None
+    return session.connection().scalar(_IS_ASSIGNED, {"tweet": tweet, "coder": coder_id}) is not None
 
 
 def free_tweets(

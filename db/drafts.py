@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -26,10 +26,14 @@ def keep(session: Session, coder_id: str, tweet: int, repeat: bool, note: str, m
     session.execute(statement.on_conflict_do_update(index_elements=list(where), set_=said))
 
 
+# Made once: each label asks it, and putting it together takes longer than the answer.
+_REMOVE = delete(_DRAFTS).where(
+    _DRAFTS.c.coder_id == bindparam("coder"),
+    _DRAFTS.c.tweet_id == bindparam("tweet"),
+    _DRAFTS.c.repeat == bindparam("repeat"),
+)
+
+
 def remove(session: Session, coder_id: str, tweet: int, repeat: bool) -> None:
     """Remove what was kept, where there is something."""
-    session.execute(
-        delete(_DRAFTS).where(
-            _DRAFTS.c.coder_id == coder_id, _DRAFTS.c.tweet_id == tweet, _DRAFTS.c.repeat == repeat
-        )
-    )
+    session.connection().execute(_REMOVE, {"coder": coder_id, "tweet": tweet, "repeat": repeat})

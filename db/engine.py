@@ -124,6 +124,8 @@ class StudyFile:
         self.path = path
         self._engine = study_engine(path)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        # How often was written promptly since the log was last folded in.
+        self.unfolded = 0
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
@@ -152,12 +154,14 @@ class StudyFile:
                 with Session(connection) as session, session.begin():
                     session.connection()
                     yield session
+                self.unfolded += 1
             finally:
                 cursor.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
                 cursor.close()
 
     def fold_log(self) -> None:
         """Fold the log into the file as far as nobody reads it; neither readers nor writers wait for it."""
+        self.unfolded = 0
         with study_errors(self.path), contextlib.closing(_raw(self.path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 

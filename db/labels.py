@@ -48,7 +48,7 @@ def add_events(
     many are done, and may raise, to stop. A repeat follows the coder's other repeats on the tweet, and changes no
     label.
     """
-    seq = session.scalar(_LAST_SEQ) or 0
+    seq = session.connection().scalar(_LAST_SEQ) or 0
     given: list[tuple[int, str]] = []
     for batch in batches(events):
         tweets, coder = [event["tweet_id"] for event in batch], batch[0]["coder_id"]
@@ -230,7 +230,7 @@ def add_first_labels(session: Session, events: list[dict[str, Any]]) -> None:
     """Append many "label" events of one coder, for tweets on which that coder has no event yet."""
     if not events:
         return
-    first = (session.scalar(_LAST_SEQ) or 0) + 1
+    first = (session.connection().scalar(_LAST_SEQ) or 0) + 1
     numbered = [{"seq": first + n, "id": new_uuid(), "kind": "label"} | e for n, e in enumerate(events)]
     session.execute(_INSERT, numbered)
     current = [{k: e[k] for k in ("tweet_id", "coder_id", "leaf", "seq")} for e in numbered]

@@ -14,10 +14,18 @@ from db.tweets import batches
 _PREDICTIONS: Any = Prediction.__table__
 
 
+# Made once: each tweet that is read asks it.
+_LATEST_MODEL = (
+    select(Model.__table__.c.id)
+    .where(select(_PREDICTIONS.c.tweet_id).where(_PREDICTIONS.c.model_id == Model.__table__.c.id).exists())
+    .order_by(Model.__table__.c.id.desc())
+    .limit(1)
+)
+
+
 def latest_model(session: Session) -> int | None:
     """Return the newest model that has predictions here."""
-    has = select(Prediction.tweet_id).where(Prediction.model_id == Model.id).exists()
-    return session.scalar(select(Model.id).where(has).order_by(Model.id.desc()).limit(1))
+    return session.connection().scalar(_LATEST_MODEL)
 
 
 def put(session: Session, values: list[dict[str, Any]]) -> None:

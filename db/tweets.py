@@ -4,7 +4,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, false, func, insert, or_, select, true, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
 from sqlalchemy.orm import Session, aliased
 
 from db import sealing
@@ -221,39 +233,44 @@ def _contains(column: Any, needle: str) -> ColumnElement[bool]:
     return contains
 
 
+_COLUMNS: Any = Tweet.__table__.c
+# Made once, as is `_LABELS`: both are asked for each tweet that is labelled.
+_ROWS = select(
+    _COLUMNS.id, _COLUMNS.tweet_id, _COLUMNS.text, _COLUMNS.lang, _COLUMNS.author, _COLUMNS.created_at,
+    _COLUMNS.extra, _COLUMNS.agreed_leaf, _COLUMNS.labelled, _COLUMNS.source_row, _COLUMNS.import_id,
+    _COLUMNS.gold_leaf, _COLUMNS.locked, _COLUMNS.sealed, _COLUMNS.group_id,
+).where(_COLUMNS.id.in_(bindparam("ids", expanding=True)))  # fmt: skip
+
+
 def rows(session: Session, ids: Sequence[int]) -> list[Any]:
     """Return the tweets' columns, in the order of `ids`; unknown ids are left out."""
-    columns = Tweet.__table__.c
-    wanted = (
-        columns.id, columns.tweet_id, columns.text, columns.lang, columns.author, columns.created_at,
-        columns.extra, columns.agreed_leaf, columns.labelled, columns.source_row, columns.import_id,
-        columns.gold_leaf, columns.locked, columns.sealed, columns.group_id,
-    )  # fmt: skip
     found = {}
     for batch in batches(ids):
-        for row in session.execute(select(*wanted).where(columns.id.in_(batch))):
+        for row in session.connection().execute(_ROWS, {"ids": list(batch)}):
             found[row.id] = row
     return [found[i] for i in ids if i in found]
+
+
+_LABELS = (
+    select(
+        CurrentLabel.tweet_id,
+        Coder.name.label("coder"),
+        CurrentLabel.leaf,
+        LabelEvent.note,
+        LabelEvent.marks,
+    )
+    .join(Coder, Coder.id == CurrentLabel.coder_id)
+    .join(LabelEvent, LabelEvent.seq == CurrentLabel.seq)
+    .where(CurrentLabel.tweet_id.in_(bindparam("ids", expanding=True)))
+    .order_by(CurrentLabel.tweet_id, CurrentLabel.seq)
+)
 
 
 def labels_of(session: Session, ids: Sequence[int]) -> dict[int, list[Any]]:
     """Return the current labels (coder's name, leaf, note, marks) of each tweet that has any."""
     found: dict[int, list[Any]] = {}
     for batch in batches(ids):
-        statement = (
-            select(
-                CurrentLabel.tweet_id,
-                Coder.name.label("coder"),
-                CurrentLabel.leaf,
-                LabelEvent.note,
-                LabelEvent.marks,
-            )
-            .join(Coder, Coder.id == CurrentLabel.coder_id)
-            .join(LabelEvent, LabelEvent.seq == CurrentLabel.seq)
-            .where(CurrentLabel.tweet_id.in_(batch))
-            .order_by(CurrentLabel.tweet_id, CurrentLabel.seq)
-        )
-        for row in session.execute(statement):
+        for row in session.connection().execute(_LABELS, {"ids": list(batch)}):
             found.setdefault(row.tweet_id, []).append(row)
     return found
 

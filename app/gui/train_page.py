@@ -60,6 +60,7 @@ class TrainPage(QWidget):
         self._machine: dict[str, Any] | None = None
         self._asking_machine = False
         self._asked = 0
+        self._must_look = True
         self._bases: list[Base] = []
         self.notice = Notice()
         self.form = TrainForm(self._study.codebook, self._study.name)
@@ -160,6 +161,8 @@ class TrainPage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        if self._must_look:
+            self._look()
         self._ask_machine()
 
     def _ask_machine(self) -> None:
@@ -183,7 +186,13 @@ class TrainPage(QWidget):
         self.form.choose_base(name)
 
     def _look(self) -> None:
-        """Look, on a worker, at all that a run with the form's settings needs."""
+        """Look, on a worker, at all that a run with the form's settings needs; out of sight only once it is seen.
+
+        Reading all labels of a large study takes seconds of Python's time, which whoever labels would feel.
+        """
+        self._must_look = not self.isVisible()
+        if self._must_look:
+            return
         self._asked += 1
         asked = self._asked
         wish, study, machine, shelf = self.form.wish(), self._study, self._machine, Shelf()

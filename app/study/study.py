@@ -22,6 +22,9 @@ from db.tables import Coder as CoderRow
 SUFFIX = ".stancedesk"
 
 LOCKED_NEXT_STEP = "Release the batch on the Tweets page, or go on with another tweet."
+# Labels, each of about 100 KiB of the log in a large study.
+_MUCH_TO_FOLD = 100
+
 _NEXT_STEPS: dict[type[errors.StudyFileError], str] = {
     errors.NotAStudy: "Choose a file that StanceDesk made; tweets in a table are brought in with “Import tweets”.",
     errors.StudyTooNew: "Install the newest StanceDesk and open the study with it.",
@@ -162,9 +165,14 @@ class Study:
             yield session
 
     def fold_log(self) -> None:
-        """Fold what was written promptly into the file; takes a moment, and nobody waits for it."""
-        with told_kindly():
-            self._file.fold_log()
+        """Fold what was written promptly into the file, where it is much; takes a moment, and nobody waits for it.
+
+        For some seconds afterwards the disk is busy with the places that were written, and a label may wait for it:
+        so not after every few of them.
+        """
+        if self._file.unfolded >= _MUCH_TO_FOLD:
+            with told_kindly():
+                self._file.fold_log()
 
     @contextlib.contextmanager
     def writing_beside(self, uri: str) -> Iterator[Session]:

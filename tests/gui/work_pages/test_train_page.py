@@ -8,12 +8,14 @@ from typing import Any
 import psutil
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.gui.notice import Tone
 from app.gui.train_page import TrainPage
 from app.gui.training_result import TrainingResult
 from app.jobs.job_list import JobList
+from app.jobs.worker import wait_for_workers
 from app.study import runs, splits
 from app.study.codebook import Codebook
 from app.study.preflight import Check, State
@@ -301,7 +303,13 @@ def test_a_run_that_died_without_a_window_is_told_with_its_step(
     runs.create(study, "lost", str(folder.path), "smollm2-135m", ["es"], {"epochs": 5, "seed": 4}, split)
     page = TrainPage(study, jobs)
     qtbot.addWidget(page)
-    settle(lambda: not page.unfinished.isHidden() and page.form.languages.rowCount() > 0)
+    # What a run needs is looked at once the page is seen: out of sight it would slow down whoever labels.
+    settle(lambda: not page.unfinished.isHidden())
+    wait_for_workers()
+    QApplication.processEvents()
+    assert page.form.languages.rowCount() == 0
+    page.show()
+    settle(lambda: page.form.languages.rowCount() > 0)
     assert page.unfinished.title.text() == "The training of “lost” was interrupted at step 3 of 7"
     assert page.runs.text(0, 4) == "interrupted at step 3 of 7"
     settle(lambda: bool(page._bases))

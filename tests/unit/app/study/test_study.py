@@ -130,3 +130,19 @@ def test_a_copy_is_told_from_its_original(study: Study, tmp_path: Path) -> None:
     study.save_copy(copy)
     with Study.open(copy) as opened:
         assert opened.title == "trial (trial copy)"
+
+
+def test_the_log_is_folded_in_only_once_it_is_worth_it(study: Study, tmp_path: Path) -> None:
+    add_tweets(study, tmp_path, 3)
+    study.fold_log()
+    before = study.path.read_bytes()
+    coder = labelling.Labelling(study, "Mia")
+    leaf = study.codebook.leaf_codes[0]
+    coder.label(leaf)
+    study.fold_log()
+    assert study.path.read_bytes() == before, "a rest after one label was spent on the disk"
+    for _ in range(100):
+        coder.undo()
+        coder.redo()
+    study.fold_log()
+    assert study.path.read_bytes() != before
