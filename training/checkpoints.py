@@ -5,7 +5,7 @@ resumes does what it would have done: there is no generator's state to keep.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,28 @@ _NAME = "last.safetensors"
 
 @dataclass
 class Standing:
-    """How far a run is: steps done, scores of each epoch, the best epoch so far, seconds spent,
+    """How far a run is: steps done, rounds that ended, scores of each epoch, the best epoch so far, seconds spent,
     and how many rows are computed at once (0: as the settings say).
     """
 
     step: int = 0
+    rounds: int = 0
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     seconds: float = 0.0
     tokens: int = 0
     micro_batch: int = 0
+
+
+@dataclass
+class Kept:
+    """What a run holds beside what is trained now, each as `adapter.state` returns it, empty before it begins: the
+    average of the last steps, the mean of the rounds that ended, and the best epoch's.
+    """
+
+    averaged: dict[str, torch.Tensor] = field(default_factory=dict)
+    ended: dict[str, torch.Tensor] = field(default_factory=dict)
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def write(
@@ -38,15 +50,14 @@ def write(
     standing: Standing,
     network: LeafNetwork,
     optimizer: torch.optim.Optimizer,
-    averaged: dict[str, torch.Tensor],
-    best: dict[str, torch.Tensor],
+    kept: Kept,
 ) -> None:
     """Write the checkpoint in place of the one before."""
     from safetensors.torch import save
 
     tensors = {f"now.{name}": value for name, value in adapter.state(network.adapted).items()}
-    tensors |= {f"averaged.{name}": value.cpu() for name, value in averaged.items()}
-    tensors |= {f"best.{name}": value for name, value in best.items()}
+    for part in fields(kept):
+        tensors |= {f"{part.name}.{name}": v.cpu() for name, v in getattr(kept, part.name).items()}
     for number, parameter in enumerate(network.parameters()):
         for name, value in optimizer.state.get(parameter, {}).items():
             tensors[f"optimizer.{number}.{name}"] = value.detach().cpu().clone()
@@ -62,10 +73,8 @@ def exists(folder: Path) -> bool:
 
 def read(
     folder: Path, fingerprint: str, network: LeafNetwork, optimizer: torch.optim.Optimizer
-) -> tuple[Standing, dict[str, torch.Tensor], dict[str, torch.Tensor]] | None:
-    """Put a checkpoint of the same run back; return its standing, averaged and best adapter (both empty before
-    they begin), or None: there is none.
-    """
+) -> tuple[Standing, Kept] | None:
+    """Put a checkpoint of the same run back; return its standing and what it kept, or None: there is none."""
     from safetensors import SafetensorError, safe_open
 
     path = folder / _NAME
@@ -81,7 +90,7 @@ def read(
     except (SafetensorError, KeyError, TypeError, ValueError, OSError):
         return None
     parts: dict[str, dict[str, torch.Tensor]] = {
-        part: {} for part in ("now", "averaged", "best", "optimizer")
+        part: {} for part in ("now", "averaged", "ended", "best", "optimizer")
     }
     for name, value in tensors.items():
         part, _, rest = name.partition(".")
@@ -96,4 +105,4 @@ def read(
         }
         if state:
             optimizer.state[parameter] = state
-    return standing, parts["averaged"], parts["best"]
+    return standing, Kept(parts["averaged"], parts["ended"], parts["best"])

@@ -69,12 +69,16 @@ class Finetuning:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.spec.learning_rate, weight_decay=self.spec.weight_decay
         )
+        # Where each round begins: as the network was made.
+        self._beginning = adapter.state(self.network.adapted) if self.spec.rounds > 1 else {}
         resumed = checkpoints.read(self.checkpoint_folder, self.fingerprint, self.network, self.optimizer)
-        self.standing, self.averaged, self.best = resumed or (checkpoints.Standing(), {}, {})
+        self.standing, kept = resumed or (checkpoints.Standing(), checkpoints.Kept())
+        self.averaged, self.ended, self.best = kept.averaged, kept.ended, kept.best
         # What did not fit into memory before would not fit now, and the pieces are part of a step's course.
         self.network.micro_batch = self.standing.micro_batch or self.network.micro_batch
         self.steps_an_epoch = math.ceil(len(self.train) / self.spec.batch)
         self.steps = self.steps_an_epoch * self.spec.epochs
+        self.steps_a_round = self.steps // self.spec.rounds
         if resumed:
             self.events.write(
                 "stage",
@@ -114,15 +118,18 @@ class Finetuning:
         return self.standing
 
     def learning_rate(self, step: int) -> float:
-        """Return the learning rate of a step: a linear rise, then half a cosine down to zero."""
-        warm = max(1, round(self.spec.warmup * self.steps))
+        """Return the learning rate of a step: in each round a linear rise, then half a cosine down to zero."""
+        step %= self.steps_a_round
+        warm = max(1, round(self.spec.warmup * self.steps_a_round))
         if step < warm:
             return self.spec.learning_rate * (step + 1) / warm
-        share = (step - warm) / max(1, self.steps - warm)
+        share = (step - warm) / max(1, self.steps_a_round - warm)
         return self.spec.learning_rate * (1 + math.cos(math.pi * share)) / 2
 
     def _train_epoch(self, epoch: int) -> None:
         spec = self.spec
+        if epoch * self.steps_an_epoch // self.steps_a_round > self.standing.rounds:
+            self._begin_round()
         seen = thin(self.train, self.encoded, spec.text_dropout, spec.seed, epoch)
         batches = order(seen, spec.batch, spec.seed, epoch)
         self.network.body.train()
@@ -139,11 +146,32 @@ class Finetuning:
             if time.monotonic() - self._saved > _CHECKPOINT_SECONDS:
                 self._save()
 
+    def _begin_round(self) -> None:
+        """Put what the round that ended would keep to the mean of the rounds, and begin anew.
+
+        Runs that begin at the same place and learn from other orders end in one valley, where their average is
+        better than each: a "model soup" (Wortsman et al. 2022, arXiv 2203.05482). It is served as one model.
+        """
+        self.ended = self._with_earlier_rounds(self.averaged or adapter.state(self.network.adapted))
+        self.standing.rounds += 1
+        self.averaged = {}
+        self.optimizer.state.clear()
+        adapter.load_state(self.network.adapted, self._beginning)
+
+    def _with_earlier_rounds(self, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return the mean of what this round has and what each earlier one kept."""
+        share = 1 / (self.standing.rounds + 1)
+        return {
+            name: torch.lerp(self.ended[name], value.cpu(), share) if self.ended else value.cpu().clone()
+            for name, value in values.items()
+        }
+
     def _average(self) -> None:
-        if not self.spec.averaging or self.standing.step < _AVERAGED_FROM * self.steps:
+        in_round = self.standing.step - self.standing.rounds * self.steps_a_round
+        if not self.spec.averaging or in_round < _AVERAGED_FROM * self.steps_a_round:
             return
         if self.averaged:
-            window = max(1.0, self.spec.averaging * self.steps)
+            window = max(1.0, self.spec.averaging * self.steps_a_round)
             adapter.average(self.averaged, self.network.adapted, window)
         else:
             self.averaged = adapter.state(self.network.adapted)
@@ -224,7 +252,7 @@ class Finetuning:
         """Score the adapter that would be kept, the averaged one, and go on with the one that is trained."""
         started = time.monotonic()
         trained = adapter.state(self.network.adapted)
-        kept = {name: value.cpu().clone() for name, value in self.averaged.items()} or trained
+        kept = self._with_earlier_rounds(self.averaged or trained)
         adapter.load_state(self.network.adapted, kept)
         try:
             result = {"epoch": epoch} | self._scores(epoch)
@@ -267,6 +295,9 @@ class Finetuning:
         return {name: scores[name] for name in ("macro_f1", "accuracy", "loss", "languages", "together")}
 
     def _is_over(self) -> bool:
+        if self.spec.rounds > 1:
+            # A round's first epochs are worse than what the last one ended with; the end is what counts.
+            return False
         worse = len(self.standing.epochs) - self.standing.best_epoch
         return bool(self.validation) and bool(self.standing.epochs) and worse >= PATIENCE
 
@@ -283,8 +314,7 @@ class Finetuning:
                 self.standing,
                 self.network,
                 self.optimizer,
-                self.averaged,
-                self.best,
+                checkpoints.Kept(self.averaged, self.ended, self.best),
             )
         except OSError as error:
             if not is_full(error):

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from training.bases import Base
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# A checkpoint holds what is trained as it is, its average, the best of it, and two moments of the optimiser; while it
-# is written, the one before is still there.
-_COPIES = 5
+# A checkpoint holds what is trained as it is, its average, the mean of the rounds, the best of it, and two moments of
+# the optimiser; while it is written, the one before is still there.
+_COPIES = 6
 _CHECKPOINTS = 2
 _LOOK_SECONDS = 5.0
 

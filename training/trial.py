@@ -126,6 +126,7 @@ class _Rehearsal:
             base_path=str(work.base.file.path),
             precision=precision,
             epochs=1,
+            rounds=1,
             # No word is left out: the rows are as long as they can be.
             text_dropout=0.0,
         ).write(small.spec)

@@ -17,7 +17,7 @@ _LIBRARIES, _BATCH = 1.0e9, 1.5e9
 # Weights held in nf4 with their scales, in bytes a weight.
 _NF4 = 0.55
 # The adapter as it is, averaged and best, and the optimiser's two moments; the checkpoint before is still there.
-_CHECKPOINT = 2 * 5
+_CHECKPOINT = 2 * 6
 # Events, log, rows and what else is small.
 _SMALL = 50_000_000
 

@@ -26,7 +26,7 @@ _FOLDER = ".trial-"
 # What of the settings changes neither how fast a step is nor what memory it takes.
 _INDIFFERENT = (
     "base", "base_path", "epochs", "learning_rate", "warmup", "dropout", "text_dropout", "averaging",
-    "weight_decay", "max_gradient", "seed",
+    "rounds", "weight_decay", "max_gradient", "seed",
 )  # fmt: skip
 # The training process until it begins to read: Python, PyTorch. In seconds.
 _START_SECONDS = 5.0

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,26 +107,28 @@ def test_it_learns_what_the_words_tell(make_loop: Callable[..., Finetuning]) -> 
 
 def test_the_learning_rate_rises_then_falls_to_zero(make_loop: Callable[..., Finetuning]) -> None:
     loop = make_loop(warmup=0.25, learning_rate=0.1)
-    loop.steps = 8
-    rates = [loop.learning_rate(step) for step in range(9)]
+    loop.steps_a_round = 8
+    rates = [loop.learning_rate(step) for step in range(16)]
     assert rates[:3] == pytest.approx([0.05, 0.1, 0.1])
-    assert rates[3:] == sorted(rates[3:], reverse=True)
-    assert rates[8] == pytest.approx(0.0)
+    assert rates[3:8] == sorted(rates[3:8], reverse=True)
+    assert rates[7] < 0.01
+    assert rates[8:] == rates[:8], "each round has the whole course"
 
 
-# After two steps; and after an epoch's last step, before its evaluation.
-@pytest.mark.parametrize("steps", [2, 3])
+# After two steps; and after an epoch's last step, before its evaluation; the same of a second round.
+@pytest.mark.parametrize(("checks", "steps", "rounds"), [(2, 2, 1), (3, 3, 1), (3, 3, 2), (6, 4, 2)])
 def test_a_run_that_was_stopped_and_resumed_ends_where_it_would_have_ended(
-    make_loop: Callable[..., Finetuning], tmp_path: Path, steps: int
+    make_loop: Callable[..., Finetuning], tmp_path: Path, checks: int, steps: int, rounds: int
 ) -> None:
+    make_loop = partial(make_loop, rounds=rounds)
     whole = make_loop()
     expected = whole.run()
     (tmp_path / "checkpoints" / "last.safetensors").unlink()
     with pytest.raises(Cancelled):
-        make_loop(check=stop_after(steps)).run()
+        make_loop(check=stop_after(checks)).run()
     resumed = make_loop()
     standing = resumed.run()
-    assert f"after step {min(steps, 3)} of 6" in events_of(resumed, "stage")[0]["message"]
+    assert f"after step {steps} of 6" in events_of(resumed, "stage")[0]["message"]
     assert [scores["epoch"] for scores in standing.epochs] == [1, 2]
     assert (standing.step, standing.best_epoch) == (expected.step, expected.best_epoch)
     assert standing.epochs == expected.epochs
@@ -193,6 +196,46 @@ def test_what_is_kept_is_the_average_of_the_last_steps(make_loop: Callable[..., 
     plain = make_loop(fingerprint="plain", averaging=0.0)
     plain.run()
     assert plain.averaged == {}
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_rounds_begin_anew_and_their_mean_is_kept(
+    make_loop: Callable[..., Finetuning], averaging: float
+) -> None:
+    """Three rounds of an epoch: each begins where the network began, and what is kept is the mean of their ends."""
+    loop = make_loop(epochs=3, rounds=3, averaging=averaging)
+    begun = adapter.state(loop.network.adapted)
+    starts: list[dict[str, torch.Tensor]] = []
+    ends: list[dict[str, torch.Tensor]] = []
+    scored: list[dict[str, torch.Tensor]] = []
+    step, evaluate, score = loop._step, loop._evaluate, loop._scores
+
+    def before_a_step(batch: list[Any]) -> float:
+        if loop.standing.step % 3 == 0:
+            starts.append(adapter.state(loop.network.adapted))
+            assert not loop.optimizer.state, "nothing of the round before is left"
+        return step(batch)
+
+    def before_a_score(epoch: int) -> None:
+        ends.append({n: v.clone() for n, v in (loop.averaged or adapter.state(loop.network.adapted)).items()})
+        evaluate(epoch)
+
+    def what_is_scored(epoch: int) -> dict[str, Any]:
+        scored.append(adapter.state(loop.network.adapted))
+        return score(epoch) | {"macro_f1": epoch / 10}
+
+    loop._step, loop._evaluate, loop._scores = before_a_step, before_a_score, what_is_scored  # type: ignore[method-assign]
+    standing = loop.run()
+    assert (standing.rounds, standing.best_epoch, len(standing.epochs)) == (2, 3, 3)
+    kept = adapter.state(loop.network.adapted)
+    for name, value in begun.items():
+        for start in starts:
+            assert torch.equal(start[name], value)
+        for rounds in (1, 2, 3):
+            mean = sum(end[name] for end in ends[:rounds]) / rounds
+            torch.testing.assert_close(scored[rounds - 1][name], mean)
+        assert torch.equal(kept[name], scored[2][name])
+    assert any(not torch.equal(ends[0][name], ends[1][name]) for name in begun), "the orders differ"
 
 
 def test_a_stop_while_an_epoch_is_scored_leaves_what_is_trained(make_loop: Callable[..., Finetuning]) -> None:

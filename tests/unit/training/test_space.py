@@ -44,8 +44,9 @@ def test_the_largest_checkpoint_is_not_larger_than_reckoned(
     process.communicate(timeout=120)
     (checkpoint,) = run.checkpoints.iterdir()
     need = space.checkpoint_bytes(Base.open(GGUFFile(small_base)), "lora", 16)
-    # Half of it: the one before is there, too, while it is written. The average begins later.
-    assert 0.7 * need < 2 * checkpoint.stat().st_size < 1.05 * need
+    # Half of it: the one before is there, too, while it is written. The averages of the steps and of the
+    # rounds, two of six parts, begin later.
+    assert 0.65 * need < 2 * checkpoint.stat().st_size < 1.05 * need
 
 
 def test_a_shortage_is_told_once_until_there_is_room_again(
