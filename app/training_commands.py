@@ -5,6 +5,7 @@ from typing import Any
 
 from app.commands import WrongUsage, stopper
 from app.terminal import tell_failure
+from training.contract.spec import ONE_FILE
 
 _DEFAULT_BASE = "smollm2-135m"
 
@@ -25,6 +26,7 @@ def train(arguments: argparse.Namespace) -> int:
         arguments.spec,
         arguments.epochs,
         arguments.seed,
+        arguments.one_file,
     )
     if arguments.resume is not None and any(chosen):
         raise WrongUsage("a training that goes on keeps its settings: --resume takes none")
@@ -43,6 +45,10 @@ def train(arguments: argparse.Namespace) -> int:
     settings |= {
         name: getattr(arguments, name) for name in ("epochs", "seed") if getattr(arguments, name) is not None
     }
+    if arguments.one_file:
+        if settings.get("method", ONE_FILE) != ONE_FILE:
+            raise WrongUsage(f"--one-file, but the settings ask for the method {settings['method']}")
+        settings["method"] = ONE_FILE
 
     if arguments.check:
         return _check_training(arguments, settings, events)

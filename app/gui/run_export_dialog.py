@@ -125,9 +125,8 @@ class RunExportDialog(WorkDialog):
         target = Path(self.folder.text().strip()).expanduser()
 
         def work(progress: Progress, stop: Stop) -> run_export.ExportedRun | None:
-            settings = {"epochs": wish.epochs, "seed": wish.seed}
             return run_export.export_run(
-                study, wish.base, wish.languages, wish.name, settings, target,
+                study, wish.base, wish.languages, wish.name, wish.settings, target,
                 with_base=with_base, progress=progress, stop=stop,
             )  # fmt: skip
 

@@ -1,8 +1,9 @@
 """What to train on: base model, languages, name, and the settings that few need."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -29,6 +30,7 @@ from app.study.base_models import Base
 from app.study.codebook import Codebook
 from app.study.readiness import Readiness
 from app.study.shelf import Shelf
+from training.contract.spec import ONE_FILE
 
 _FILE = "file"
 # A check box in a cell, with what is around it, in pixels.
@@ -45,6 +47,13 @@ class TrainingWish:
     name: str
     epochs: int
     seed: int
+    one_file: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What of the run's settings differs from how it is done unasked."""
+        method = {"method": ONE_FILE} if self.one_file else {}
+        return {"epochs": self.epochs, "seed": self.seed} | method
 
     def words(self, study: Path) -> list[str]:
         """Return the command that does it."""
@@ -53,6 +62,8 @@ class TrainingWish:
             words.append(f"--languages={','.join(self.languages)}")
         if self.name:
             words.append(f"--name={self.name}")
+        if self.one_file:
+            words.append("--one-file")
         return words
 
 
@@ -102,6 +113,17 @@ class TrainForm(QWidget):
         self.seed.valueChanged.connect(lambda _: self.changed.emit())
         self.seed.setAccessibleName(self.tr("Seed"))
         self.seed.setToolTip(self.tr("Another seed draws other validation tweets and another order (Alt+D)"))
+        self.kind = QComboBox()
+        self.kind.addItem(self.tr("Base and adapter: most accurate so far"), False)
+        self.kind.addItem(self.tr("One file: classifies faster"), True)
+        self.kind.currentIndexChanged.connect(lambda _: self.changed.emit())
+        self.kind.setAccessibleName(self.tr("Kind of model"))
+        self.kind.setToolTip(
+            self.tr(
+                "An adapter lies beside the base and is computed with it. One file: the scales of the base's own 4-bit "
+                "numbers are trained, nothing is rounded afterwards, and there is nothing else to compute (Alt+M)"
+            )
+        )
         inside = QWidget()
         for box in (self.epochs, self.seed):
             box.setFixedWidth(_NUMBER)
@@ -111,7 +133,8 @@ class TrainForm(QWidget):
         advanced.setContentsMargins(12, 0, 0, 0)
         advanced.addRow(self.tr("E&pochs"), self.epochs)
         advanced.addRow(self.tr("See&d"), self.seed)
-        self.advanced = Fold(self.tr("Advanced"), self.tr("Epochs and seed"), inside)
+        advanced.addRow(self.tr("Kind of &model"), self.kind)
+        self.advanced = Fold(self.tr("Advanced"), self.tr("Epochs, seed, kind of model"), inside)
 
         self.languages = FigureTable(self.tr("Languages to train on"))
         self.languages.setToolTip(self.tr("Space checks or unchecks a language (Alt+L)"))
@@ -180,6 +203,7 @@ class TrainForm(QWidget):
             name=self.name.text().strip(),
             epochs=self.epochs.value(),
             seed=self.seed.value(),
+            one_file=bool(self.kind.currentData()),
         )
 
     # What there is
@@ -273,14 +297,15 @@ class TrainForm(QWidget):
         self.languages.blockSignals(False)
         self._suggest_base()
 
-    def use(self, base: str, languages: Sequence[str], epochs: int, seed: int) -> None:
+    def use(self, base: str, languages: Sequence[str], settings: Mapping[str, Any]) -> None:
         """Fill in the settings of an earlier run."""
         index = self.base.findData(base)
         self._base_is_chosen = True
         if index >= 0:
             self.base.setCurrentIndex(index)
-        self.epochs.setValue(epochs)
-        self.seed.setValue(seed)
+        self.epochs.setValue(int(settings.get("epochs", 3)))
+        self.seed.setValue(int(settings.get("seed", 1)))
+        self.kind.setCurrentIndex(self.kind.findData(settings.get("method") == ONE_FILE))
         self.languages.blockSignals(True)
         for item in self._language_items():
             wanted = item.data(Qt.ItemDataRole.UserRole) in languages

@@ -93,7 +93,7 @@ class TrainPage(QWidget):
         self.runs_heading.setProperty("role", "heading")
         self.use_settings = QPushButton(self.tr("&Use its settings again"))
         self.use_settings.setToolTip(
-            self.tr("Fill in base, languages, epochs and seed of the newest run (Alt+U)")
+            self.tr("Fill in base, languages and settings of the newest run (Alt+U)")
         )
         self.use_settings.clicked.connect(self._use_newest_settings)
         self._runs: list[RunState] = []
@@ -196,7 +196,6 @@ class TrainPage(QWidget):
         self._asked += 1
         asked = self._asked
         wish, study, machine, shelf = self.form.wish(), self._study, self._machine, Shelf()
-        settings = {"epochs": wish.epochs, "seed": wish.seed}
 
         def take(found: tuple[Readiness, Preflight]) -> None:
             # An answer to an earlier question is not shown.
@@ -208,7 +207,7 @@ class TrainPage(QWidget):
                 study,
                 wish.base,
                 wish.languages,
-                settings,
+                wish.settings,
                 shelf,
                 machine=machine,
                 language_name=language_name,
@@ -475,9 +474,7 @@ class TrainPage(QWidget):
     def _use_newest_settings(self) -> None:
         if self._runs:
             run = self._runs[0].run
-            self.form.use(
-                run.base, run.languages, int(run.spec.get("epochs", 3)), int(run.spec.get("seed", 1))
-            )
+            self.form.use(run.base, run.languages, run.spec)
 
     def _tell_error(self, error: Exception) -> None:
         if not isinstance(error, UserError):

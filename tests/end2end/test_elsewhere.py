@@ -98,6 +98,19 @@ def refusal(away: Away, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return refused
 
 
+def test_one_file_is_asked_for_in_the_run_that_is_exported(away: Away, tmp_path: Path) -> None:
+    study = tmp_path / "s.stancedesk"
+    shutil.copyfile(away.study, study)
+    words = ("train", study, "--base", "smollm2-135m", "--name", "one", "--one-file", "--without-base")
+    away.program.events(*words, "--export-run", tmp_path / "export")
+    spec = json.loads((tmp_path / "export" / "spec.json").read_text(encoding="utf-8"))
+    assert (spec["method"], spec["rounds"]) == ("scales", 1)
+    settings = tmp_path / "settings.toml"
+    settings.write_text('method = "lora"\n', encoding="utf-8")
+    told = away.program("train", study, "--one-file", "--spec", settings, status=2)
+    assert "the settings ask for the method lora" in told
+
+
 def test_it_was_trained_by_the_folders_own_program(away: Away) -> None:
     assert json.loads(away.told[-1])["event"] == "finished"
     with Study.open(away.study) as study:

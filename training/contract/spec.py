@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-METHODS = ("auto", "scales", "lora", "qlora")
+# Trains the scales of the base's own 4-bit blocks: the model is one file.
+ONE_FILE = "scales"
+METHODS = ("auto", ONE_FILE, "lora", "qlora")
 # A factor of a scale has to move by several per cent, a number of an adapter by thousandths.
 LEARNING_RATES = {"scales": 5e-3, "lora": 3e-4, "qlora": 3e-4}
 

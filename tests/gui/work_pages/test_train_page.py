@@ -84,6 +84,21 @@ def test_the_words_of_the_command_say_what_is_checked(page: TrainPage, study: St
     assert page.form.wish().words(path) == [*common, "--languages=en", "--name=mine"]
 
 
+def test_one_file_is_chosen_by_key_and_asked_for(page: TrainPage, study: Study, qtbot: QtBot) -> None:
+    page.window().activateWindow()
+    qtbot.waitUntil(page.window().isActiveWindow)
+    page.form.advanced.button.setChecked(True)
+    assert page.form.wish().settings == {"epochs": 3, "seed": 1}
+    qtbot.keyClick(page.window(), Qt.Key.Key_M, Qt.KeyboardModifier.AltModifier)
+    assert page.form.kind.hasFocus()
+    qtbot.keyClick(page.form.kind, Qt.Key.Key_Down)
+    wish = page.form.wish()
+    assert wish.settings == {"epochs": 3, "seed": 1, "method": "scales"}
+    assert wish.words(study.path)[-1] == "--one-file"
+    qtbot.keyClick(page.form.kind, Qt.Key.Key_Up)
+    assert not page.form.wish().one_file
+
+
 def test_the_name_that_comes_of_a_typed_one_is_shown(page: TrainPage, stancedesk_home: Path) -> None:
     assert page.form.name.placeholderText().startswith("s-") and not page.form.name_note.isVisible()
     page.form.name.setText("my first model")
@@ -300,7 +315,8 @@ def test_a_run_that_died_without_a_window_is_told_with_its_step(
     log = EventLog(folder.events)
     log.write("progress", stage="train", done=16, total=108, loss=1.0, step=3, steps=7)
     split = splits.save(study, "lost", {"train": [1]}, 1)
-    runs.create(study, "lost", str(folder.path), "smollm2-135m", ["es"], {"epochs": 5, "seed": 4}, split)
+    settings = {"epochs": 5, "seed": 4, "method": "scales"}
+    runs.create(study, "lost", str(folder.path), "smollm2-135m", ["es"], settings, split)
     page = TrainPage(study, jobs)
     qtbot.addWidget(page)
     # What a run needs is looked at once the page is seen: out of sight it would slow down whoever labels.
@@ -315,7 +331,8 @@ def test_a_run_that_died_without_a_window_is_told_with_its_step(
     settle(lambda: bool(page._bases))
     page.use_settings.click()
     wish = page.form.wish()
-    assert (wish.base, wish.languages, wish.epochs, wish.seed) == ("smollm2-135m", ("es",), 5, 4)
+    assert (wish.base, wish.languages) == ("smollm2-135m", ("es",))
+    assert wish.settings == settings
 
 
 def test_a_job_of_another_study_is_not_shown(
