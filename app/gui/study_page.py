@@ -208,7 +208,8 @@ class StudyPage(Page):
         for what, label in self.numbers.items():
             label.setText(figures.count(getattr(counts, what)))
         self.classes.set_leaves(self.study.codebook.leaves)
-        self.classes.set_counts(counts.per_leaf, counts.disputed)
+        # All of them, also those in locked batches, which Review does not ask about: the rows add up to the labelled.
+        self.classes.set_counts(counts.per_leaf, max(0, counts.labelled - sum(counts.per_leaf.values())))
         self.languages.set_counts(counts.per_language)
         self.bars.setVisible(counts.tweets > 0)
         self._suggest(counts, missing)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
 from app.gui.study_page import StudyPage
+from app.study import locks
 from app.study.importing import import_file
 from app.study.labelling import Labelling
 from app.study.study import Study, StudyCounts
@@ -53,6 +54,13 @@ def test_disputed_tweets_have_a_row_and_a_share(
     share = f"{100 * counts.disputed / counts.labelled:.1f}"
     assert f"Disputed {share}" in page.classes.accessibleDescription()
     assert not page.grab().isNull()
+    locks.lock(study, "Round 1", "Mia", [*range(1, 9)])
+    page.study_changed({"labels"})
+    settled()
+    assert study.counts().disputed == 0, "in a locked batch nobody can decide"
+    assert f"Disputed {share}" in page.classes.accessibleDescription(), (
+        "the rows add up to the labelled tweets"
+    )
 
 
 @pytest.mark.parametrize(
