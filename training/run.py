@@ -41,6 +41,10 @@ def run(
     checkpoint that the first one left; with `finish` it learns nothing more and makes a model of the best so far.
     """
     started = time.monotonic()
+    if processes.is_first:
+        # What a process that was killed while it wrote has left: nobody else writes into a locked run.
+        for left in folder.path.rglob(".*.partial"):
+            left.unlink(missing_ok=True)
     # One of several processes must not leave while the others wait for it: they are asked in each step.
     early = check if processes.size == 1 else lambda: None
     work = read(folder, base_path, events, early)
