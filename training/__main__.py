@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from training.contract.events import EventLog
-from training.contract.run_folder import RunFolder, lock_owner, take_lock
+from training.contract.run_folder import RunFolder
+from training.contract.run_lock import LockHeld, take_lock
 from training.errors import Cancelled, TrainingError, is_out_of_memory
 from training.processes import Processes
 from training.space import is_full
@@ -119,11 +120,18 @@ def _convert(folder: Path, target: Path, converter: Path, quantisation: str) -> 
 
 def _work(folder: RunFolder, base: Path | None, finish: bool, *, trial: bool) -> int:
     processes = Processes.of_environment()
-    running = owner_alive(folder) if processes.is_first else None
-    if running is not None:
-        message = f"This run is already being worked on by process {running}."
-        EventLog(None, sys.stdout).write("failed", message=message, kind="user", detail="")
-        return 1
+    if processes.is_first:
+        try:
+            take_lock(folder.lock)
+        except LockHeld as holder:
+            message = f"This run is already being worked on by process {holder.pid}."
+            EventLog(None, sys.stdout).write("failed", message=message, kind="held", detail="")
+            return 1
+        except OSError as error:
+            why = error.strerror or error
+            message = f"The run's folder cannot be written: {why}. Free some disk space, then go on."
+            EventLog(None, sys.stdout).write("failed", message=message, kind="user", detail="")
+            return 1
     answer = _redirect_output(folder.log)
     # A trial is no part of the run's course.
     kept = None if trial else folder.events
@@ -132,8 +140,6 @@ def _work(folder: RunFolder, base: Path | None, finish: bool, *, trial: bool) ->
     # leaves of the cores: with one busy neighbour a step took three times the processor time.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        if processes.is_first:
-            take_lock(folder.lock, _start_time())
         watch = Watch(folder)
         events.write("started", what="training", run=folder.path.name, pid=os.getpid())
         watch()
@@ -187,26 +193,6 @@ def _redirect_output(log: Path) -> Any:
     os.dup2(target, 2)
     os.close(target)
     return answer
-
-
-def _start_time() -> float:
-    import psutil
-
-    return float(psutil.Process().create_time())
-
-
-def owner_alive(folder: RunFolder) -> int | None:
-    """Return the process that works on the run now, or None: a lock that a killed run left is no lock."""
-    owner = lock_owner(folder.lock)
-    if owner is None:
-        return None
-    import psutil
-
-    try:
-        alive = abs(psutil.Process(owner[0]).create_time() - owner[1]) < 1.0
-    except psutil.Error:
-        return None
-    return owner[0] if alive else None
 
 
 if __name__ == "__main__":

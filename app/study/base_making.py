@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from app.errors import UserError
 from app.inference.model_file import ModelFile, ModelFileError, sha256
 from app.study import conversion
@@ -25,9 +23,8 @@ from app.study.base_models import (
     read_about,
 )
 from app.study.hub import DownloadStopped, Hub, HubFile
-from app.study.training_process import owner_lives
 from training.contract.events import make_event
-from training.contract.run_folder import take_lock
+from training.contract.run_lock import LockHeld, take_lock
 
 # What a base is made of; the rest of a repository (pickled weights, pictures) is not fetched.
 _WANTED = (".json", ".safetensors", ".model", ".jinja", ".txt", ".md")
@@ -234,9 +231,12 @@ class _Lock:
         self._path = path
 
     def __enter__(self) -> None:
-        if owner_lives(self._path):
-            raise UserError("This base model is being downloaded already.", "Wait for it to end, or stop it.")
-        take_lock(self._path, psutil.Process().create_time())
+        try:
+            take_lock(self._path)
+        except LockHeld as holder:
+            raise UserError(
+                "This base model is being downloaded already.", "Wait for it to end, or stop it."
+            ) from holder
 
     def __exit__(self, *_: object) -> None:
         self._path.unlink(missing_ok=True)

@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from app.errors import UserError
 from app.inference.model_file import sha256
 from app.study import models, runs
@@ -24,7 +22,8 @@ from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
 from app.study.training_process import follow_training, run_training, training_lives
 from training.contract.events import EventLog, make_event
-from training.contract.run_folder import RunFolder, take_lock
+from training.contract.run_folder import RunFolder
+from training.contract.run_lock import LockHeld, take_lock
 
 _COMPARED = {
     "single": "First 4-bit form: the single file classifies the validation tweets.",
@@ -80,7 +79,18 @@ class Conductor:
         folder = self.folder
         ended = "failed"
         try:
-            take_lock(folder.conductor_lock, psutil.Process().create_time())
+            take_lock(folder.conductor_lock)
+        except LockHeld as holder:
+            raise UserError(
+                f"The training of “{self.run.name}” is under way in another window or command.",
+                "Wait for its end, or stop it there.",
+            ) from holder
+        except OSError as error:
+            raise UserError(
+                f"The run's folder cannot be written: {error.strerror or error}.",
+                "Free some disk space, then go on.",
+            ) from error
+        try:
             self._note("running")
             self._tell(
                 "started",
@@ -118,6 +128,13 @@ class Conductor:
 
     def _train(self, again: bool, finish: bool) -> str:
         """Bring training to its end, whoever began it; return finished, cancelled or interrupted."""
+        while True:
+            outcome = self._train_or_follow(again, finish)
+            # One that a former conductor had only just begun when it was killed: it is followed instead.
+            if outcome != "held":
+                return outcome
+
+    def _train_or_follow(self, again: bool, finish: bool) -> str:
         folder = self.folder
         if training_lives(folder):
             if finish:

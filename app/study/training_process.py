@@ -15,7 +15,8 @@ import psutil
 from app.errors import UserError
 from training.contract.event_file import EventFile
 from training.contract.events import LAST_EVENTS, parse_event
-from training.contract.run_folder import RunFolder, lock_owner
+from training.contract.run_folder import RunFolder
+from training.contract.run_lock import lock_holder
 
 # Training looks for the stop file at each step; a step of a large model may take this long.
 _GRACE_SECONDS = 60.0
@@ -49,30 +50,12 @@ def require_training() -> None:
 
 def training_lives(run: RunFolder) -> bool:
     """Tell whether the training process of a run lives."""
-    return owner_lives(run.lock)
+    return lock_holder(run.lock) is not None
 
 
 def conductor_lives(run: RunFolder) -> bool:
     """Tell whether a program lives that conducts the run."""
-    return owner_lives(run.conductor_lock)
-
-
-def owner_lives(lock: Path) -> bool:
-    """Tell whether the process that wrote a lock file still lives."""
-    return _owner(lock) is not None
-
-
-def _owner(lock: Path) -> psutil.Process | None:
-    """Return the process that holds a lock: the one that began then, not another of its number."""
-    owner = lock_owner(lock)
-    if owner is None:
-        return None
-    try:
-        process = psutil.Process(owner[0])
-        lives = abs(process.create_time() - owner[1]) < 2.0 and process.status() != psutil.STATUS_ZOMBIE
-        return process if lives else None
-    except psutil.Error:
-        return None
+    return lock_holder(run.conductor_lock) is not None
 
 
 def run_training(
@@ -84,7 +67,7 @@ def run_training(
     finish: bool = False,
     trial: bool = False,
 ) -> str:
-    """Train in a child process; return finished, cancelled or interrupted.
+    """Train in a child process; return finished, cancelled, interrupted, or held: another process is at it.
 
     Each event of the child goes to `on_event` but the last, which is returned in a word: what comes after
     training decides how the whole job ends. A failure that the user can mend raises `UserError`; a bug
@@ -108,6 +91,7 @@ def run_training(
             start_new_session=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
+    assert child.stdout is not None
     last: dict[str, Any] | None = None
     try:
         last = _listen(child, run, on_event, stop)
@@ -115,6 +99,8 @@ def run_training(
         run.stop.touch()
         end_process(child.pid)
         raise
+    finally:
+        child.stdout.close()
     child.wait()
     return _end_of(last, run)
 
@@ -132,7 +118,7 @@ def follow_training(
     asked_at = 0.0
     while True:
         # First whether it lives, then what it wrote: so nothing is missed that it wrote before its end.
-        process = _owner(run.lock)
+        process = lock_holder(run.lock)
         for event in events.read():
             if event["event"] in LAST_EVENTS:
                 last = event
@@ -154,6 +140,8 @@ def _end_of(last: dict[str, Any] | None, run: RunFolder) -> str:
     if last is None:
         return "interrupted"
     if last["event"] == "failed":
+        if last.get("kind") == "held":
+            return "held"
         if last.get("kind") == "user":
             raise UserError(str(last["message"]))
         raise TrainingBug(str(last.get("message", "Training failed.")), str(last.get("detail", "")), run.log)

@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from app import paths
 from app.errors import UserError
 from app.study import models, preflight, runs, splits, trials, unfinished_runs
@@ -23,7 +21,8 @@ from app.study.study import Study
 from app.study.training_process import require_training
 from app.study.trials import Estimate
 from training.contract.events import make_event
-from training.contract.run_folder import RunFolder, take_lock
+from training.contract.run_folder import RunFolder
+from training.contract.run_lock import take_lock
 from training.contract.spec import TrainingSpec
 from training.contract.trial import Trial
 
@@ -183,7 +182,7 @@ def prepare(
     run = RunFolder(paths.data_folder() / "runs" / f"{name}-{stamp}-{spec.seed}")
     try:
         run.path.mkdir(parents=True)
-        take_lock(run.conductor_lock, psutil.Process().create_time())
+        take_lock(run.conductor_lock)
         plan.write(run)
         run.codebook.write_text(study.codebook.to_toml(), encoding="utf-8")
     except OSError as error:

@@ -11,14 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 import app
 from app import paths
 from app.errors import UserError
 from app.study.machine_room import free_memory
 from app.study.training_process import conductor_lives, run_training, training_lives
-from training.contract.run_folder import RunFolder, take_lock
+from training.contract.run_folder import RunFolder
+from training.contract.run_lock import take_lock
 from training.contract.spec import Row, TrainingSpec, write_rows
 from training.contract.trial import Trial
 
@@ -130,7 +129,7 @@ def try_out(
         runs.mkdir(parents=True, exist_ok=True)
         _clear(runs)
         run = RunFolder(Path(tempfile.mkdtemp(prefix=_FOLDER, dir=runs)))
-        take_lock(run.conductor_lock, psutil.Process().create_time())
+        take_lock(run.conductor_lock)
         spec.write(run.spec)
         write_rows(run.train, train)
         write_rows(run.validation, validation)

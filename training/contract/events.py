@@ -12,7 +12,8 @@ Kinds and their fields (each also has `event` and `time`, ISO 8601 in UTC):
 - ``checked``: `what` was looked at before a run, its `state` (ok, warning, stop), a `message`, the `next_step`, and
   for labels that are missing the `wish` (`language`, `leaf`) that a queue can serve
 - ``warning``: `message`
-- ``finished`` (the results), ``cancelled``, ``failed`` (`message`, `kind`: "user" or "bug", `detail`)
+- ``finished`` (the results), ``cancelled``, ``failed`` (`message`, `kind`: "user", "bug" or "held": another
+  process works on the run; `detail`)
 """
 
 import contextlib

@@ -1,7 +1,6 @@
-"""The names inside a run folder and the lock that tells a running run from an interrupted one."""
+"""The names inside a run folder, and how far the run in it has come."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,17 +112,3 @@ class RunFolder:
             e["event"] for e in read_events(self.events) if e["event"] in ("finished", "cancelled", "failed")
         ]
         return ended[-1] if ended else ""
-
-
-def take_lock(path: Path, started: float) -> None:
-    """Write this process into a lock file; `started` is its start time in seconds since the epoch."""
-    path.write_text(json.dumps({"pid": os.getpid(), "started": started}), encoding="utf-8")
-
-
-def lock_owner(path: Path) -> tuple[int, float] | None:
-    """Return (process id, start time) from a lock file, or None where there is none that can be read."""
-    try:
-        lock = json.loads(path.read_text(encoding="utf-8"))
-        return int(lock["pid"]), float(lock["started"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

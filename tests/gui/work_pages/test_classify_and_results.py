@@ -11,7 +11,7 @@ from app.gui.classify_page import ClassifyPage
 from app.gui.notice import Tone
 from app.gui.results_page import ResultsPage
 from app.jobs.job_list import JobList
-from app.study import models, predictions
+from app.study import evaluations, models, predictions
 from app.study.labelling import Labelling
 from app.study.shelf import ModelEntry
 from app.study.study import Study
@@ -171,35 +171,32 @@ def test_a_killed_classification_is_told_as_interrupted(
 def test_scores_on_trained_tweets_are_marked(
     qtbot: QtBot, model: ModelEntry, study: Study, jobs: JobList, replay: Replay, settle: Settle
 ) -> None:
+    scores = {"n": 60, "accuracy": 1.0, "macro_f1": 1.0, "topic_macro_f1": 1.0, "stance_macro_f1": None}
+    report = {
+        "model": "tiny",
+        "rows": "trained",
+        "warning": True,
+        "note": "Scored on rows that the model was trained on: this says nothing about new tweets.",
+        "overall": scores,
+        "seen": scores,
+        "unseen": {"n": 0},
+        "languages": {"en": scores | {"seen": True, "few": False}},
+        "confusion": {},
+    }
     page = ResultsPage(study, jobs)
     qtbot.addWidget(page)
     page.show()
     settle(lambda: page.model.name() == "tiny")
-    scores = {"n": 60, "accuracy": 1.0, "macro_f1": 1.0, "topic_macro_f1": 1.0, "stance_macro_f1": None}
-    replay(
-        "evaluate",
-        [
-            {
-                "event": "finished",
-                "time": "",
-                "model": "tiny",
-                "rows": "trained",
-                "warning": True,
-                "note": "Scored on rows that the model was trained on: this says nothing about new tweets.",
-                "overall": scores,
-                "seen": scores,
-                "unseen": {"n": 0},
-                "languages": {"en": scores | {"seen": True, "few": False}},
-                "confusion": {},
-            }
-        ],
-        stays=False,
-    )
+    # The job keeps its report in the study before it tells its end.
+    leaves = study.codebook.leaf_codes
+    known = models.register(study, "tiny", str(model.folder), "0" * 64, leaves)
+    evaluations.save(study, known.id, report, evaluations.last_labels(study))
+    replay("evaluate", [{"event": "finished", "time": "", **report}], stays=False)
     settle(lambda: page.overall.isVisible())
     assert page.note.tone is Tone.WARNING
     assert "trained on" in page.note.text
     assert page.overall.texts() == [["all languages", "60", "1.000", "1.000", "1.000", "–"]]
     assert not page.few.isVisible()
-    # It was not written by the replayed job.
     page.study_changed({"labels"})
-    settle(lambda: not page.overall.isVisible())
+    settle(lambda: page._report is not None and page._report.report == report)
+    assert page.overall.isVisible()

@@ -12,9 +12,11 @@ import psutil
 import pytest
 
 from app.errors import UserError
-from app.study import runs, splits, unfinished_runs
+from app.study import conductor, runs, splits, unfinished_runs
+from app.study.base_models import BaseFile
+from app.study.shelf import Shelf
 from app.study.study import Study
-from app.study.training_process import follow_training
+from app.study.training_process import follow_training, run_training
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
 
@@ -162,12 +164,12 @@ def test_the_stop_file_says_whether_a_run_rests(tmp_path: Path, said: str, statu
 
 _STRANGER = """
 import json, os, sys, time
-import psutil
 from pathlib import Path
 from training.contract.events import EventLog
-from training.contract.run_folder import RunFolder, take_lock
+from training.contract.run_folder import RunFolder
+from training.contract.run_lock import take_lock
 folder, ends = RunFolder(Path(sys.argv[1])), sys.argv[2]
-take_lock(folder.lock, psutil.Process().create_time())
+take_lock(folder.lock)
 log = EventLog(folder.events)
 for step in range(200):
     log.write("progress", step=step)
@@ -202,6 +204,48 @@ def test_training_that_another_program_began_is_followed(
         assert heard and all(event["event"] == "progress" for event in heard)
         child.wait(10)
     assert folder.lock.exists()
+
+
+def test_training_that_a_killed_conductor_had_only_just_begun_is_followed(
+    study: Study, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes its lock after the look whether it lives: the training started beside it finds the lock held."""
+    run = make_run("late", "interrupted")
+    folder = RunFolder(Path(run.folder))
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def run_late(*args: Any, **settings: Any) -> str:
+        begun.append(
+            subprocess.Popen(
+                [sys.executable, "-c", _STRANGER, run.folder, "finished"], cwd=Path(__file__).parents[4]
+            )
+        )
+        deadline = time.monotonic() + 60
+        while not folder.lock.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return run_training(*args, **settings)
+
+    monkeypatch.setattr(conductor, "run_training", run_late)
+    heard: list[dict[str, Any]] = []
+    base = BaseFile("base", folder.path / "base.gguf", "", "", "", "")
+    conducts = conductor.Conductor(study, run, base, Shelf(), heard.append, lambda: False)
+    assert conducts._train(again=True, finish=False) == "finished"
+    assert any("followed again" in str(event.get("message")) for event in heard)
+    assert len(begun) == 1 and begun[0].wait(10) == 0
+
+
+def test_of_two_conductors_the_second_is_refused_and_changes_nothing(
+    study: Study, make_run: MakeRun, sleeper: "subprocess.Popen[bytes]"
+) -> None:
+    run = make_run("busy", "running")
+    folder = RunFolder(Path(run.folder))
+    hold(folder.conductor_lock, sleeper)
+    base = BaseFile("base", folder.path / "base.gguf", "", "", "", "")
+    with pytest.raises(UserError, match="under way in another window"):
+        conductor.Conductor(study, run, base, Shelf(), print, lambda: False).conduct(again=True)
+    assert folder.conductor_lock.exists()
+    assert runs.list_runs(study)[0].status == "running"
 
 
 def test_how_followed_training_failed_is_told(tmp_path: Path) -> None:
