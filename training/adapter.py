@@ -63,7 +63,9 @@ def put_on(
 
 
 def trained(layer: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """Return what is trained of a layer by its names: `a` and `b` of an adapted one, `s` of a scaled one."""
+    """Return what is trained of a layer by its names: `a` and `b` of an adapted one, `s` of a scaled one, `weight`
+    of a norm.
+    """
     return dict(layer.named_parameters(recurse=False))
 
 

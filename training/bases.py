@@ -81,6 +81,20 @@ class Base:
             )
         return cls(file, architecture, layers, heads, kv_heads, linears)
 
+    @property
+    def norms(self) -> dict[str, str]:
+        """The file's names of the norms' weights and the model's names of those norms."""
+        names = {"output_norm.weight": "norm"}
+        for layer in range(self.layers):
+            for name, module in _NORMS[self.architecture].items():
+                names[f"blk.{layer}.{name}.weight"] = f"layers.{layer}.{module}"
+        return names
+
+    @property
+    def norm_shift(self) -> float:
+        """What the file's weight of a norm has above the model's: Gemma's multiply by 1 + weight, it holds the sum."""
+        return 1.0 if self.architecture == "gemma3" else 0.0
+
     def weight(self, name: str) -> "Array":
         """Return a linear weight of the file in the model's order of rows, float32 (outputs, inputs)."""
         return self.to_model_rows(name, self.file.numbers(name))
@@ -150,13 +164,10 @@ def build(
             setattr(model.get_submodule(parent), last, _in_four_bits(weight, device))
         else:
             linear.weight = torch.nn.Parameter(weight.to(device), requires_grad=False)
-    # Gemma's norms multiply by 1 + weight; its GGUF holds the sum.
-    shift = 1.0 if base.architecture == "gemma3" else 0.0
-    others = {"output_norm.weight": "norm.weight"}
-    for layer in range(base.layers):
-        for name, module in _NORMS[base.architecture].items():
-            others[f"blk.{layer}.{name}.weight"] = f"layers.{layer}.{module}.weight"
-    state = {to: torch.from_numpy(base.file.numbers(name) - shift) for name, to in others.items()}
+    state = {
+        f"{module}.weight": torch.from_numpy(base.file.numbers(name) - base.norm_shift)
+        for name, module in base.norms.items()
+    }
     state["embed_tokens.weight"] = torch.from_numpy(base.file.numbers("token_embd.weight"))
     model.load_state_dict(state, strict=False, assign=True)
     _restore_buffers(model, config, base)

@@ -14,13 +14,14 @@ base with other scales, and nothing is rounded.
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.bases import Base
 from training.errors import TrainingError
 from training.gguf_file import row_bytes
-from training.scales import rescaled
+from training.scales import written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +62,7 @@ def export(
 ) -> None:
     """Write the 4-bit forms of what was trained under `folder`.
 
-    `adapter` maps `<layer>.a` and `<layer>.b`, or by the method “scales” `<layer>.s`, to float32 matrices.
+    `adapter` maps `<layer>.a` and `<layer>.b`, or by the method “scales” `<layer>.s` and `<norm>.weight`, to float32.
     """
     need = base.file.path.stat().st_size * 2 + sum(matrix.nbytes for matrix in adapter.values())
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,23 +76,25 @@ def export(
     single.mkdir(exist_ok=True)
     done = 0
 
-    def make(name: str, module: str) -> "Array":
+    if method == "scales":
+        made = written(base, adapter)
+    else:
+        made = {
+            name: (
+                _kind(single_type),
+                partial(_merged, base, name, module, adapter, alpha / rank, _kind(single_type)),
+            )
+            for name, module in base.linears.items()
+        }
+
+    def count(make: Callable[[], "Array"]) -> "Array":
         nonlocal done
-        if method == "scales":
-            raw = rescaled(base, name, adapter[f"{module}.s"])
-        else:
-            raw = quantise(merge(base, name, module, adapter, alpha / rank), _kind(single_type))
+        raw = make()
         done += 1
-        progress(done, len(base.linears))
+        progress(done, len(made))
         return raw
 
-    replaced = {
-        name: (
-            base.file.tensors[name].kind if method == "scales" else _kind(single_type),
-            lambda name=name, module=module: make(name, module),
-        )
-        for name, module in base.linears.items()
-    }
+    replaced = {name: (kind, partial(count, make)) for name, (kind, make) in made.items()}
     if method != "scales":
         together = folder / "adapter"
         together.mkdir(exist_ok=True)
@@ -106,6 +109,12 @@ def merge(base: Base, name: str, module: str, adapter: dict[str, "Array"], scale
     change = scale * (adapter[f"{module}.b"] @ adapter[f"{module}.a"])
     merged: Array = base.file.numbers(name) + base.to_file_rows(name, change)
     return merged
+
+
+def _merged(
+    base: Base, name: str, module: str, adapter: dict[str, "Array"], scale: float, kind: int
+) -> "Array":
+    return quantise(merge(base, name, module, adapter, scale), kind)
 
 
 def quantise(matrix: "Array", kind: int) -> "Array":

@@ -67,7 +67,7 @@ class Finetuning:
         """
         self.network.body.train()
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=self.spec.learning_rate, weight_decay=self.spec.weight_decay
+            self.network.groups(self.spec.weight_decay), lr=self.spec.learning_rate
         )
         # Where each round begins: as the network was made.
         self._beginning = adapter.state(self.network.adapted) if self.spec.rounds > 1 else {}
@@ -179,7 +179,7 @@ class Finetuning:
     def _step(self, batch: list[Example]) -> float:
         rate = self.learning_rate(self.standing.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.optimizer.zero_grad()
 
         def learn(piece: Batch) -> float:

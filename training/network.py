@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 # More tokens at once are no faster on a CPU, and what is kept of each for the way back takes memory:
 # a run of Gemma-3-270M in batches of 16 peaked at 8.4 GB without this bound, at 5.8 GB with it.
 CPU_TOKENS = 1024
+# The learning rate of the norms' weights, as a share of that of the scales. Measured: docs/recipe.md.
+NORM_SHARE = 0.05
 
 
 class LeafNetwork:
     """A frozen base with what is trained on it, answering with the leaf tokens' logits at the last position alone.
 
-    Trained are an adapter's matrices or, by the method “scales”, the scales of the base's own 4-bit blocks.
+    Trained are an adapter's matrices or, by the method “scales”, the scales of the base's own 4-bit blocks and the
+    weights of its norms.
 
     A vocabulary of 128,000 to 262,000 would make full logits the largest cost of a step; a few rows of the
     output matrix are enough.
@@ -55,7 +58,7 @@ class LeafNetwork:
             check=check,
         )
         self.adapted: dict[str, Any] = (
-            dict(scales.put_on(self.body, base, dtype))
+            scales.put_on(self.body, base, dtype, dropout)
             if plan.method == "scales"
             else dict(adapter.put_on(self.body, rank=rank, alpha=alpha, dropout=dropout, seed=seed))
         )
@@ -65,6 +68,20 @@ class LeafNetwork:
     def parameters(self) -> list[torch.nn.Parameter]:
         """Return what is trained, layer by layer."""
         return [part for layer in self.adapted.values() for part in adapter.trained(layer).values()]
+
+    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Return what is trained as an optimiser's groups: `share` is that of the learning rate.
+
+        A norm's weight stands before all that follows: it learns in smaller steps, and does not decay towards 0.
+        """
+        parts: dict[float, list[torch.nn.Parameter]] = {}
+        for layer in self.adapted.values():
+            for name, parameter in adapter.trained(layer).items():
+                parts.setdefault(NORM_SHARE if name == "weight" else 1.0, []).append(parameter)
+        return [
+            {"params": part, "share": share, "weight_decay": weight_decay if share == 1.0 else 0.0}
+            for share, part in parts.items()
+        ]
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """Return float32 logits (examples, leaves)."""

@@ -30,9 +30,9 @@ def is_full(error: BaseException) -> bool:
 def trained_bytes(base: "Base", method: str, rank: int) -> int:
     """Return the size in float32 of what is trained: an adapter of this rank, or the scales of the base's blocks."""
     if method == "scales":
-        from training.scales import count_of_scales
+        from training.scales import count_of_trained
 
-        return 4 * count_of_scales(base)
+        return 4 * count_of_trained(base)
     shapes = (base.file.tensors[name].shape for name in base.linears)
     return sum(4 * rank * (shape[0] + shape[-1]) for shape in shapes)
 

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from training.power import ASSUMED, Meter, assumed_watts
+from training.scales import ScaledLinear
 
 if TYPE_CHECKING:
     from training.batches import Batch, Example
@@ -112,8 +113,9 @@ def compute_in(network: "LeafNetwork", precision: str) -> None:
     dtype = _DTYPES[precision]
     network.plan = replace(network.plan, precision=precision)
     for layer in network.adapted.values():
-        if not hasattr(layer, "linear"):  # its own scales, which round as they compute
+        if isinstance(layer, ScaledLinear):  # rounds as it computes
             layer.dtype = dtype
+        if not hasattr(layer, "linear"):
             continue
         linear: Any = layer.linear
         if hasattr(linear, "compute_dtype"):  # held in four bits, computed in `dtype`

@@ -10,7 +10,7 @@ from typing import Any
 ONE_FILE = "scales"
 METHODS = ("auto", ONE_FILE, "lora", "qlora")
 # A factor of a scale has to move by several per cent, a number of an adapter by thousandths.
-LEARNING_RATES = {"scales": 5e-3, "lora": 3e-4, "qlora": 3e-4}
+LEARNING_RATES = {"scales": 1e-2, "lora": 3e-4, "qlora": 3e-4}
 
 
 class SpecError(ValueError):
@@ -40,12 +40,12 @@ class TrainingSpec:
     batch: int = _setting(16, "rows an optimiser step")
     micro_batch: int = _setting(16, "rows computed at once; the rest of the batch is accumulated")
     learning_rate: float = _setting(
-        0.0, "peak learning rate, cosine schedule; 0: 0.005 for scales, 0.0003 for an adapter"
+        0.0, "peak learning rate, cosine schedule; 0: 0.01 for scales, 0.0003 for an adapter"
     )
     warmup: float = _setting(0.03, "share of the steps over which the learning rate rises")
     rank: int = _setting(16, "rank of the adapter")
     alpha: int = _setting(32, "scale of the adapter, divided by the rank")
-    dropout: float = _setting(0.1, "dropout inside the adapter")
+    dropout: float = _setting(0.1, "dropout inside the adapter; of scales: share of the changes held back")
     text_dropout: float = _setting(0.12, "share of a tweet's tokens left out in training, others each epoch")
     averaging: float = _setting(
         0.1, "the adapter is averaged over this share of the steps, up to the present one; 0: not averaged"

@@ -80,7 +80,7 @@ def test_the_change_of_a_scale_is_that_of_its_block() -> None:
     torch.testing.assert_close(ours, theirs)
 
 
-def test_it_starts_as_the_base_itself_and_only_scales_learn(
+def test_it_starts_as_the_base_itself_and_only_scales_and_norms_learn(
     small_base: Path, encoded: EncodedPrompt, examples: list[Example]
 ) -> None:
     network, base = make_network(small_base, encoded), make_network(small_base, encoded, "lora")
@@ -88,21 +88,25 @@ def test_it_starts_as_the_base_itself_and_only_scales_learn(
     assert can_tune(Base.open(GGUFFile(small_base)))
     batch = collate(examples, "cpu")
     functional.cross_entropy(network.logits(batch), batch.leaf).backward()
-    assert len(network.parameters()) == 2 * 7
+    # Seven linears and two norms a layer, and the last norm.
+    assert len(network.parameters()) == 2 * (7 + 2) + 1
     assert all(float(parameter.grad.abs().sum()) > 0 for parameter in network.parameters())
     assert {id(p) for p in network.body.parameters() if p.requires_grad} == {
         id(p) for p in network.parameters()
     }
 
 
-def test_the_file_answers_as_the_trained_model_and_differs_from_the_base_in_its_scales_alone(
+def test_the_file_answers_as_the_trained_model_and_differs_from_the_base_in_scales_and_norms_alone(
     small_base: Path, encoded: EncodedPrompt, examples: list[Example], tmp_path: Path
 ) -> None:
     network = make_network(small_base, encoded)
     torch.manual_seed(5)
     with torch.no_grad():
         for layer in network.adapted.values():
-            layer.s.normal_(std=0.5)
+            if isinstance(layer, ScaledLinear):
+                layer.s.normal_(std=0.5)
+            else:
+                layer.weight.mul_(1 + 0.2 * torch.randn_like(layer.weight))
     trained = {name: value.numpy() for name, value in adapter.state(network.adapted).items()}
     base = Base.open(GGUFFile(small_base))
     export(base, trained, tmp_path, method="scales", rank=1, alpha=1, single_type="Q4_0")
@@ -120,7 +124,11 @@ def test_the_file_answers_as_the_trained_model_and_differs_from_the_base_in_its_
     assert path.stat().st_size == small_base.stat().st_size
     for name, tensor in base.file.tensors.items():
         assert single.file.tensors[name].kind == tensor.kind
-        if name not in base.linears:
+        if name in base.norms:
+            now = network.adapted[base.norms[name]].weight.detach().numpy() + base.norm_shift
+            np.testing.assert_array_equal(single.file.numbers(name), now)
+            assert np.abs(now - base.file.numbers(name)).max() > 0.01
+        elif name not in base.linears:
             np.testing.assert_array_equal(single.file.bytes_of(name), base.file.bytes_of(name))
     for name, module in base.linears.items():
         layer = network.adapted[module]
