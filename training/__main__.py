@@ -122,7 +122,7 @@ def _work(folder: RunFolder, base: Path | None, finish: bool, *, trial: bool) ->
     processes = Processes.of_environment()
     if processes.is_first:
         try:
-            take_lock(folder.lock)
+            take_lock(folder.lock, _began)
         except LockHeld as holder:
             message = f"This run is already being worked on by process {holder.pid}."
             EventLog(None, sys.stdout).write("failed", message=message, kind="held", detail="")
@@ -193,6 +193,16 @@ def _redirect_output(log: Path) -> Any:
     os.dup2(target, 2)
     os.close(target)
     return answer
+
+
+def _began(pid: int) -> float | None:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except (psutil.Error, ValueError, OverflowError):
+        return None
 
 
 if __name__ == "__main__":

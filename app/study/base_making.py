@@ -23,6 +23,7 @@ from app.study.base_models import (
     read_about,
 )
 from app.study.hub import DownloadStopped, Hub, HubFile
+from app.study.training_process import began
 from training.contract.events import make_event
 from training.contract.run_lock import LockHeld, take_lock
 
@@ -232,7 +233,7 @@ class _Lock:
 
     def __enter__(self) -> None:
         try:
-            take_lock(self._path)
+            take_lock(self._path, began)
         except LockHeld as holder:
             raise UserError(
                 "This base model is being downloaded already.", "Wait for it to end, or stop it."

@@ -20,7 +20,7 @@ from app.study.codebook import Codebook
 from app.study.served_model import choose_served_model
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
-from app.study.training_process import follow_training, run_training, training_lives
+from app.study.training_process import began, follow_training, run_training, training_lives
 from training.contract.events import EventLog, make_event
 from training.contract.run_folder import RunFolder
 from training.contract.run_lock import LockHeld, take_lock
@@ -79,7 +79,7 @@ class Conductor:
         folder = self.folder
         ended = "failed"
         try:
-            take_lock(folder.conductor_lock)
+            take_lock(folder.conductor_lock, began, held=True)
         except LockHeld as holder:
             raise UserError(
                 f"The training of “{self.run.name}” is under way in another window or command.",

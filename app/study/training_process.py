@@ -48,14 +48,23 @@ def require_training() -> None:
         raise UserError(*_NEEDS)
 
 
+def began(pid: int) -> float | None:
+    """Return when the process of this number began, in seconds since the epoch; None where none lives."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except (psutil.Error, ValueError, OverflowError):
+        return None
+
+
 def training_lives(run: RunFolder) -> bool:
     """Tell whether the training process of a run lives."""
-    return lock_holder(run.lock) is not None
+    return lock_holder(run.lock, began) is not None
 
 
 def conductor_lives(run: RunFolder) -> bool:
     """Tell whether a program lives that conducts the run."""
-    return lock_holder(run.conductor_lock) is not None
+    return lock_holder(run.conductor_lock, began) is not None
 
 
 def run_training(
@@ -118,19 +127,19 @@ def follow_training(
     asked_at = 0.0
     while True:
         # First whether it lives, then what it wrote: so nothing is missed that it wrote before its end.
-        process = lock_holder(run.lock)
+        pid = lock_holder(run.lock, began)
         for event in events.read():
             if event["event"] in LAST_EVENTS:
                 last = event
             else:
                 on_event(event)
-        if process is None:
+        if pid is None:
             break
         if not asked_at and stop():
             run.stop.touch()
             asked_at = time.monotonic()
         elif asked_at and time.monotonic() - asked_at > _GRACE_SECONDS:
-            end_process(process.pid)
+            end_process(pid)
         time.sleep(_LOOK_SECONDS)
     return _end_of(last or ({"event": "cancelled"} if asked_at else None), run)
 

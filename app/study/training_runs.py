@@ -18,7 +18,7 @@ from app.study.readiness import Readiness, readiness
 from app.study.run_plan import RunPlan, plan_run
 from app.study.shelf import Shelf
 from app.study.study import Study
-from app.study.training_process import require_training
+from app.study.training_process import began, require_training
 from app.study.trials import Estimate
 from training.contract.events import make_event
 from training.contract.run_folder import RunFolder
@@ -182,7 +182,7 @@ def prepare(
     run = RunFolder(paths.data_folder() / "runs" / f"{name}-{stamp}-{spec.seed}")
     try:
         run.path.mkdir(parents=True)
-        take_lock(run.conductor_lock)
+        take_lock(run.conductor_lock, began)
         plan.write(run)
         run.codebook.write_text(study.codebook.to_toml(), encoding="utf-8")
     except OSError as error:

@@ -15,7 +15,7 @@ import app
 from app import paths
 from app.errors import UserError
 from app.study.machine_room import free_memory
-from app.study.training_process import conductor_lives, run_training, training_lives
+from app.study.training_process import began, conductor_lives, run_training, training_lives
 from training.contract.run_folder import RunFolder
 from training.contract.run_lock import take_lock
 from training.contract.spec import Row, TrainingSpec, write_rows
@@ -129,7 +129,7 @@ def try_out(
         runs.mkdir(parents=True, exist_ok=True)
         _clear(runs)
         run = RunFolder(Path(tempfile.mkdtemp(prefix=_FOLDER, dir=runs)))
-        take_lock(run.conductor_lock)
+        take_lock(run.conductor_lock, began)
         spec.write(run.spec)
         write_rows(run.train, train)
         write_rows(run.validation, validation)

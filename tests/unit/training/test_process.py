@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.unit.training.conftest import LEAVES, make_rows, start_training, train
+from training.__main__ import _began
 from training.contract.events import read_events
 from training.contract.run_folder import RunFolder
 from training.contract.run_lock import lock_holder
@@ -97,13 +98,13 @@ def test_after_a_kill_the_lock_tells_and_the_run_can_be_started_again(make_run: 
     run = make_run(epochs=200)
     process = start_training(run.path)
     wait_for(run, "evaluated", process)
-    assert getattr(lock_holder(run.lock), "pid", None) == process.pid
+    assert lock_holder(run.lock, _began) == process.pid
     status, events, _ = train(run.path)
     assert (status, events[-1]["kind"]) == (1, "held")
     assert f"process {process.pid}" in events[-1]["message"]
     process.kill()
     process.communicate()
-    assert (run.outcome(), run.lock.exists(), lock_holder(run.lock)) == ("", True, None)
+    assert (run.outcome(), run.lock.exists(), lock_holder(run.lock, _began)) == ("", True, None)
     # As a kill during the export leaves it.
     half = run.model / "single" / f".model.gguf.{process.pid}.partial"
     half.parent.mkdir(parents=True, exist_ok=True)
@@ -266,7 +267,7 @@ def test_a_folder_that_is_not_there_and_no_folder_are_told(tmp_path: Path) -> No
 def test_importing_training_costs_nothing() -> None:
     code = (
         "import sys, training, training.__main__\n"
-        "print([m for m in ('torch', 'numpy', 'llama_cpp', 'transformers', 'gguf') if m in sys.modules])"
+        "print([m for m in ('torch', 'numpy', 'llama_cpp', 'transformers', 'gguf', 'psutil') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -167,9 +167,10 @@ import json, os, sys, time
 from pathlib import Path
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
+from app.study.training_process import began
 from training.contract.run_lock import take_lock
 folder, ends = RunFolder(Path(sys.argv[1])), sys.argv[2]
-take_lock(folder.lock)
+take_lock(folder.lock, began)
 log = EventLog(folder.events)
 for step in range(200):
     log.write("progress", step=step)
