@@ -106,6 +106,7 @@ class TrainPage(QWidget):
         self.view = TrainingView()
         self.result = TrainingResult(study.codebook)
         self.result.again_clicked.connect(self._show_settings)
+        self.result.adapter_wanted.connect(self._train_as_adapter)
         self.result.classify_clicked.connect(lambda model: self.page_wanted.emit("classify", model))
         self.result.model_clicked.connect(lambda model: self.page_wanted.emit("models", model))
         self._lay_out()
@@ -386,6 +387,10 @@ class TrainPage(QWidget):
     def _tell_exported(self) -> None:
         self._ask_runs()
         self.study_written.emit({"runs"})
+
+    def _train_as_adapter(self) -> None:
+        self.form.kind.setCurrentIndex(self.form.kind.findData(False))
+        self._show_settings()
 
     def _show_settings(self) -> None:
         self.stack.setCurrentWidget(self.settings)

@@ -11,6 +11,7 @@ from app.gui.fold import Fold
 from app.gui.notice import Notice, Tone
 from app.gui.parity_table import ParityTable
 from app.gui.score_columns import question_names, score_rows
+from app.inference.parity import ENOUGH_ROWS
 from app.study.codebook import Codebook
 from app.study.evaluation import FEW_ROWS, beats_most_frequent, most_frequent
 
@@ -21,6 +22,7 @@ class TrainingResult(QWidget):
     classify_clicked = Signal(str)
     model_clicked = Signal(str)
     again_clicked = Signal()
+    adapter_wanted = Signal()
 
     def __init__(self, codebook: Codebook, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,11 +54,18 @@ class TrainingResult(QWidget):
         self.again = QPushButton(self.tr("Train &another"))
         self.again.setToolTip(self.tr("Back to the settings (Alt+A)"))
         self.again.clicked.connect(self.again_clicked)
+        self.as_adapter = QPushButton(self.tr("&Train as base and adapter"))
+        self.as_adapter.setToolTip(
+            self.tr("Back to the settings, with the kind of model that nothing is lost of (Alt+T)")
+        )
+        self.as_adapter.clicked.connect(self.adapter_wanted)
+        self.as_adapter.hide()
         buttons = QHBoxLayout()
         buttons.setSpacing(theme.SMALL)
         buttons.addWidget(self.classify)
         buttons.addWidget(self.show_model)
         buttons.addWidget(self.again)
+        buttons.addWidget(self.as_adapter)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -89,21 +98,40 @@ class TrainingResult(QWidget):
             validation=figures.count(rows["validation"]),
             time=figures.duration(results["minutes"] * 60),
         )
+        parity = results["parity"]
         doubts = self.doubts(scores)
-        on_shelf = self.tr("The model “{model}” is on the shelf.").format(model=self.model)
         if doubts:
-            told = " ".join([*doubts, self.tr("Label more tweets, then train again."), learned])
-            self.notice.tell(Tone.WARNING, on_shelf, told)
-        else:
-            self.notice.tell(Tone.GOOD, on_shelf, learned)
+            doubts.append(self.tr("Label more tweets, then train again."))
+        loss = self.loss(parity)
+        if loss:
+            doubts.append(loss)
+        self.as_adapter.setVisible(bool(loss) and "adapter" not in parity)
+        on_shelf = self.tr("The model “{model}” is on the shelf.").format(model=self.model)
+        self.notice.tell(Tone.WARNING if doubts else Tone.GOOD, on_shelf, " ".join([*doubts, learned]))
         # A model in doubt is not what to go on with first.
         self.classify.setProperty("primary", not doubts)
         self.classify.style().unpolish(self.classify)
         self.classify.style().polish(self.classify)
         self.scores.show_rows(*score_rows(scores, question_names(self._codebook)))
-        self.parity.show_parity(results["parity"])
+        self.parity.show_parity(parity)
         self.reason.setText(str(results["reason"]))
         self.details.fold()
+
+    def loss(self, parity: dict[str, Any]) -> str:
+        """Return what the served 4-bit form loses against the trained model; empty: no more than the bound allows.
+
+        Of few tweets nothing can be told, and that they are few is said anyway.
+        """
+        served = parity[parity["served"]]
+        if served["passed"] or served["n"] < ENOUGH_ROWS:
+            return ""
+        told = self.tr(
+            "Its 4-bit form gives {flips} of the {n} validation tweets another label than the trained model, more than "
+            "the check allows: Details has the figures."
+        ).format(flips=figures.count(served["flips"]), n=figures.count(served["n"]))
+        if "adapter" in parity:
+            return told
+        return f"{told} {self.tr('Trained as base and adapter, less is lost.')}"
 
     def doubts(self, scores: dict[str, Any]) -> list[str]:
         """Return why the model should not be relied on, one sentence each; empty: nothing speaks against it."""

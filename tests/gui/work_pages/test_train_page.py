@@ -285,6 +285,40 @@ def test_a_model_in_doubt_is_not_praised(
     assert not shown.classify.property("primary")
 
 
+def with_parity(n: int, *forms: str) -> dict[str, Any]:
+    """Return the end of a training whose 4-bit forms changed more labels than the check allows."""
+    failed = FINISHED_TRAINING["parity"]["single"] | {"n": n, "flips": 31, "passed": False}
+    parity = {"served": forms[-1], "reason": "", "rows": n} | dict.fromkeys(forms, failed)
+    return results(60, 0.7, 40) | {"parity": parity}
+
+
+def test_a_form_that_failed_the_check_is_told_without_opening_the_details(qtbot: QtBot) -> None:
+    shown = TrainingResult(Codebook.default())
+    qtbot.addWidget(shown)
+    shown.show()
+    shown.show_results(with_parity(259, "single"))
+    assert shown.notice.tone is Tone.WARNING and not shown.classify.property("primary")
+    assert "31 of the 259 validation tweets" in shown.notice.text
+    assert "Label more" not in shown.notice.text and "base and adapter" in shown.notice.text
+    assert shown.as_adapter.isVisible()
+    shown.show_results(with_parity(259, "single", "adapter"))
+    assert shown.notice.tone is Tone.WARNING and not shown.as_adapter.isVisible()
+    # Few tweets tell nothing, and what is within the bound is nothing to be warned of.
+    shown.show_results(with_parity(60, "single"))
+    assert shown.notice.tone is Tone.GOOD and not shown.as_adapter.isVisible()
+
+
+def test_one_file_that_lost_too_much_leads_to_the_settings_of_an_adapter(
+    qtbot: QtBot, page: TrainPage, replay: Replay, settle: Settle
+) -> None:
+    page.form.kind.setCurrentIndex(page.form.kind.findData(True))
+    replay("train", [*STEPS, FINISHED_TRAINING | with_parity(259, "single")], stays=False)
+    settle(lambda: page.stack.currentWidget() is page.result)
+    qtbot.mouseClick(page.result.as_adapter, Qt.MouseButton.LeftButton)
+    assert page.stack.currentWidget() is page.settings
+    assert page.form.kind.currentData() is False and not page.form.wish().one_file
+
+
 def test_a_killed_run_is_told_as_interrupted(page: TrainPage, replay: Replay, settle: Settle) -> None:
     job = replay("train", STEPS)
     settle(lambda: len(job.history) == 3)
