@@ -65,6 +65,7 @@ class TrainPage(QWidget):
         self.notice = Notice()
         self.form = TrainForm(self._study.codebook, self._study.name)
         self.form.changed.connect(self._show_state)
+        self.form.kind.currentIndexChanged.connect(lambda _: self._show_machine())
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MILLISECONDS)
@@ -246,12 +247,16 @@ class TrainPage(QWidget):
 
     def _take_machine(self, machine: dict[str, Any]) -> None:
         self._machine = machine
-        told, detail = self._machine_in_words(machine)
-        self.machine.setText(told)
-        self.machine.setToolTip(detail)
+        self._show_machine()
         if machine.get("cuda"):
             self._look()
         self._show_state()
+
+    def _show_machine(self) -> None:
+        if self._machine is not None:
+            told, detail = self._machine_in_words(self._machine)
+            self.machine.setText(told)
+            self.machine.setToolTip(detail)
 
     def _machine_in_words(self, machine: dict[str, Any]) -> tuple[str, str]:
         """Return what this machine means for the user, and how it trains in the words of the field."""
@@ -259,8 +264,10 @@ class TrainPage(QWidget):
             return "", ""
         precision = "bf16" if machine.get("bf16") else "fp32"
         device = str(machine.get("device") or "")
+        method = self.tr("scales of the 4-bit blocks") if self.form.wish().one_file else "LoRA"
         if machine.get("cuda"):
-            method = "QLoRA, 4-bit" if machine.get("bitsandbytes") else "LoRA"
+            if not self.form.wish().one_file:
+                method = "QLoRA, 4-bit" if machine.get("bitsandbytes") else "LoRA"
             return self.tr("This machine trains on its graphics card: minutes for a few thousand tweets."), (
                 self.tr("{method}, {precision}, on {device}").format(
                     method=method, precision=precision, device=device
@@ -269,8 +276,8 @@ class TrainPage(QWidget):
         return self.tr(
             "This machine trains on its processor: minutes for a hundred tweets, an hour or more for thousands. "
             "You can go on labelling meanwhile."
-        ), self.tr("LoRA, {precision}, on {device} with {cores} cores").format(
-            precision=precision, device=device, cores=machine.get("cores") or 1
+        ), self.tr("{method}, {precision}, on {device} with {cores} cores").format(
+            method=method, precision=precision, device=device, cores=machine.get("cores") or 1
         )
 
     # Whether it can start

@@ -63,6 +63,8 @@ def test_languages_show_their_labels_by_class(page: TrainPage) -> None:
     # What it means for the user; the words of the field are in the tooltip.
     assert "This machine trains on" in page.machine.text() and "LoRA" not in page.machine.text()
     assert "LoRA" in page.machine.toolTip()
+    page.form.kind.setCurrentIndex(page.form.kind.findData(True))
+    assert "scales" in page.machine.toolTip() and "LoRA" not in page.machine.toolTip()
 
 
 def test_the_licence_of_the_base_is_named(page: TrainPage) -> None:
