@@ -25,13 +25,14 @@ _SMALL = 50_000_000
 @dataclass(frozen=True)
 class Weights:
     """What of a base's file matters for memory and disk: its size in bytes, its numbers of weights, and the sums of
-    rows and columns of its linears, each number of an adapter's rank.
+    rows and columns of its linears, each number of an adapter's rank. `kinds`: ggml's numbers of the linears' types.
     """
 
     size: int
     linear: int
     other: int
     sides: int
+    kinds: frozenset[int]
 
     def adapter_bytes(self, rank: int) -> int:
         """Return the size of an adapter in float32."""
@@ -65,13 +66,15 @@ def weights_of(path: Path) -> Weights | None:
     except (GGUFError, OSError):
         return None
     linear = other = sides = 0
+    kinds = set()
     for tensor in head.tensors:
         if tensor.name.startswith("blk.") and any(part in tensor.name for part in _LINEARS):
             linear += math.prod(tensor.shape)
             sides += sum(tensor.shape)
+            kinds.add(tensor.kind)
         else:
             other += math.prod(tensor.shape)
-    return Weights(path.stat().st_size, linear, other, sides)
+    return Weights(path.stat().st_size, linear, other, sides, frozenset(kinds))
 
 
 def free_memory() -> int:

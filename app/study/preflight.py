@@ -24,6 +24,7 @@ from app.study.readiness import (
 from app.study.shelf import Shelf
 from app.study.study import Study
 from app.study.trials import Estimate
+from training.contract.spec import ONE_FILE, SCALABLE
 from training.contract.trial import Trial
 
 # More sentences of a kind would not be read.
@@ -51,8 +52,8 @@ class LabelWish:
 class Check:
     """What was looked at, and what came of it.
 
-    `what`: labels, classes, languages, split, sealed, memory, disk, trial, time. Where labels are missing that can
-    still be given, `wish` says which: the page Label has a queue for them.
+    `what`: labels, classes, languages, split, sealed, base, memory, disk, trial, time. Where labels are missing that
+    can still be given, `wish` says which: the page Label has a queue for them.
     """
 
     what: str
@@ -296,6 +297,14 @@ def _gb(number_of_bytes: int) -> str:
 # All together
 
 
+_ONE_FILE_CHECK = Check(
+    "base",
+    State.STOP,
+    "This base model is not in a 4-bit type whose scales can be trained: no single file can be made of it.",
+    "Choose another base model, or the kind “Base and adapter”.",
+)
+
+
 @dataclass(frozen=True)
 class Preflight:
     """All that can be seen without trying. `estimate` is None where nothing was tried on this machine yet."""
@@ -334,6 +343,8 @@ def look(
             estimated = trials.estimate(trial, ready.train, ready.validation, epochs)
     else:
         rank = int(settings.get("rank", 16))
+    if settings.get("method") == ONE_FILE and weights is not None and not weights.kinds <= SCALABLE:
+        checks.append(_ONE_FILE_CHECK)
     checks += _memory_checks(known, weights, trial, machine or {})
     if weights is not None or known is not None:
         checks.append(disk_check(_rooms(shelf, known, weights, rank, is_ready=file is not None)))

@@ -8,6 +8,8 @@ from typing import Any
 
 # Trains the scales of the base's own 4-bit blocks: the model is one file.
 ONE_FILE = "scales"
+# ggml's numbers of the types whose blocks have a scale to train: `training.scales.BLOCKS`.
+SCALABLE = frozenset({2, 3, 6, 7, 8, 12, 13, 14, 20})
 METHODS = ("auto", ONE_FILE, "lora", "qlora")
 # A factor of a scale has to move by several per cent, a number of an adapter by thousandths.
 LEARNING_RATES = {"scales": 1e-2, "lora": 3e-4, "qlora": 3e-4}

@@ -14,6 +14,7 @@ from training import adapter
 from training.bases import Base
 from training.batches import Example, collate, encode_rows
 from training.contract.prompt import EncodedPrompt
+from training.contract.spec import SCALABLE
 from training.export import export
 from training.gguf_file import GGUFFile, dequantise, row_bytes
 from training.machine import Plan
@@ -62,6 +63,12 @@ def test_a_block_of_any_type_is_multiplied_as_a_whole(kind: str, seed: int) -> N
     np.testing.assert_array_equal(
         rescale(raw.reshape(3, -1), kind, np.ones((3, 4), np.float32)), raw.reshape(3, -1)
     )
+
+
+def test_a_plan_knows_the_same_types() -> None:
+    from gguf import GGMLQuantizationType
+
+    assert {int(GGMLQuantizationType[kind]) for kind in BLOCKS} == SCALABLE
 
 
 def test_the_change_of_a_scale_is_that_of_its_block() -> None:

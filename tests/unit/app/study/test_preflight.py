@@ -15,8 +15,10 @@ from app.study.readiness import readiness
 from app.study.sealing import seal_given
 from app.study.shelf import Shelf
 from app.study.study import Study
+from tests.small_base import write_small_base
 from training.contract.spec import TrainingSpec
 from training.contract.trial import Trial
+from training.gguf_file import GGUFFile
 
 Write = Callable[..., Path]
 GB = 10**9
@@ -154,6 +156,23 @@ def test_a_base_file_tells_what_it_needs() -> None:
     # 30 layers of q, k, v, output, gate, up, down.
     assert weights.adapter_bytes(16) == 4 * 16 * 30 * (2 * 1152 + 2 * 768 + 3 * 2112)
     assert machine_room.weights_of(Path(__file__)) is None
+
+
+def test_a_base_without_scales_to_train_stops_a_single_file_before_it_begins(
+    study: Study, write: Write, tmp_path: Path
+) -> None:
+    labelled(study, write, en={"pro": 30, "anti": 30})
+    scaled, plain = write_small_base(tmp_path / "scaled.gguf"), tmp_path / "plain.gguf"
+    base = GGUFFile(scaled)
+    name = "blk.1.ffn_up.weight"
+    base.copy(plain, {name: (1, lambda: base.numbers(name).astype("<f2").view("u1"))})
+
+    def told(file: Path, method: str) -> list[str]:
+        checks = preflight.look(study, str(file), [], {"method": method}, Shelf()).checks
+        return [check.next_step for check in preflight.stops(checks) if check.what == "base"]
+
+    assert told(plain, "scales") == ["Choose another base model, or the kind “Base and adapter”."]
+    assert told(plain, "lora") == told(scaled, "scales") == []
 
 
 def test_a_control_group_bounds_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
