@@ -29,6 +29,7 @@ from app.gui.tweet_view import isolated, text_direction
 from app.jobs.worker import Work, run_in_worker
 from app.study import bulk, tweets
 from app.study.bulk import BulkPreview
+from app.study.codebook import Codebook
 from app.study.label_acts import Stopped, Watch
 from app.study.study import Study
 from app.study.tweets import TweetFilter, TweetRow
@@ -41,7 +42,8 @@ Wanted = TweetFilter | Sequence[int]
 
 class BulkDialog(QDialog):
     """The tweets that `which` finds, on a worker, are labelled by `coder`, as one act. `labelled` gives the class's
-    code and how many labels were given. `source` is that of the labels: a group is told as such.
+    code and how many labels were given. `codebook` is the study's with the coder's own keys. `source` is that of the
+    labels: a group is told as such.
     """
 
     labelled = Signal(str, int)
@@ -49,6 +51,7 @@ class BulkDialog(QDialog):
     def __init__(
         self,
         study: Study,
+        codebook: Codebook,
         coder: str,
         which: Callable[[], Wanted],
         source: str = bulk.BULK,
@@ -66,10 +69,10 @@ class BulkDialog(QDialog):
         self.examples = QVBoxLayout()
         self.examples.setSpacing(theme.TIGHT)
         self.leaves = LeafButtons()
-        self.leaves.show_codebook(study.codebook)
+        self.leaves.show_codebook(codebook)
         self.leaves.chosen.connect(self.choose)
         self.changes = FigureTable(self.tr("What will change"))
-        self.changes.setItemDelegate(LeafCells(study.codebook.leaves, self.changes))
+        self.changes.setItemDelegate(LeafCells(codebook.leaves, self.changes))
         self.notice = Notice(closable=False)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -84,7 +87,7 @@ class BulkDialog(QDialog):
         self.cancel.setToolTip(self.tr("Close, or stop and label nothing (Esc)"))
         self.cancel.clicked.connect(self.reject)
         self._lay_out()
-        for leaf in study.codebook.leaves:
+        for leaf in codebook.leaves:
             action = make_action(
                 self,
                 self.tr("Choose “{name}”").format(name=leaf.name),

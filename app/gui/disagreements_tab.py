@@ -13,7 +13,7 @@ from app.gui import figures, theme
 from app.gui.case_list import CaseList
 from app.gui.codebook_view import shape_of
 from app.gui.empty_state import EmptyState
-from app.gui.label_keys import LabelKeys
+from app.gui.label_keys import LabelKeys, with_keys
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.review_bar import ReviewBar
@@ -24,6 +24,7 @@ from app.gui.review_filters import ReviewFilters
 from app.gui.review_tab import ReviewTab
 from app.gui.step_back import redo_key
 from app.jobs.worker import run_in_worker
+from app.settings import Settings
 from app.study import review, tweets
 from app.study.review import Case, Review, ReviewCounts
 from app.study.study import Study
@@ -49,8 +50,9 @@ class DisagreementsTab(ReviewTab):
 
     coder_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._settings = settings
         self.review: Review | None = None
         self.case: Case | None = None
         self.counts: ReviewCounts | None = None
@@ -366,12 +368,18 @@ class DisagreementsTab(ReviewTab):
             self.end.show_reason(counts, filtered=self._asked() != review.asked())
             self.stack.setCurrentWidget(self.end)
 
+    def show_keys(self) -> None:
+        """Take over the keys of the classes from the settings."""
+        if self.study is not None:
+            self._show_codebook()
+
     def _show_codebook(self) -> None:
         assert self.study is not None
-        leaves = self.study.codebook.leaves
+        codebook = with_keys(self.study.codebook, self._settings.label_keys)
+        leaves = codebook.leaves
         self.list.show_study(self.study, leaves)
         self.filters.show_leaves(leaves)
-        self.desk.show_codebook(self.study.codebook)
+        self.desk.show_codebook(codebook)
         self._keys.show_leaves(leaves, self.tr("Decide “{name}”"), self.decide)
 
     def _leave(self) -> None:

@@ -1,17 +1,21 @@
 """What the label page shows while there is no tweet to label: why, and what to do next."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.gui import figures
 from app.gui.empty_state import EmptyState
 from app.study.progress import Progress
 
 _ALL_LANGUAGES, _IMPORT, _BEYOND, _QUEUE, _CODER = "all languages", "import", "beyond", "queue", "coder"
+_OTHERS = "others"
 
 
 class LabelEnd(EmptyState):
-    """No tweets yet, none left in the chosen queue, all labelled that were assigned, all in one language, or all."""
+    """No tweets yet, none left in the chosen queue, all labelled that were assigned, all in one language, or all.
+
+    `others_wanted` asks for the tweets that others labelled and this coder did not.
+    """
 
     import_wanted = Signal()
     page_wanted = Signal(str)
@@ -19,16 +23,25 @@ class LabelEnd(EmptyState):
     queue_wanted = Signal()
     beyond_assigned_wanted = Signal()
     coder_wanted = Signal()
+    others_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("", "", parent=parent)
         self._wanted = ""
         self.clicked.connect(self._go_on)
+        self.others = QPushButton(self.tr("&Label what others labelled"))
+        self.others.setToolTip(
+            self.tr("Label the tweets that only others labelled, without seeing their labels (Alt+L)")
+        )
+        self.others.clicked.connect(self.others_wanted)
+        self.others.hide()
+        self.add_button(self.others)
 
     def show_reason(self, progress: Progress, language: str, beyond_assigned: bool = False) -> None:
         """Say why there is nothing to label, in a language ("": all that the coder reads), and what is left."""
         assigned = 0 if beyond_assigned else progress.assigned
         left = self._left(progress, language)
+        self.others.hide()
         if not progress.total and not language and progress.unread_left:
             self._show(
                 left,
@@ -64,7 +77,19 @@ class LabelEnd(EmptyState):
                 self.tr("Label tweets in all languages"),
                 _ALL_LANGUAGES,
             )
+        elif progress.labelled and not progress.mine:
+            done = self.tr("Others labelled all tweets that you can label.")
+            more = self.tr(
+                "Label them as well, without seeing their labels: then the study can say how far coders agree."
+            )
+            self._show(
+                _joined(done, left, more),
+                self.tr("&Label as a second coder"),
+                self.tr("Bring the tweets that others labelled (Alt+L)"),
+                _OTHERS,
+            )
         else:
+            self.others.setVisible(progress.labelled > progress.mine)
             done = (
                 self.tr("All tweets that you can label are labelled.")
                 if left
@@ -91,6 +116,7 @@ class LabelEnd(EmptyState):
 
     def show_empty_queue(self, reason: str) -> None:
         """Say that the chosen queue has no tweet, while others may have some."""
+        self.others.hide()
         self._show(
             reason,
             self.tr("Label in random order"),
@@ -101,7 +127,7 @@ class LabelEnd(EmptyState):
     def _show(self, text: str, button: str, tip: str, wanted: str) -> None:
         self.say(text)
         self.button.setText(button)
-        self.button.setAccessibleName(button)
+        self.button.setAccessibleName(button.replace("&", ""))
         self.button.setToolTip(tip)
         self._wanted = wanted
 
@@ -110,6 +136,8 @@ class LabelEnd(EmptyState):
             self.all_languages_wanted.emit()
         elif self._wanted == _QUEUE:
             self.queue_wanted.emit()
+        elif self._wanted == _OTHERS:
+            self.others_wanted.emit()
         elif self._wanted == _CODER:
             self.coder_wanted.emit()
         elif self._wanted == _BEYOND:

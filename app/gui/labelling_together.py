@@ -11,11 +11,13 @@ from app.gui import figures
 from app.gui.bulk_dialog import BulkDialog, Wanted
 from app.gui.codebook_view import shape_of
 from app.gui.duplicates_dialog import DuplicatesDialog
+from app.gui.label_keys import with_keys
 from app.gui.notice import Notice, Tone
 from app.gui.page import Page, make_action
 from app.gui.step_back import redo_key, step_back, step_forward
 from app.gui.tweet_table import TweetTable
 from app.jobs.worker import run_in_worker
+from app.settings import Settings
 from app.study import bulk, groups, tweets
 from app.study.labelling import Labelling
 from app.study.study import Study
@@ -26,8 +28,9 @@ class LabellingTogether(QObject):
     """The actions, the dialog, and undo and redo of what was labelled together.
 
     `shown` returns what the table shows: (filter, order, number of tweets); `single` are the actions on one tweet, for
-    the menu. `group_wanted` gives the group to show. Undo works here while the coder's last act is one of many labels:
-    then it is taken back on this page, else where single labels are given.
+    the menu; `settings` hold the coder's own keys for the classes. `group_wanted` gives the group to show. Undo works
+    here while the coder's last act is one of many labels: then it is taken back on this page, else where single labels
+    are given.
     """
 
     group_wanted = Signal(int)
@@ -39,9 +42,11 @@ class LabellingTogether(QObject):
         notice: Notice,
         shown: Callable[[], tuple[TweetFilter, str, int]],
         single: Sequence[QAction],
+        settings: Settings,
     ) -> None:
         super().__init__(page)
         self._single = single
+        self._settings = settings
         self.coder = ""
         self._page, self._table, self._notice, self._shown = page, table, notice, shown
         self._labelling: Labelling | None = None
@@ -156,7 +161,8 @@ class LabellingTogether(QObject):
             )
             return None
         self._notice.clear()
-        dialog = BulkDialog(study, self.coder, which, source, self._page)
+        codebook = with_keys(study.codebook, self._settings.label_keys)
+        dialog = BulkDialog(study, codebook, self.coder, which, source, self._page)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.labelled.connect(self._done)
         dialog.open()

@@ -10,6 +10,7 @@ from app.gui.disagreements_tab import DisagreementsTab
 from app.gui.page import Page, make_action
 from app.gui.review_tab import ReviewTab
 from app.gui.second_look_tab import SecondLookTab
+from app.settings import Settings
 from app.study.study import Study
 
 
@@ -27,7 +28,7 @@ class ReviewPage(Page):
     label_wanted = Signal(list)
     codebook_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._telling = False
         self._open = 0
@@ -43,7 +44,7 @@ class ReviewPage(Page):
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.bar)
         layout.addWidget(self.stack, 1)
-        self.disagreements = DisagreementsTab()
+        self.disagreements = DisagreementsTab(settings or Settings())
         self.disagreements.coder_wanted.connect(self.coder_wanted)
         self.disagreements.number_changed.connect(self._count_open)
         self.second_look = SecondLookTab()

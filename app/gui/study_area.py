@@ -84,7 +84,9 @@ class StudyArea(QWidget):
         self.label_page.settings_changed.connect(settings.save)
         self.label_page.order.remember_in(settings)
         self.label_page.coder_wanted.connect(self.ask_coder)
-        self.review_page = ReviewPage()
+        self.label_page.end.others_wanted.connect(self._label_what_others_labelled)
+        self.review_page = ReviewPage(settings)
+        self.label_page.settings_changed.connect(self.review_page.disagreements.show_keys)
         self.review_page.coder_wanted.connect(self.ask_coder)
         self.review_page.label_wanted.connect(lambda found: self._label_again(found, self.tr("Second look")))
         # The page in which something was done last: from elsewhere, Ctrl+Z takes back what was done there.
@@ -93,7 +95,7 @@ class StudyArea(QWidget):
         self._after_sign_in: Callable[[], None] | None = None
         # The pages that do not know yet that labels were changed.
         self._untold: set[str] = set()
-        self.tweets_page = tweets_page = TweetsPage()
+        self.tweets_page = tweets_page = TweetsPage(settings)
         tweets_page.seeing_wanted.connect(self.seeing_wanted)
         self.study_page.label_wanted.connect(self._label_sealed)
         self.study_page.agreement_wanted.connect(self._show_agreement)
@@ -248,7 +250,10 @@ class StudyArea(QWidget):
     def _label_as_second(self) -> None:
         """Ask who the second coder is, and bring what others labelled."""
         self.ask_coder()
-        self._after_sign_in = lambda: self._label_search_result(TweetFilter(status="labelled"))
+        self._after_sign_in = self._label_what_others_labelled
+
+    def _label_what_others_labelled(self) -> None:
+        self._label_search_result(TweetFilter(status="labelled"))
 
     def _show_pages(self) -> None:
         """Go back from the question who is at work to the page."""

@@ -28,6 +28,7 @@ from app.gui.tweet_columns import LEAST_TEXT, WIDTHS, shown_columns, text_width
 from app.gui.tweet_model import TweetModel
 from app.gui.tweet_table import TweetTable
 from app.jobs.worker import run_in_worker
+from app.settings import Settings
 from app.study.study import Study, StudyCounts
 from app.study.tweets import NO_LANGUAGE, TweetFilter
 
@@ -57,7 +58,7 @@ class TweetsPage(Page):
     queue_wanted = Signal(object)
     seeing_wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.coder = ""
         self._total = 0
@@ -101,6 +102,7 @@ class TweetsPage(Page):
             self.notice,
             lambda: (self.asked(), self.order.currentData() or "file", self.model.rowCount()),
             (self._label_action, review),
+            settings or Settings(),
         )
         self.together.group_wanted.connect(self._show_group)
         self._lay_out()

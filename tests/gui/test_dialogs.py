@@ -41,7 +41,7 @@ def test_dialogs_fit_a_low_screen(
     study: Study, qtbot: QtBot, settled: Settled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QScreen, "availableGeometry", lambda _: QRect(0, 0, 1024, 600))
-    bulk = BulkDialog(study, "Ana", lambda: TweetFilter())
+    bulk = BulkDialog(study, study.codebook, "Ana", lambda: TweetFilter())
     for dialog in (AssignmentDialog(study, TweetFilter()), bulk):
         qtbot.addWidget(dialog)
         with qtbot.waitExposed(dialog):

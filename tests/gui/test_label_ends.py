@@ -15,6 +15,7 @@ from app.gui.main_window import MainWindow
 from app.gui.step_back import redo_key
 from app.settings import Settings
 from app.study import coders, locks, models, predictions, queues, sealing, tweets
+from app.study.labelling import Labelling
 from app.study.study import Study
 from app.study.tweets import TweetFilter
 
@@ -119,6 +120,42 @@ def test_a_coder_who_reads_no_language_of_the_study_is_told_so(
     assert f"that you do not read: {len(_unlabelled(study))}." in page.end.text.text()
     with qtbot.waitSignal(page.coder_wanted):
         page.end.button.click()
+
+
+def test_a_coder_without_labels_is_led_to_what_others_labelled(
+    qtbot: QtBot, study: Study, settled: Settled
+) -> None:
+    for tweet in _unlabelled(study):
+        with_first_coder = Labelling(study, "Ana")
+        with_first_coder.show(tweet)
+        with_first_coder.label("pro", seconds=1.0)
+    path = study.path
+    study.close()
+    window = MainWindow(Settings(coder="Mia"))
+    qtbot.addWidget(window)
+    assert window.open_study(path) and window.area is not None
+    with qtbot.waitExposed(window):
+        window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    window.area.show_page("label")
+    settled()
+    page = window.area.label_page
+    assert page.stack.currentWidget() is page.end
+    assert "Others labelled all tweets" in page.end.text.text() and page.end.others.isHidden()
+    qtbot.mouseClick(page.end.button, Qt.MouseButton.LeftButton)
+    settled()
+    assert page.row is not None and page.stack.currentWidget() is page.desk
+    qtbot.keyClick(page, Qt.Key.Key_1)
+    page.order_acts.choose_random()
+    settled()
+    assert page.stack.currentWidget() is page.end
+    assert page.end.button.text() == "Train a model" and page.end.others.isVisible()
+    before = page.progress
+    qtbot.mouseClick(page.end.others, Qt.MouseButton.LeftButton)
+    settled()
+    assert page.row is not None and before is not None and before.mine == 1
+    assert window.close_study()
 
 
 def test_chosen_tweets_are_counted_until_the_last(

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
+from app.gui.bulk_dialog import BulkDialog
 from app.gui.change_keys_dialog import ChangeKeysDialog
 from app.gui.label_keys import class_name
 from app.gui.label_page import LabelPage
@@ -14,6 +15,7 @@ from app.gui.main_window import MainWindow
 from app.settings import Settings
 from app.study import tweets
 from app.study.study import Study
+from app.study.tweets import TweetFilter
 
 Settled = Callable[[], None]
 
@@ -162,3 +164,40 @@ def test_the_dialog_is_reached_by_key(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(dialog.isActiveWindow)
     qtbot.keyClick(dialog.table, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
+
+
+def test_own_class_keys_decide_in_review_and_label_together(
+    window: MainWindow, qtbot: QtBot, settled: Settled
+) -> None:
+    page, area = _page(window), window.area
+    assert area is not None and page.study is not None
+    study = page.study
+    both = tweets.page(study, TweetFilter(status="labelled"), limit=1)[0]
+    other = next(leaf for leaf in ("anti", "neutral") if leaf != both.label)
+    page.show_tweet(both.id)
+    page.desk.leaves.buttons[other].click()
+    dialog = _dialog(window)
+    _press(qtbot, dialog, "Pro", Qt.Key.Key_J)
+    dialog.use.click()
+    settled()
+    area.set_coder("Mia", blind=False)
+    area.show_page("review")
+    settled()
+    tab = area.review_page.disagreements
+    assert tab.case is not None and tab.case.row.id == both.id
+    assert "(J)" in tab.desk.leaves.buttons["pro"].toolTip()
+    qtbot.keyClick(tab, Qt.Key.Key_1)
+    assert tweets.get(study, [both.id])[0].gold is None
+    qtbot.keyClick(tab, Qt.Key.Key_J)
+    assert tweets.get(study, [both.id])[0].gold == "pro"
+    area.show_page("tweets")
+    settled()
+    area.tweets_page.table.selectRow(0)
+    together = area.tweets_page.together
+    together.label_action.trigger()
+    settled()
+    bulk = area.tweets_page.findChild(BulkDialog)
+    assert bulk is not None and bulk.leaves.buttons["pro"].leaf.key == "J"
+    qtbot.keyClick(bulk, Qt.Key.Key_J)
+    assert bulk.leaf == "pro"
+    bulk.cancel.click()
