@@ -82,7 +82,7 @@ def main() -> int:
         begin = time.perf_counter()
         make_large_study(study, arguments.tweets, 5000, CODER)
         print(f"{arguments.tweets} tweets made in {time.perf_counter() - begin:.0f} s")
-    TweetView.paintEvent = _note_paint  # type: ignore[method-assign]
+    TweetView.paintEvent = _note_paint  # type: ignore[method-assign,assignment]
     application = QApplication(sys.argv[:1])
     theme.apply("light")
     window = TimedWindow(Settings(coder=CODER))

@@ -64,7 +64,7 @@ def main() -> int:
     )
     before = peak_gigabytes()
     by_hash, hash_seconds = timed(lambda: group_by_hash(tweets.texts))
-    found, seconds = timed(lambda: find_groups(tweets.texts, len(tweets.texts)))
+    found, seconds = timed(lambda: find_groups(tweets.texts, len(tweets.texts)).tolist())
     print(f"peak memory {peak_gigabytes():.2f} GB, of which {before:.2f} GB the tweets themselves\n")
     for name, firsts, took in (
         ("equal folded texts", by_hash, hash_seconds),
@@ -150,7 +150,11 @@ def make(number: int, rng: random.Random) -> Tweets:
             tweets.add(decorated(speaker.say(rng.randint(8, 30)), rng), truth, "alone")
     order = list(range(number))
     rng.shuffle(order)
-    return Tweets(*([column[n] for n in order] for column in (tweets.texts, tweets.truth, tweets.kind)))
+    return Tweets(
+        texts=[tweets.texts[n] for n in order],
+        truth=[tweets.truth[n] for n in order],
+        kind=[tweets.kind[n] for n in order],
+    )
 
 
 def plant(tweets: Tweets, speaker: "Speaker", truth: int, rng: random.Random) -> None:

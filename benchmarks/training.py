@@ -32,10 +32,9 @@ from app.inference.model_file import ModelFile
 from app.study.base_models import BaseFile
 from app.study.codebook import Codebook
 from app.study.evaluation import score
-from app.study.sampling import split
+from app.study.sampling import VALIDATION_SHARE, split
 from app.study.served_model import choose_served_model
 from app.study.shelf import Shelf
-from app.study.training_runs import VALIDATION_SHARE
 from benchmarks.papers_recipe import Job
 from training.contract.prompt import fine_tuned_prompt
 from training.contract.run_folder import RunFolder
@@ -89,8 +88,8 @@ def _words(
 def _paper(
     arguments: Any, base: BaseFile, rows: list[Row], test: list[Row]
 ) -> tuple[list[str], dict[str, Any]]:
-    pairs = ([[row.text, row.label] for row in part] for part in (rows, test))
-    job = Job(str(base.path), *pairs, arguments.paper_steps, arguments.seed)
+    known, asked = ([[row.text, row.label] for row in part] for part in (rows, test))
+    job = Job(str(base.path), known, asked, arguments.paper_steps, arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "job.json"
         path.write_text(json.dumps(asdict(job)), encoding="utf-8")
