@@ -238,6 +238,39 @@ def test_rounds_begin_anew_and_their_mean_is_kept(
     assert any(not torch.equal(ends[0][name], ends[1][name]) for name in begun), "the orders differ"
 
 
+@pytest.mark.parametrize(("scores", "best"), [((0.2, 0.9, 0.8, 0.1), 4), ((0.9, 0.2, 0.8, 0.1), 4)])
+def test_of_rounds_the_end_of_the_last_is_kept_whatever_it_scores(
+    make_loop: Callable[..., Finetuning], scores: tuple[float, ...], best: int
+) -> None:
+    loop = make_loop(epochs=4, rounds=2)
+    score, scored = loop._scores, []
+
+    def what_is_scored(epoch: int) -> dict[str, Any]:
+        scored.append(adapter.state(loop.network.adapted))
+        return score(epoch) | {"macro_f1": scores[epoch - 1]}
+
+    loop._scores = what_is_scored  # type: ignore[method-assign]
+    assert loop.run().best_epoch == best
+    kept = adapter.state(loop.network.adapted)
+    assert all(torch.equal(kept[name], value) for name, value in scored[best - 1].items())
+
+
+@pytest.mark.parametrize(("scores", "best"), [((0.2, 0.9, 0.8), 2), ((0.9, 0.2, 0.95), 2)])
+def test_what_is_stopped_in_a_later_round_keeps_the_rounds_that_ended(
+    make_loop: Callable[..., Finetuning], scores: tuple[float, ...], best: int
+) -> None:
+    loop = make_loop(epochs=4, rounds=2)
+    score = loop._scores
+
+    def what_is_scored(epoch: int) -> dict[str, Any]:
+        loop.finish = epoch == len(scores)
+        return score(epoch) | {"macro_f1": scores[epoch - 1]}
+
+    loop._scores = what_is_scored  # type: ignore[method-assign]
+    standing = loop.run()
+    assert (len(standing.epochs), standing.best_epoch) == (3, best)
+
+
 def test_a_stop_while_an_epoch_is_scored_leaves_what_is_trained(make_loop: Callable[..., Finetuning]) -> None:
     loop = make_loop(epochs=1)
     before_scores: list[dict[str, torch.Tensor]] = []
