@@ -5,8 +5,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from app.inference import calibration
-from app.inference.engine import BATCH_TOKENS, Engine, InferenceError, PackedContext
+from app.inference.engine import Engine, InferenceError, PackedContext
 from app.inference.model_file import ModelCard, ModelFile
+from app.inference.tuning import Tuning, fastest
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt, normalise
 
 if TYPE_CHECKING:
@@ -42,11 +43,16 @@ class Classifier:
 
     `card` replaces the card in the file: for a model whose card is not written yet. Raises `ClassifierError`
     where the model was not fine-tuned by StanceDesk or does not fit its card, `InferenceError` where
-    llama.cpp cannot load it.
+    llama.cpp cannot load it. `tuning` is how the model is run; the same tuning gives the same batches.
     """
 
     def __init__(
-        self, model: ModelFile, *, threads: int | None = None, card: ModelCard | None = None
+        self,
+        model: ModelFile,
+        *,
+        threads: int | None = None,
+        card: ModelCard | None = None,
+        tuning: Tuning | None = None,
     ) -> None:
         card = card or model.card
         if card is None:
@@ -60,17 +66,31 @@ class Classifier:
         with ExitStack() as undo:
             self.engine = undo.enter_context(Engine(model.gguf, model.adapter, threads=threads))
             self.encoded = _encode(card, self.engine)
-            longest = self.encoded.prompt.max_text_tokens + len(self.encoded.after)
-            self._context = PackedContext(
-                self.engine, self.encoded.before, longest, batch_tokens=BATCH_TOKENS
-            )
-            undo.callback(self._context.close)
+            self._longest = self.encoded.prompt.max_text_tokens + len(self.encoded.after)
+            self.tuning = tuning or Tuning()
+            self._context = self._make_context()
+            undo.callback(lambda: self._context.close())
             self._closing = undo.pop_all()
 
     @property
     def device(self) -> str:
         """`CPU` or `GPU`: where the model runs."""
         return self.engine.device
+
+    def tune(self, stop: Callable[[], bool] = lambda: False) -> Tuning:
+        """Find out in some seconds what is fastest on this machine, and run the model so from now on."""
+        self.use(fastest(self.engine, self.encoded.before, self._longest, stop))
+        return self.tuning
+
+    def use(self, tuning: Tuning) -> None:
+        """Run the model in another way from now on."""
+        if tuning != self.tuning:
+            self.tuning = tuning
+            self._context.close()
+            self._context = self._make_context()
+
+    def _make_context(self) -> PackedContext:
+        return self.tuning.context(self.engine, self.encoded.before, self._longest)
 
     def classify(
         self,

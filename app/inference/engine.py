@@ -120,7 +120,7 @@ class PackedContext:
     """A context that answers for many texts with one beginning.
 
     `before` are the tokens that every sequence starts with (none is fine); `longest` is the largest number
-    of tokens that any sequence adds to them.
+    of tokens that any sequence adds to them. `threads` 0: the engine's; `flash_attention` -1: as llama.cpp decides.
     """
 
     def __init__(
@@ -131,6 +131,7 @@ class PackedContext:
         *,
         batch_tokens: int = BATCH_TOKENS,
         batch_texts: int = BATCH_TEXTS,
+        threads: int = 0,
         flash_attention: int = -1,
     ) -> None:
         import numpy as np
@@ -148,7 +149,7 @@ class PackedContext:
         # Left at 0 llama.cpp reserves a row of logits for each token of the batch; below n_seq_max it aborts.
         params.n_outputs_max = self.batch_texts + 1
         params.kv_unified = True
-        params.n_threads = params.n_threads_batch = engine.threads
+        params.n_threads = params.n_threads_batch = threads or engine.threads
         params.flash_attn_type = flash_attention
         params.no_perf = True
         _messages.clear()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.errors import UserError
 from app.inference.model_file import sha256
 from app.study import models, predictions, tweets
+from app.study.known_tunings import tuned
 from app.study.seen_texts import digest
 from app.study.shelf import Shelf
 from app.study.study import Study
@@ -124,6 +125,7 @@ def classify_study(
                 only_unlabelled=only_unlabelled,
                 limit=limit,
             )
+        tuned(classifier, file, len(keys), lambda: on_event(tuning_event(classifier.device)), stop)
         report = ClassificationReport(classifier.card.name, len(keys), device=classifier.device)
         report.per_leaf = dict.fromkeys(classifier.leaves, 0)
         on_event(
@@ -192,6 +194,13 @@ def _classify_keys(
         count_predictions(report, classifier.leaves, probabilities)
         report.seconds = time.monotonic() - begin
         on_event(progress_event(start + len(chunk), len(keys), report))
+
+
+def tuning_event(device: str) -> dict[str, Any]:
+    """Return that it is found out how the model is fastest here as an event."""
+    return make_event(
+        "stage", stage="tune", message=f"Finding out how the model is fastest on this {device}."
+    )
 
 
 def progress_event(done: int, total: int, report: ClassificationReport) -> dict[str, Any]:

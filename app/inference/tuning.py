@@ -1,0 +1,160 @@
+"""Which batches are fastest, per model and machine: measured in some seconds with batches of made-up tweets.
+
+A large batch keeps the arithmetic busy, but in a unified cache attention runs over every cell of it, and what a
+processor's caches hold is another's limit: on one machine 512 tokens are best, on another 1,024. Flash attention
+and hyper-threads help some models on some machines and hurt others. So nothing is assumed: each is tried.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from app.inference.engine import BATCH_TEXTS, BATCH_TOKENS, Engine, InferenceError, PackedContext
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Tokens = np.ndarray[Any, np.dtype[np.int32]]
+
+_ON_PROCESSOR = (256, 512, 768, 1024, 1536)
+_ON_GPU = (1024, 2048, 4096, 8192)
+_GPU_TEXTS = 255
+_ROUNDS = 3
+# No turn begins later than this, in seconds: a busy machine is slow, and says little about itself besides.
+_MOST_SECONDS = 20.0
+# What the first round found to be slower than the best by more than this is not measured again.
+_HOPELESS = 1.25
+# A gain of less than this is noise: then the usual batch stays.
+_LEAST_GAIN = 1.02
+# Lengths of tweets in Gemma's tokens, links and handles as one word: the middles of the deciles of 26,889.
+_LENGTHS = (8, 13, 16, 20, 23, 26, 29, 32, 37, 51)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a model is run. `threads` 0: one a physical core; `flash_attention` -1: as llama.cpp decides, 0 off, 1 on.
+
+    `tokens_per_second` is what was measured, 0 where nothing was.
+    """
+
+    batch_tokens: int = BATCH_TOKENS
+    batch_texts: int = BATCH_TEXTS
+    threads: int = 0
+    flash_attention: int = -1
+    tokens_per_second: float = 0.0
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Tuning":
+        """Read what `asdict` gave; raise `ValueError` where it cannot be used."""
+        try:
+            found = cls(**values)
+            numbers = (found.batch_tokens, found.batch_texts, found.threads + 1, found.flash_attention + 2)
+        except TypeError as error:
+            raise ValueError("not a tuning") from error
+        if not all(isinstance(number, int) and number > 0 for number in numbers):
+            raise ValueError("not a tuning")
+        return found
+
+    def context(self, engine: Engine, before: Sequence[int], longest: int) -> PackedContext:
+        """Return a context of this kind."""
+        return PackedContext(
+            engine,
+            before,
+            longest,
+            batch_tokens=self.batch_tokens,
+            batch_texts=self.batch_texts,
+            threads=self.threads,
+            flash_attention=self.flash_attention,
+        )
+
+
+def fastest(
+    engine: Engine, before: Sequence[int], longest: int, stop: Callable[[], bool] = lambda: False
+) -> Tuning:
+    """Return the fastest way to run a model with this beginning, tried one thing after the other.
+
+    First the size of the batch, then flash attention, then threads. What needs more memory than there is, is left
+    out. After 20 seconds, or where `stop` says so, what is best so far is returned.
+    """
+    until = time.monotonic() + _MOST_SECONDS
+
+    def is_over() -> bool:
+        return time.monotonic() > until or stop()
+
+    on_gpu = engine.device == "GPU"
+    usual = Tuning(batch_tokens=_ON_GPU[1], batch_texts=_GPU_TEXTS) if on_gpu else Tuning()
+    sizes = [replace(usual, batch_tokens=size) for size in (_ON_GPU if on_gpu else _ON_PROCESSOR)]
+    best = _best(engine, before, longest, usual, sizes, is_over)
+    attentions = [best, *(replace(best, flash_attention=choice) for choice in (0, 1))]
+    best = _best(engine, before, longest, best, attentions, is_over)
+    if (logical := _logical_cores()) != engine.threads and not on_gpu:
+        best = _best(engine, before, longest, best, [best, replace(best, threads=logical)], is_over)
+    return best
+
+
+def _best(
+    engine: Engine,
+    before: Sequence[int],
+    longest: int,
+    usual: Tuning,
+    ways: Sequence[Tuning],
+    is_over: Callable[[], bool],
+) -> Tuning:
+    """Return the fastest of some ways: `usual`, which is one of them, unless another is clearly faster.
+
+    They take turns, and the best turn of each counts: what disturbs a machine for a moment makes one turn slow and
+    no turn fast.
+    """
+    rates: dict[Tuning, float] = {}
+    for _ in range(_ROUNDS):
+        for way in ways:
+            if is_over():
+                break
+            if way in rates and rates[way] * _HOPELESS < max(rates.values()):
+                continue
+            try:
+                rate = _rate(engine, before, longest, way)
+            except InferenceError:
+                # More memory than there is.
+                rate = 0.0
+            rates[way] = max(rates.get(way, 0.0), rate)
+    if not rates.get(usual):
+        return usual
+    found = max(rates, key=lambda way: rates[way])
+    if rates[usual] * _LEAST_GAIN >= rates[found]:
+        found = usual
+    return replace(found, tokens_per_second=round(rates[found], 1))
+
+
+def _rate(engine: Engine, before: Sequence[int], longest: int, way: Tuning) -> float:
+    """Return the tokens a second of one full batch of made-up tweets; making the context is not counted."""
+    context = way.context(engine, before, longest)
+    try:
+        texts = _made_up(engine, context.batch_tokens, context.batch_texts, longest)
+        begin = time.perf_counter()
+        context.evaluate(texts, [0])
+        return sum(len(text) for text in texts) / (time.perf_counter() - begin)
+    finally:
+        context.close()
+
+
+def _made_up(engine: Engine, tokens: int, most: int, longest: int) -> "list[Tokens]":
+    """Return token sequences of usual lengths that together fill a batch of so many tokens."""
+    import numpy as np
+
+    random = np.random.default_rng(tokens)
+    texts: list[Tokens] = []
+    while tokens and len(texts) < most:
+        length = min(_LENGTHS[(7 * len(texts)) % len(_LENGTHS)], tokens, longest)
+        texts.append(random.integers(0, engine.vocabulary_size, length).astype(np.int32))
+        tokens -= length
+    return texts
+
+
+def _logical_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
