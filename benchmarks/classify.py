@@ -1,14 +1,18 @@
-"""How fast are tweets classified? Beside the paper's loop, one text at a time, and llama.cpp's own limit.
+"""How fast are tweets classified? Beside the paper's loop, chat completion, one text at a time, and llama.cpp's limit.
 
-All on the same GGUF, the same tweets and the same threads, in rounds that take turns, so that a machine that
-is busy for a while is so for everyone. Loading is not counted. What is compared:
+All on the same base, the same tweets and the same threads, in rounds that take turns, so that a machine that is busy
+for a while is so for everyone. Loading and tuning are told apart. What is compared:
 
-- the paper's loop: its prompt, one tweet a call, `Llama.__call__` with max_tokens=3 and temperature 0.01,
-  the answer found by a regular expression (arXiv 2508.06435). The chat's header tokens are left out: they are
-  Llama's own and would only cost other models more.
+- the paper's loop: its prompt, one tweet a call, `Llama.__call__` with max_tokens=3 and temperature 0.01, the answer
+  found by a regular expression (arXiv 2508.06435), on the base's Q4_K_M. The chat's header tokens are left out: they
+  are Llama's own and would only cost other models more.
+- chat completion: the same question as a chat, one tweet a call, `Llama.create_chat_completion`, the same file.
 - one at a time: our prompt, one forward pass a tweet, nothing packed.
-- packed: `Classifier.classify`, from text to probabilities.
+- packed: `Classifier.classify`, from text to probabilities, from the first tweet to the last.
 - the limit: random tokens as one sequence at the best of a few batch sizes, no text, no result.
+
+The slow ones do a sample of the tweets (`--slow-tweets`). `--model` is a fine-tuned model of the shelf or a folder, in
+either form; without it the base itself is run, which is as fast as its single file.
 """
 
 import argparse
@@ -28,7 +32,7 @@ import resources
 from app.errors import UserError
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine, PackedContext, physical_cores
-from app.inference.model_file import ModelCard, ModelFile
+from app.inference.model_file import ModelCard, ModelFile, ModelFileError
 from app.study.shelf import Shelf
 from training.contract.prompt import encode_prompt, fine_tuned_prompt, normalise
 
@@ -43,29 +47,52 @@ Category numbers: 1 = 'pro-immigration'; 2 = 'anti-immigration'; 3 = 'neutral'; 
 PAPER_ANSWER = re.compile(r"Answer =.*?(\d+)")
 BATCHES = (256, 512, 768, 1024)
 SEED = 1
+_TITLES = {
+    "paper": "paper's loop",
+    "chat": "chat completion",
+    "alone": "one at a time",
+    "packed": "packed (ours)",
+}
 
 
 def main() -> int:
     """Measure and print; return the exit status."""
     arguments = _parser().parse_args()
     try:
-        path = _gguf(arguments.base)
+        base = _gguf(arguments.base)
+        model, card = _model(arguments.model, base)
         texts = _texts(arguments.csv, arguments.text_column, arguments.tweets)
-    except (UserError, OSError, KeyError) as error:
+    except (UserError, ModelFileError, OSError, KeyError) as error:
         print(f"benchmarks.classify: {error}", file=sys.stderr)
         return 1
-    print(f"{path.name}, {len(texts)} distinct tweets, {physical_cores()} threads, {arguments.rounds} rounds")
-    measure(path, texts, arguments.rounds)
+    slow = texts[: arguments.slow_tweets]
+    print(
+        f"{base.name}, {model.form} form of {model.size / 1e6:.0f} MB, {len(texts)} distinct tweets "
+        f"({len(slow)} one at a time), {physical_cores()} threads, {arguments.rounds} rounds"
+    )
+    measure(base, model, card, texts, slow, arguments.rounds)
     return 0
 
 
-def measure(path: Path, texts: Sequence[str], rounds: int) -> None:
+def measure(
+    base: Path, model: ModelFile, card: ModelCard, texts: Sequence[str], slow: Sequence[str], rounds: int
+) -> None:
     """Run every contestant once a round and print the medians."""
     import llama_cpp
 
-    with Classifier(ModelFile.open(path), card=base_card(path)) as classifier:
+    begin = time.perf_counter()
+    with Classifier(model, card=card) as classifier:
+        loading = time.perf_counter() - begin
+        begin = time.perf_counter()
+        tuned = classifier.tune()
+        tuning = time.perf_counter() - begin
+        print(
+            f"loaded in {loading:.1f} s, tuned in {tuning:.1f} s: {tuned.batch_tokens} tokens a batch, "
+            f"{tuned.threads or classifier.engine.threads} threads, flash attention "
+            f"{ {-1: 'as llama.cpp decides', 0: 'off', 1: 'on'}[tuned.flash_attention] }"
+        )
         llama = llama_cpp.Llama(
-            model_path=str(path),
+            model_path=str(base),
             n_ctx=2048,
             n_threads=physical_cores(),
             n_threads_batch=physical_cores(),
@@ -78,17 +105,23 @@ def measure(path: Path, texts: Sequence[str], rounds: int) -> None:
         noise = np.random.default_rng(SEED).integers(1000, 20_000, max(BATCHES)).astype(np.int32)
 
         def paper() -> None:
-            for text in texts:
+            for text in slow:
                 answer = llama(PAPER_PROMPT.format(tweet=text), max_tokens=3, temperature=0.01)
                 PAPER_ANSWER.search(answer["choices"][0]["text"])
 
+        def chat() -> None:
+            for text in slow:
+                question = {"role": "user", "content": PAPER_PROMPT.format(tweet=text)}
+                llama.create_chat_completion([question], max_tokens=3, temperature=0.01)
+
         def one_at_a_time() -> None:
-            for text in texts:
+            for text in slow:
                 ids = np.asarray([*encoded.text_tokens(text), *encoded.after], dtype=np.int32)
                 alone.evaluate([ids], encoded.leaf_tokens)
 
         contestants: dict[str, Callable[[], object]] = {
             "paper": paper,
+            "chat": chat,
             "alone": one_at_a_time,
             "packed": lambda: classifier.classify(texts),
         }
@@ -112,13 +145,13 @@ def measure(path: Path, texts: Sequence[str], rounds: int) -> None:
         device = classifier.device
 
     median = {name: statistics.median(times) for name, times in seconds.items()}
+    rates = {name: len(texts if name == "packed" else slow) / median[name] for name in _TITLES}
     limit = max(size / median[f"limit {size}"] for size in BATCHES)
     print(f"\n{'':16}{'tweets/s':>10}{'ratio':>8}{'fastest to slowest round':>30}")
-    for name, title in (("paper", "paper's loop"), ("alone", "one at a time"), ("packed", "packed (ours)")):
-        rate = [len(texts) / s for s in seconds[name]]
-        spread = f"{max(rate):.1f} to {min(rate):.1f}"
-        ratio = median["paper"] / median[name]
-        print(f"{title:16}{len(texts) / median[name]:10.1f}{ratio:7.1f}×{spread:>30}")
+    for name, title in _TITLES.items():
+        number = len(texts if name == "packed" else slow)
+        spread = f"{number / min(seconds[name]):.1f} to {number / max(seconds[name]):.1f}"
+        print(f"{title:16}{rates[name]:10.1f}{rates[name] / rates['paper']:7.1f}×{spread:>30}")
     ours = tokens / median["packed"]
     print(f"\npacked: {tokens / len(texts):.1f} tokens a tweet, {ours:.0f} tokens/s on the {device}")
     print(f"llama.cpp with random tokens: {limit:.0f} tokens/s; packed reaches {ours / limit:.0%} of it")
@@ -126,6 +159,16 @@ def measure(path: Path, texts: Sequence[str], rounds: int) -> None:
 
 def _prefill(context: PackedContext, noise: "np.ndarray[Any, np.dtype[np.int32]]") -> Callable[[], object]:
     return lambda: context.evaluate([noise], [0])
+
+
+def _model(name: str, base: Path) -> tuple[ModelFile, ModelCard]:
+    """Return what is run as ours, and its card."""
+    if not name:
+        return ModelFile.open(base), base_card(base)
+    model = Shelf().model(name)
+    if model.card is None:
+        raise UserError(f"{name} was not fine-tuned by StanceDesk.", "Leave --model out to run the base.")
+    return model, model.card
 
 
 def base_card(path: Path) -> ModelCard:
@@ -174,7 +217,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--csv", type=Path, help="tweets from this file (default: the sample study)")
     parser.add_argument("--text-column", default="text", help="the column that holds the tweets")
-    parser.add_argument("--tweets", type=int, default=48, help="how many tweets")
+    parser.add_argument(
+        "--model", default="", help="fine-tuned model, a shelf name or a path (default: the base)"
+    )
+    parser.add_argument("--tweets", type=int, default=400, help="how many tweets")
+    parser.add_argument("--slow-tweets", type=int, default=32, help="how many of them one at a time")
     parser.add_argument("--rounds", type=int, default=3, help="how many rounds")
     return parser
 
