@@ -55,7 +55,7 @@ class Assumptions:
             limits, value = one.metadata, getattr(self, one.name)
             if not limits["least"] <= value <= limits["most"]:
                 raise UserError(
-                    f"“{limits['words'].capitalize()}” cannot be {value:g}.",
+                    f"“{limits['words'][0].upper()}{limits['words'][1:]}” cannot be {value:g}.",
                     f"Give a number between {limits['least']:g} and {limits['most']:,}.",
                 )
         sign = self.currency
@@ -106,7 +106,7 @@ def number_fields() -> list[Any]:
 
 @dataclass(frozen=True)
 class MillionTweets:
-    """What a million tweets take. `ratio`: the API's cost over the machine's; None where that costs nothing."""
+    """What a million tweets take. `ratio`: None where either of the two costs nothing."""
 
     tweets_per_second: float
     entered: Assumptions
@@ -118,7 +118,7 @@ class MillionTweets:
     @property
     def ratio(self) -> float | None:
         """How many times as much as the electricity the API costs."""
-        return self.api_cost / self.cost if self.cost > _NOTHING else None
+        return self.api_cost / self.cost if min(self.cost, self.api_cost) > _NOTHING else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as plain values, with where the API's price is from."""
@@ -211,7 +211,7 @@ def _figures(value: float) -> str:
 
 def _comparison(ratio: float | None) -> str:
     """Return the comparison as a sentence of its own, with a space before it; "" where there is none to make."""
-    if ratio is None or ratio <= 0:
+    if ratio is None:
         return ""
     if 0.95 <= ratio < 1.05:
         return " Both cost about the same."
