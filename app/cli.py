@@ -8,11 +8,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from app import __version__, commands, models_commands, training_commands
 from app.errors import UserError
+from app.study.costs import Assumptions
 from app.study.import_report import IMPORTED
 from app.terminal import tell_failure
 
@@ -277,11 +279,31 @@ def parser() -> argparse.ArgumentParser:
 
     _add_models(subcommands)
 
+    _add_cost(subcommands)
+
     _add(subcommands, "doctor", commands.doctor, "what this machine can do, and what is missing")
 
     window = _add(subcommands, "open", commands.open_window, "open a study in the window", json=False)
     window.add_argument("study", type=Path, metavar="STUDY")
     return top
+
+
+def _add_cost(subcommands: Any) -> None:
+    """Add `cost`, an option for each figure that it rests on."""
+    cost = _add(subcommands, "cost", commands.cost, "what a million tweets cost here, beside an API")
+    cost.add_argument(
+        "--tweets-per-second", type=float, required=True, metavar="N", help="the speed that `classify` shows"
+    )
+    for one in fields(Assumptions):
+        number = one.name != "currency"
+        default = f"{one.default:g}" if number else one.default
+        cost.add_argument(
+            f"--{one.name.replace('_', '-')}",
+            type=float if number else str,
+            default=one.default,
+            metavar="N" if number else "SIGN",
+            help=f"{one.metadata['words']} (default: {default})",
+        )
 
 
 def _add_models(subcommands: Any) -> None:

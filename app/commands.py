@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -360,6 +361,21 @@ def export(arguments: argparse.Namespace) -> None:
     events.write("finished", **report.as_dict())
     if not arguments.json:
         print(f"Wrote {report.rows:,} {report.what} to {report.path}")
+
+
+def cost(arguments: argparse.Namespace) -> None:
+    """Tell what a million tweets take here, beside an API."""
+    from app.study import costs
+    from app.terminal import print_json
+
+    entered = costs.Assumptions(
+        **{one.name: getattr(arguments, one.name) for one in fields(costs.Assumptions)}
+    )
+    found = costs.cost_of_a_million(arguments.tweets_per_second, entered)
+    if arguments.json:
+        print_json(found.as_dict())
+    else:
+        print(f"{found.summary()}\n\n{costs.assumed(entered)} {costs.price_source(entered)}")
 
 
 def doctor(arguments: argparse.Namespace) -> int:

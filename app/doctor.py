@@ -82,28 +82,26 @@ def in_words(report: dict[str, Any]) -> str:
 def _inference() -> dict[str, Any]:
     version = _version("llama-cpp-python")
     if version is None:
-        return {"available": False, "device": None}
-    from app.inference.engine import device
+        return {"available": False, "device": None, "unused_gpu": False}
+    from app.inference.engine import device, has_unused_gpu
 
-    return {"available": True, "device": device()}
+    return {"available": True, "device": device(), "unused_gpu": has_unused_gpu()}
 
 
 def _missing(report: dict[str, Any]) -> list[str]:
+    from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
     from app.study.conversion import converter
     from app.study.shelf import Shelf
 
     missing = []
-    if not report["inference"]["available"]:
+    inference = report["inference"]
+    if not inference["available"]:
         missing.append('Classification needs llama.cpp, in the source folder: pip install ".[inference]".')
     if not report["training"].get("torch"):
         told = report["training"].get("message")
         missing.append(told or 'Training needs PyTorch, in the source folder: pip install ".[training]".')
-    elif report["training"].get("cuda") and report["inference"]["device"] == "CPU":
-        missing.append(
-            "There is a GPU, but llama.cpp was built without it: classification runs on the processor. "
-            'Rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir '
-            "llama-cpp-python."
-        )
+    if inference["device"] == "CPU" and (inference["unused_gpu"] or report["training"].get("cuda")):
+        missing.append(f"{UNUSED_GPU} {UNUSED_GPU_STEP}")
     # A base that is downloaded when somebody wants it is nothing to mend.
     bases = [base for base in Shelf().bases() if base.source != "hub" and not base.available]
     missing += [f"Base model {base.name}: {base.missing}" for base in bases]

@@ -3,12 +3,14 @@
 import contextlib
 import json
 import logging
+import math
 import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from app import paths
+from app.study.costs import Assumptions
 
 MOST_RECENT = 8
 THEMES = ("system", "light", "dark")
@@ -30,6 +32,9 @@ class Settings:
     queues: dict[str, Any] = field(default_factory=dict)
     hide_author: bool = False
     label_keys: dict[str, str] = field(default_factory=dict)
+    # What a million tweets cost: Assumptions.changed(), and the speed that was measured last (0: none yet).
+    costs: dict[str, Any] = field(default_factory=dict)
+    tweets_per_second: float = 0.0
 
     @classmethod
     def load(cls) -> "Settings":
@@ -54,6 +59,9 @@ class Settings:
             settings.theme = "system"
         keys = settings.label_keys.items()
         settings.label_keys = {n: k for n, k in keys if isinstance(n, str) and isinstance(k, str) and k}
+        settings.costs = Assumptions.from_dict(settings.costs).changed()
+        if not 0 <= settings.tweets_per_second < math.inf:
+            settings.tweets_per_second = 0.0
         settings.recent_studies = [s for s in settings.recent_studies if isinstance(s, str)][:MOST_RECENT]
         return settings
 

@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.cost_button import CostButton
+from app.gui.device_badge import DeviceBadge
 from app.gui.empty_state import EmptyState
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
@@ -31,6 +33,7 @@ from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
+from app.settings import Settings
 from app.study import classification, tweets
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
@@ -48,7 +51,9 @@ class ClassifyPage(QWidget):
     study_written = Signal(set)
     page_wanted = Signal(str, str)
 
-    def __init__(self, study: Study, jobs: JobList, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, study: Study, jobs: JobList, parent: QWidget | None = None, *, settings: Settings | None = None
+    ) -> None:
         super().__init__(parent)
         self._study = study
         self._jobs = jobs
@@ -76,6 +81,8 @@ class ClassifyPage(QWidget):
         # Until a model is chosen and its tweets are counted there is nothing to start.
         self.start.setEnabled(False)
         self.panel = JobPanel()
+        self.device = DeviceBadge()
+        self.costs = CostButton(settings or Settings.load(), self)
         self.bars = ShareBars(study.codebook.leaves)
         self.bars_heading = QLabel(self.tr("Shares of the classes so far"))
         self.bars_heading.setProperty("role", "heading")
@@ -134,6 +141,7 @@ class ClassifyPage(QWidget):
         after.setSpacing(theme.SMALL)
         after.addWidget(self.results)
         after.addWidget(self.retry)
+        after.addWidget(self.costs)
         after.addStretch(1)
         work = QWidget()
         layout = QVBoxLayout(work)
@@ -141,6 +149,7 @@ class ClassifyPage(QWidget):
         layout.setSpacing(theme.LARGE)
         layout.addWidget(self.settings)
         layout.addWidget(self.panel)
+        layout.addWidget(self.device)
         layout.addWidget(self.bars_heading)
         layout.addWidget(self.bars)
         layout.addWidget(self.sum)
@@ -267,6 +276,9 @@ class ClassifyPage(QWidget):
         self.notice.clear()
         self._show_report(None)
         self.bars.set_counts({})
+        self.device.clear()
+        for event in job.history:
+            self.device.take_event(event)
         job.event_received.connect(self._take_event)
         self.panel.follow(job)
         self.settings.setEnabled(False)
@@ -275,6 +287,9 @@ class ClassifyPage(QWidget):
         self.bars_heading.setText(self.tr("Shares of the classes so far"))
 
     def _take_event(self, event: dict[str, Any]) -> None:
+        self.device.take_event(event)
+        if event["event"] == "progress":
+            self.costs.take_speed(float(event.get("rate") or 0.0))
         if event["event"] == "progress" and event.get("per_leaf"):
             self.bars.set_counts(event["per_leaf"])
 
@@ -296,6 +311,8 @@ class ClassifyPage(QWidget):
             widget.hide()
         if report is None:
             return
+        self.device.take_event(report)
+        self.costs.take_speed(float(report["per_second"]), final=True)
         selected, predicted, failed = (int(report[key]) for key in ("selected", "predicted", "failed"))
         self.sum.setText(
             self.tr(

@@ -119,7 +119,7 @@ class StudyArea(QWidget):
             self.review_page,
             train_page,
             models_page,
-            ClassifyPage(study, jobs),
+            ClassifyPage(study, jobs, settings=settings),
             self.results_page,
         ]
         titles = {

@@ -9,6 +9,8 @@ Not for several threads at once: an engine belongs to the thread that uses it.
 
 import ctypes
 import os
+import shutil
+import subprocess
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
 BATCH_TOKENS = 768
 # llama.cpp keeps a row of logits over the whole vocabulary for each: 64 rows of Gemma's 262,144 are 64 MiB.
 BATCH_TEXTS = 64
+# What to tell where `has_unused_gpu`, and the next step.
+UNUSED_GPU = "There is a GPU, but llama.cpp was built without it: classification runs on the processor."
+UNUSED_GPU_STEP = (
+    'Rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir llama-cpp-python.'
+)
+_NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")
+_ANSWER_SECONDS = 2.0
 
 _messages: deque[str] = deque(maxlen=40)
 _log_callback: Any = None
@@ -287,6 +296,39 @@ def device() -> str:
     import llama_cpp
 
     return "GPU" if llama_cpp.llama_supports_gpu_offload() else "CPU"
+
+
+def has_unused_gpu() -> bool:
+    """Tell whether an NVIDIA GPU is here that this llama.cpp cannot use; False where there is no llama.cpp."""
+    try:
+        return device() == "CPU" and _has_nvidia_gpu()
+    except ImportError:
+        return False
+
+
+def _has_nvidia_gpu(listed: Path = _NVIDIA_GPUS) -> bool:
+    """Tell whether the system lists an NVIDIA GPU, in two seconds at most. `listed`: a folder with one entry each."""
+    try:
+        if any(listed.iterdir()):
+            return True
+    except OSError:
+        # Other systems than Linux, and containers, have no such folder.
+        pass
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    try:
+        told = subprocess.run(
+            [program, "-L"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_ANSWER_SECONDS,
+            # On Windows a console would flash up.
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return told.returncode == 0 and b"GPU" in told.stdout
 
 
 def physical_cores() -> int:

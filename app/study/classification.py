@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UserError
+from app.inference.engine import has_unused_gpu
 from app.inference.model_file import sha256
 from app.study import models, predictions, tweets
 from app.study.known_tunings import tuned
@@ -133,6 +134,8 @@ def classify_study(
                 "stage",
                 stage="classify",
                 message=f"Classifying {len(keys):,} tweets on the {classifier.device}.",
+                device=classifier.device,
+                unused_gpu=classifier.device == "CPU" and has_unused_gpu(),
             )
         )
         _classify_keys(study, classifier, model_id, keys, report, on_event, stop)

@@ -11,6 +11,7 @@ from app.gui.classify_page import ClassifyPage
 from app.gui.notice import Tone
 from app.gui.results_page import ResultsPage
 from app.jobs.job_list import JobList
+from app.settings import Settings
 from app.study import evaluations, models, predictions
 from app.study.labelling import Labelling
 from app.study.shelf import ModelEntry
@@ -65,6 +66,8 @@ def test_a_real_model_classifies_the_study_and_its_results_are_shown(
     assert page.notice.tone is Tone.GOOD, page.notice.text
     assert "42 selected = 42 classified + 0 failed" in page.sum.text()
     assert sum(page.bars.counts.values()) == 42
+    assert page.device.badge.isVisible() and page.device.badge.text() in ("CPU", "GPU")
+    assert Settings.load().tweets_per_second > 0
     (known,) = models.list_models(study)
     assert (known.name, known.predicted) == ("tiny", 42)
     settle(lambda: page._selected == 0)

@@ -30,6 +30,12 @@ def test_only_what_differs_is_written_and_read_back() -> None:
     assert [p.name for p in _file().parent.iterdir()] == ["settings.json"]
 
 
+def test_what_a_million_tweets_cost_is_remembered() -> None:
+    settings = Settings(costs={"watts": 120.0, "currency": "EUR"}, tweets_per_second=20.7)
+    settings.save()
+    assert Settings.load() == settings
+
+
 def test_what_is_not_known_is_dropped_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     _file().parent.mkdir(parents=True)
     _file().write_text('{"theme": "dark", "colour": "red", "coder": 5}', encoding="utf-8")
@@ -48,6 +54,8 @@ def test_what_is_not_known_is_dropped_and_logged(caplog: pytest.LogCaptureFixtur
         '{"theme": "pink"}',
         '{"recent_studies": [1]}',
         '{"label_keys": {"skip": 1, "back": ""}}',
+        '{"costs": {"watts": -5, "currency": ""}, "tweets_per_second": NaN}',
+        '{"tweets_per_second": -1.0}',
     ],
 )  # fmt: skip
 def test_a_broken_file_gives_the_defaults(content: str) -> None:
