@@ -73,6 +73,13 @@ def of(study: Study, model: int, tweets: Sequence[int]) -> dict[int, str | None]
         return {key: row.leaf for key, row in queries.of(session, model, tweets).items()}
 
 
+def with_confidence(study: Study, model: int, tweets: Sequence[int]) -> dict[int, tuple[str, float]]:
+    """Return {tweet: (leaf, confidence)} for the tweets that a model was tried on, ("", 0.0) where it failed."""
+    with study.reading() as session:
+        found = queries.of(session, model, tweets)
+        return {key: (row.leaf or "", row.confidence or 0.0) for key, row in found.items()}
+
+
 def per_language(study: Study, model: int | str) -> dict[str, dict[str, int]]:
     """Return {language: {leaf: number of predictions}} of a model."""
     key = models.get(study, model).id

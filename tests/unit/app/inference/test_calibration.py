@@ -45,6 +45,24 @@ def test_calibration_lowers_the_error_on_other_rows() -> None:
     assert calibration.expected_calibration_error(after, truth) < 0.05
 
 
+def test_cross_fitted_probabilities_do_not_know_their_own_label() -> None:
+    logits, gold = _sample(40, slope=0.4, bias=[0.0, 0.0, 0.0])
+    logits[7] = np.nan
+    found = calibration.cross_fitted(logits, gold.tolist())
+    assert np.isnan(found[7]).all()
+    rest = np.delete(found, 7, axis=0)
+    np.testing.assert_allclose(rest.sum(axis=1), 1, atol=1e-6)
+    assert (rest.argmax(axis=1) == np.delete(logits, 7, axis=0).argmax(axis=1)).all()
+    changed = gold.copy()
+    changed[3] = (changed[3] + 1) % 3
+    again = calibration.cross_fitted(logits, changed.tolist())
+    # The row's own fold is as it was; the temperature of the others was fitted with it.
+    assert (again[3] == found[3]).all()
+    assert 20 < (again != found).any(axis=1).sum() < 40
+    assert calibration.cross_fitted(logits[:2], gold[:2].tolist()).shape == (2, 3)
+    assert calibration.cross_fitted(np.zeros((0, 3)), []).shape == (0, 3)
+
+
 def test_logarithms_of_probabilities_do_as_logits_and_nan_rows_are_passed_over() -> None:
     logits, gold = _sample(300, slope=0.5, bias=[0.0, 0.2, -0.2])
     found = calibration.fit(logits, gold)
