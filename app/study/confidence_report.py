@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.study.confidence import Answers, Decision, Point, Reliability, decide, reliability
+from app.study.confidence import Answers, Decision, Reliability, decide, reliability
 from app.study.evaluation import FEW_ROWS
 from app.study.rounding import per_cent, rounded, score
 
@@ -59,9 +59,9 @@ def calibration_told(found: Reliability) -> str:
     told = [
         f"On average the model is {per_cent(found.confidence)} sure, and {per_cent(found.accuracy)} of its answers "
         f"are right ({interval_told(found.accuracy_low, found.accuracy_high)}), on {found.n:,} tweets.",
-        f"Expected calibration error: {_points(found.ece)} points. So far, on average, the confidence lies from the "
-        f"share that is right; a confidence that is exactly right would show up to {_points(found.chance_high)} on "
-        "so many tweets by chance.",
+        f"Expected calibration error: {_points(found.ece)} points. That is how far, on average, the confidence lies "
+        f"from the share that is right; a confidence that is exactly right would show up to "
+        f"{_points(found.chance_high)} on so many tweets by chance.",
         _verdict(found),
     ]
     if found.failed:
@@ -138,19 +138,30 @@ def reliability_rows(found: Reliability) -> list[list[object]]:
     ]
 
 
-def threshold_rows(answers: Answers) -> list[list[object]]:
-    """Return a row for each threshold that changes something: threshold, decided, share, right, from, to, macro-F1."""
-    rows: list[list[object]] = []
-    before = -1
+def telling_decisions(answers: Answers) -> list[Decision]:
+    """Return what each of `THRESHOLDS` does, without those that leave no more undecided than the one before."""
+    found: list[Decision] = []
     for threshold in THRESHOLDS:
         decision = decide(answers, threshold)
-        point = decision.overall
-        # A threshold that leaves nothing more undecided than the one before tells nothing.
-        if point.decided == before:
-            continue
-        before = point.decided
-        rows.append([threshold, *_figures(point), decision.macro_f1])
-    return rows
+        if not found or decision.overall.decided != found[-1].overall.decided:
+            found.append(decision)
+    return found
+
+
+def threshold_rows(answers: Answers) -> list[list[object]]:
+    """Return a row for each threshold that tells something: it, decided, share, right, from, to, macro-F1."""
+    return [
+        [
+            one.overall.threshold,
+            one.overall.decided,
+            one.overall.coverage,
+            one.overall.accuracy,
+            one.overall.accuracy_low,
+            one.overall.accuracy_high,
+            one.macro_f1,
+        ]
+        for one in telling_decisions(answers)
+    ]
 
 
 def language_rows(answers: Answers) -> list[list[object]]:
@@ -163,7 +174,3 @@ def language_rows(answers: Answers) -> list[list[object]]:
         shares = [share for point in points for share in (point.coverage, point.accuracy)]
         rows.append([language or "no language", len(one), *shares])
     return rows
-
-
-def _figures(point: Point) -> list[object]:
-    return [point.decided, point.coverage, point.accuracy, point.accuracy_low, point.accuracy_high]
