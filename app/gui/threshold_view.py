@@ -45,7 +45,7 @@ class ThresholdView(QWidget):
         self.slider.valueChanged.connect(lambda value: self._move(value, self.field))
         self.language = QComboBox()
         self.language.setAccessibleName(self.tr("Whose tweets the curve is of"))
-        self.language.setToolTip(self.tr("Show the curve of one language (Alt+V)"))
+        self.language.setToolTip(self.tr("Show the curve of one language (Alt+O)"))
         self.language.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.language.currentIndexChanged.connect(self._show_curve)
         self.told = QLabel()
@@ -68,7 +68,7 @@ class ThresholdView(QWidget):
         head.setSpacing(theme.SMALL)
         for text, widget in (
             (self.tr("Undecided &below"), self.field),
-            (self.tr("Cur&ve of"), self.language),
+            (self.tr("Curve &of"), self.language),
         ):
             label = QLabel(text)
             label.setBuddy(widget)
