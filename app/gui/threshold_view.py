@@ -8,7 +8,7 @@ from app.gui.coverage_plot import CoveragePlot
 from app.gui.figure_table import FigureTable
 from app.gui.language_names import language_name
 from app.gui.page import make_action
-from app.study.confidence import Answers, Decision, Point, curve, decide
+from app.study.confidence import Answers, Point, curve, decide
 from app.study.confidence_report import decision_told, telling_decisions
 
 # The slider's steps: as fine as the field's, a tenth of a per cent.
@@ -28,6 +28,7 @@ class ThresholdView(QWidget):
         super().__init__(parent)
         self._answers = Answers.of_rows([])
         self._shown = self._answers
+        self._few: set[str] = set()
         self.heading = QLabel(self.tr("What if unsure answers stay undecided?"))
         self.heading.setProperty("role", "heading")
         self.field = form_parts.per_cent_box(self.tr("Undecided below this confidence, in per cent"))
@@ -127,8 +128,9 @@ class ThresholdView(QWidget):
             self.language.addItem(self.tr("all languages"), None)
             # One language alone is all languages.
             per_language = answers.per_language()
-            for code, one in per_language.items() if len(per_language) > 1 else ():
-                if not one.is_few():
+            self._few = {code for code, one in per_language.items() if one.is_few()}
+            for code in per_language if len(per_language) > 1 else ():
+                if code not in self._few:
                     self.language.addItem(language_name(code), code)
             self.language.setCurrentIndex(max(0, self.language.findData(before)))
         self._show_curve()
@@ -159,21 +161,20 @@ class ThresholdView(QWidget):
         self._show_threshold()
 
     def _show_threshold(self) -> None:
-        decision: Decision = decide(self._shown, self.threshold)
+        everything = decide(self._answers, self.threshold)
+        decision = everything if self._shown is self._answers else decide(self._shown, self.threshold)
         told = decision_told(decision)
         self.told.setText(told)
         self.plot.show_mark(decision.overall, told)
-        per_language = decide(self._answers, self.threshold).languages
-        few = {code for code, one in self._answers.per_language().items() if one.is_few()}
         self.languages.show_rows(
             [self.tr("language"), self.tr("tweets"), *self._header()],
             [
                 [
-                    f"{language_name(code)}{' *' if code in few else ''}",
+                    f"{language_name(code)}{' *' if code in self._few else ''}",
                     figures.count(point.n),
                     *_cells(point),
                 ]
-                for code, point in per_language.items()
+                for code, point in everything.languages.items()
             ],
             most_rows=20,
         )

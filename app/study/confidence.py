@@ -8,6 +8,7 @@ Wiener 2010, https://www.jmlr.org/papers/v11/el-yaniv10a.html).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from app.inference.parity import macro_f1, wilson
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     Floats = np.ndarray[Any, np.dtype[Any]]
+    Integers = np.ndarray[Any, np.dtype[np.intp]]
 
 UNDECIDED = "undecided"
 BINS = 10
@@ -28,6 +30,19 @@ _SEED = 1
 def is_undecided(confidence: float, below: float) -> bool:
     """Tell whether an answer of this confidence is left undecided: strictly below the threshold."""
     return confidence < below
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Answers as arrays of one value a row; languages and classes by their place in `languages` and `classes`."""
+
+    languages: list[str]
+    classes: list[str]
+    language: "Integers"
+    gold: "Integers"
+    predicted: "Integers"
+    confidence: "Floats"
+    right: "Floats"
 
 
 @dataclass(frozen=True)
@@ -89,11 +104,25 @@ class Answers:
         """Tell whether these rows are too few for a share that means something."""
         return len(self) < FEW_ROWS
 
-    def right(self) -> "Floats":
-        """Return 1.0 for each row that is answered right, 0.0 for the others."""
+    @cached_property
+    def columns(self) -> _Columns:
+        """The rows as arrays, made once."""
         import numpy as np
 
-        return np.array([g == p for g, p in zip(self.gold, self.predicted, strict=True)], dtype=np.float64)
+        languages, classes = sorted(set(self.languages)), sorted({*self.gold, *self.predicted})
+        language_of = {name: place for place, name in enumerate(languages)}
+        class_of = {name: place for place, name in enumerate(classes)}
+        gold = np.array([class_of[one] for one in self.gold], dtype=np.intp)
+        predicted = np.array([class_of[one] for one in self.predicted], dtype=np.intp)
+        return _Columns(
+            languages,
+            classes,
+            np.array([language_of[one] for one in self.languages], dtype=np.intp),
+            gold,
+            predicted,
+            np.array(self.confidence, dtype=np.float64),
+            gold == predicted,
+        )
 
 
 @dataclass(frozen=True)
@@ -156,7 +185,7 @@ def reliability(answers: Answers, bins: int = BINS) -> Reliability:
 
     edges = np.arange(1, bins + 1) / bins
     limits = [(place / bins, (place + 1) / bins) for place in range(bins)]
-    sure, right = np.array(answers.confidence, dtype=np.float64), answers.right()
+    sure, right = answers.columns.confidence, answers.columns.right.astype(np.float64)
     answered = np.array([said != "" for said in answers.predicted], dtype=bool)
     failed = int((~answered).sum())
     sure, right = sure[answered], right[answered]
@@ -239,30 +268,27 @@ class Decision:
 
 def decide(answers: Answers, threshold: float) -> Decision:
     """Return what leaving undecided whatever is below a threshold does to these rows."""
-    kept = [not is_undecided(sure, threshold) for sure in answers.confidence]
-    right = [gold == said for gold, said in zip(answers.gold, answers.predicted, strict=True)]
-    counts: dict[str, list[int]] = {}
-    for place, language in enumerate(answers.languages):
-        of_language = counts.setdefault(language, [0, 0, 0])
-        of_language[0] += 1
-        of_language[1] += kept[place]
-        of_language[2] += kept[place] and right[place]
-    totals = [sum(one[column] for one in counts.values()) for column in range(3)]
-    decided = [(g, p) for g, p, k in zip(answers.gold, answers.predicted, kept, strict=True) if k]
-    by_size = sorted(counts.items(), key=lambda item: (-item[1][0], item[0]))
-    return Decision(
-        Point.of(threshold, totals[0], totals[1], totals[2]),
-        _macro_f1(decided) if decided else None,
-        {language: Point.of(threshold, *numbers) for language, numbers in by_size},
-    )
-
-
-def _macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
     import numpy as np
 
-    places = {leaf: place for place, leaf in enumerate(sorted({leaf for pair in pairs for leaf in pair}))}
-    gold, predicted = (np.array([places[pair[side]] for pair in pairs], dtype=np.intp) for side in (0, 1))
-    return macro_f1(gold, predicted, len(places))
+    columns = answers.columns
+    # What `is_undecided` is not.
+    kept = columns.confidence >= threshold
+    places, size = columns.language, len(columns.languages)
+    counts = [
+        np.bincount(places[which], minlength=size).tolist()
+        for which in (slice(None), kept, kept & columns.right)
+    ]
+    points = {
+        language: Point.of(threshold, *(column[place] for column in counts))
+        for place, language in enumerate(columns.languages)
+    }
+    overall = Point.of(threshold, *(sum(column) for column in counts))
+    gold, predicted = columns.gold[kept], columns.predicted[kept]
+    return Decision(
+        overall,
+        macro_f1(gold, predicted, len(columns.classes)) if overall.decided else None,
+        dict(sorted(points.items(), key=lambda item: -item[1].n)),
+    )
 
 
 def curve(answers: Answers, most: int = _MOST_POINTS) -> list[Point]:
@@ -275,15 +301,14 @@ def curve(answers: Answers, most: int = _MOST_POINTS) -> list[Point]:
     n = len(answers)
     if n == 0:
         return []
-    sure = np.array(answers.confidence, dtype=np.float64)
-    order = np.argsort(sure, kind="stable")
-    sure, right = sure[order], answers.right()[order]
+    order = np.argsort(answers.columns.confidence, kind="stable")
+    sure, right = answers.columns.confidence[order], answers.columns.right[order]
     # Where each distinct confidence begins: from there on, all are decided at that threshold.
     thresholds, begins = np.unique(sure, return_index=True)
     if len(begins) > most:
         chosen = np.unique(np.linspace(0, len(begins) - 1, most).round().astype(np.intp))
         thresholds, begins = thresholds[chosen], begins[chosen]
-    right_from = np.concatenate([np.cumsum(right[::-1])[::-1], [0.0]])
+    right_from = np.cumsum(right[::-1])[::-1]
     points = [
         Point.of(float(threshold), n, n - int(begin), int(right_from[begin]))
         for threshold, begin in zip(thresholds, begins, strict=True)

@@ -116,6 +116,7 @@ def test_a_threshold_of_nothing_gives_the_scores_of_the_report(rows: list[tuple[
 def test_a_higher_threshold_never_decides_more(rows: list[tuple[Any, ...]], one: float, other: float) -> None:
     answers = Answers.of_rows(rows)
     low, high = decide(answers, min(one, other)), decide(answers, max(one, other))
+    assert low.overall.decided == sum(not is_undecided(sure, min(one, other)) for sure in answers.confidence)
     assert high.overall.decided <= low.overall.decided and high.overall.right <= low.overall.right
     for language, point in high.languages.items():
         assert point.decided <= low.languages[language].decided
