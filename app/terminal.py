@@ -189,7 +189,9 @@ def confidence_text(report: dict[str, Any]) -> str:
     """Return what an evaluation says of confidence: the bins, then the consequence of thresholds."""
     from app.study.confidence import Answers, Reliability
     from app.study.confidence_report import (
-        LANGUAGE_THRESHOLDS,
+        CLASSES_TOLD,
+        FEW_THRESHOLDS,
+        class_rows,
         language_rows,
         reliability_rows,
         threshold_rows,
@@ -204,10 +206,10 @@ def confidence_text(report: dict[str, Any]) -> str:
     lines += ["", table(["confidence", "n", "mean", *shares], bins)]
     header = ["undecided below", "decided", "share decided", *shares, "macro-F1"]
     lines += ["", table(header, threshold_rows(answers)), told["thresholds"]]
-    languages = language_rows(answers)
-    if languages:
-        columns = [f"{what} at {t}" for t in LANGUAGE_THRESHOLDS for what in ("decided", "right")]
-        lines += ["", table(["language", "n", *columns], languages)]
+    columns = ["n", *(f"{what} at {t}" for t in FEW_THRESHOLDS for what in ("decided", "right"))]
+    lines += ["", table(["class", *columns], class_rows(answers)), CLASSES_TOLD, ""]
+    if languages := language_rows(answers):
+        lines.append(table(["language", *columns], languages))
     return "\n".join([*lines, told["languages"]]).rstrip()
 
 

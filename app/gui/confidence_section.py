@@ -23,7 +23,7 @@ class ConfidenceSection(QWidget):
         self._study = study
         self._model = ""
         self.reliability = ReliabilityView()
-        self.threshold = ThresholdView()
+        self.threshold = ThresholdView({leaf.code: leaf.name for leaf in study.codebook.leaves})
         self.threshold.threshold_chosen.connect(self._keep)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

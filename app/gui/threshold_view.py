@@ -1,5 +1,7 @@
 """What if answers that the model is unsure of stay undecided: a threshold, and what it does."""
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
@@ -9,7 +11,7 @@ from app.gui.figure_table import FigureTable
 from app.gui.language_names import language_name
 from app.gui.page import make_action
 from app.study.confidence import Answers, Point, curve, decide
-from app.study.confidence_report import decision_told, telling_decisions
+from app.study.confidence_report import CLASSES_TOLD, decision_told, telling_decisions
 
 # The slider's steps: as fine as the field's, a tenth of a per cent.
 _STEPS = 1000
@@ -19,13 +21,15 @@ _PAUSE = 300
 class ThresholdView(QWidget):
     """A slider and a field for the threshold; the curve, and tables of the same figures, per language too.
 
-    `threshold_chosen` gives the threshold, 0 to 1, once the user has let it rest for a moment.
+    `class_names`: {code: name}. `threshold_chosen` gives the threshold, 0 to 1, once the user has let it rest for
+    a moment.
     """
 
     threshold_chosen = Signal(float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, class_names: Mapping[str, str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._names = class_names
         self._answers = Answers.of_rows([])
         self._shown = self._answers
         self._few: set[str] = set()
@@ -54,6 +58,10 @@ class ThresholdView(QWidget):
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.plot = CoveragePlot()
         self.thresholds = FigureTable(self.tr("What thresholds do"))
+        self.classes = FigureTable(self.tr("What the threshold does to each class"))
+        self.skewed = QLabel(CLASSES_TOLD)
+        self.skewed.setWordWrap(True)
+        self.skewed.setProperty("role", "muted")
         self.languages = FigureTable(self.tr("What the threshold does in each language"))
         self.careful = QLabel()
         self.careful.setWordWrap(True)
@@ -90,6 +98,8 @@ class ThresholdView(QWidget):
         layout.addLayout(head)
         layout.addWidget(self.told)
         layout.addLayout(row)
+        layout.addWidget(self.classes)
+        layout.addWidget(self.skewed)
         layout.addWidget(self.languages)
         layout.addWidget(self.careful)
 
@@ -166,6 +176,13 @@ class ThresholdView(QWidget):
         told = decision_told(decision)
         self.told.setText(told)
         self.plot.show_mark(decision.overall, told)
+        self.classes.show_rows(
+            [self.tr("class"), self.tr("tweets"), *self._header()],
+            [
+                [self._names.get(code, code), figures.count(point.n), *_cells(point)]
+                for code, point in decision.classes.items()
+            ],
+        )
         self.languages.show_rows(
             [self.tr("language"), self.tr("tweets"), *self._header()],
             [

@@ -252,14 +252,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Decision:
-    """A threshold's consequence: over all rows, with macro-F1 of the decided ones, and for each language.
+    """A threshold's consequence: over all rows, with macro-F1 of the decided ones, for each language and gold label.
 
-    Macro-F1 runs over the classes that the decided rows' gold labels have, as in the scores; None for no row.
+    Macro-F1 runs over the classes that the decided rows' gold labels have, as in the scores; None for no row. A
+    class of which fewer are decided than of the others is one that the decided rows under-represent.
     """
 
     overall: Point
     macro_f1: float | None
     languages: dict[str, Point]
+    classes: dict[str, Point]
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -273,21 +275,23 @@ def decide(answers: Answers, threshold: float) -> Decision:
     columns = answers.columns
     # What `is_undecided` is not.
     kept = columns.confidence >= threshold
-    places, size = columns.language, len(columns.languages)
-    counts = [
-        np.bincount(places[which], minlength=size).tolist()
-        for which in (slice(None), kept, kept & columns.right)
-    ]
-    points = {
-        language: Point.of(threshold, *(column[place] for column in counts))
-        for place, language in enumerate(columns.languages)
-    }
-    overall = Point.of(threshold, *(sum(column) for column in counts))
+    right = kept & columns.right
+
+    def by(places: "Integers", names: Sequence[str]) -> dict[str, Point]:
+        counts = [np.bincount(places[which], minlength=len(names)).tolist() for which in (..., kept, right)]
+        points = {
+            name: Point.of(threshold, *(column[place] for column in counts))
+            for place, name in enumerate(names)
+        }
+        return {name: one for name, one in sorted(points.items(), key=lambda item: -item[1].n) if one.n}
+
+    overall = Point.of(threshold, len(answers), int(kept.sum()), int(right.sum()))
     gold, predicted = columns.gold[kept], columns.predicted[kept]
     return Decision(
         overall,
         macro_f1(gold, predicted, len(columns.classes)) if overall.decided else None,
-        dict(sorted(points.items(), key=lambda item: -item[1].n)),
+        by(columns.language, columns.languages),
+        by(columns.gold, columns.classes),
     )
 
 

@@ -2,18 +2,22 @@
 
 from typing import Any
 
-from app.study.confidence import Answers, Decision, Reliability, decide, reliability
+from app.study.confidence import Answers, Decision, Point, Reliability, decide, reliability
 from app.study.evaluation import FEW_ROWS
 from app.study.rounding import per_cent, rounded, score
 
 # What a table of thresholds shows.
 THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-# The same for each language, on a terminal: what fits beside each other.
-LANGUAGE_THRESHOLDS = (0.0, 0.7, 0.9)
+# The same for each language and class, on a terminal: what fits beside each other.
+FEW_THRESHOLDS = (0.0, 0.7, 0.9)
 
 CROSS_FITTED = (
     "Measured on the validation tweets of its training, each with a calibration that was fitted on the other "
     "four fifths of them. They also chose the epoch: expect less on new tweets."
+)
+CLASSES_TOLD = (
+    "A class of which fewer are decided than of the others is under-represented in what is decided, so that shares "
+    "of classes are not those of all tweets."
 )
 _TUNED = (
     "A threshold that is chosen by these figures fits these tweets a little better than new ones; a paper should "
@@ -99,8 +103,15 @@ def decision_told(decision: Decision) -> str:
     return (
         f"{begin}, of these {per_cent(point.accuracy)} right "
         f"({interval_told(point.accuracy_low, point.accuracy_high)}). "
-        f"Macro-F1 of the decided: {score(decision.macro_f1)}."
+        f"Macro-F1 of the decided: {score(decision.macro_f1)}{_classes_left(decision)}."
     )
+
+
+def _classes_left(decision: Decision) -> str:
+    left = sum(one.decided > 0 for one in decision.classes.values())
+    if left == len(decision.classes):
+        return ""
+    return f", over {left} of {len(decision.classes)} classes: no tweet of the others is decided"
 
 
 def languages_told(answers: Answers) -> str:
@@ -166,11 +177,18 @@ def threshold_rows(answers: Answers) -> list[list[object]]:
 
 def language_rows(answers: Answers) -> list[list[object]]:
     """Return a row for each language with rows enough: language, tweets, shares decided and right at thresholds."""
-    rows: list[list[object]] = []
-    for language, one in answers.per_language().items():
-        if one.is_few():
-            continue
-        points = [decide(one, threshold).overall for threshold in LANGUAGE_THRESHOLDS]
-        shares = [share for point in points for share in (point.coverage, point.accuracy)]
-        rows.append([language or "no language", len(one), *shares])
-    return rows
+    decisions = [decide(answers, threshold) for threshold in FEW_THRESHOLDS]
+    enough = [language for language, one in answers.per_language().items() if not one.is_few()]
+    return [
+        _across(language or "no language", [d.languages[language] for d in decisions]) for language in enough
+    ]
+
+
+def class_rows(answers: Answers) -> list[list[object]]:
+    """Return a row for each gold label: class, tweets, shares decided and right at thresholds."""
+    decisions = [decide(answers, threshold) for threshold in FEW_THRESHOLDS]
+    return [_across(code, [d.classes[code] for d in decisions]) for code in decisions[0].classes]
+
+
+def _across(name: str, points: list[Point]) -> list[object]:
+    return [name, points[0].n, *(share for point in points for share in (point.coverage, point.accuracy))]

@@ -38,7 +38,7 @@ def _answers(english: int, other: int = 0) -> Answers:
 
 @pytest.fixture
 def view(qtbot: QtBot) -> ThresholdView:
-    shown = ThresholdView()
+    shown = ThresholdView({"pro": "Supportive"})
     qtbot.addWidget(shown)
     shown.resize(1000, 700)
     shown.show_answers(_answers(100, 10), 0.6, "Careful.")
@@ -57,6 +57,10 @@ def test_moving_the_threshold_shows_what_it_does(qtbot: QtBot, view: ThresholdVi
     assert view.languages.texts() == [
         ["English (en)", "100", "60", "60.0 %", "100.0 %", "94.0 – 100.0 %"],
         ["Spanish (es) *", "10", "10", "100.0 %", "100.0 %", "72.2 – 100.0 %"],
+    ]
+    assert [row[:5] for row in view.classes.texts()] == [
+        ["Supportive", "100", "60", "60.0 %", "100.0 %"],
+        ["anti", "10", "10", "100.0 %", "100.0 %"],
     ]
     assert view.plot.mark == decide(_answers(100, 10), 0.7).overall
     assert view.plot.accessibleDescription() == view.told.text()

@@ -96,6 +96,10 @@ def test_a_threshold_keeps_what_is_exactly_on_it() -> None:
     answers = _answers((0.5, False), (0.75, True), (1.0, True))
     assert [decide(answers, t).overall.decided for t in (0, 0.5, 0.51, 0.75, 0.76, 1.0)] == [3, 3, 2, 2, 1, 1]
     assert decide(answers, 0.75).overall.accuracy == 1.0
+    mixed = Answers.of_rows([("en", "pro", "pro", 0.9), ("en", "anti", "anti", 0.5)])
+    assert decision_told(decide(mixed, 0.9)).endswith(
+        "over 1 of 2 classes: no tweet of the others is decided."
+    )
     assert "None of 1 tweets is decided" in decision_told(decide(_answers((0.5, True)), 0.9))
 
 
@@ -121,7 +125,9 @@ def test_a_higher_threshold_never_decides_more(rows: list[tuple[Any, ...]], one:
     for language, point in high.languages.items():
         assert point.decided <= low.languages[language].decided
         assert point == decide(answers.in_language(language), point.threshold).overall
-    assert sum(point.right for point in low.languages.values()) == low.overall.right
+    for shares in (low.languages, low.classes):
+        assert sum(point.right for point in shares.values()) == low.overall.right
+        assert sum(point.decided for point in shares.values()) == low.overall.decided
 
 
 @given(_rows, st.integers(2, 10))
@@ -147,6 +153,7 @@ def test_what_is_told_of_confidence() -> None:
     assert json.loads(json.dumps(report, allow_nan=False)) == json.loads(json.dumps(report))
     told = confidence_text(report)
     assert report["told"]["calibration"] in told and "undecided below" in told and "decided at 0.7" in told
+    assert "no language" not in told and "under-represented" in told
     of_training = training_confidence(Answers.of_rows(rows))
     assert "fitted on the other four fifths" in of_training["told"]
     nothing = confidence_report(Answers.of_rows([("en", "pro", "", 0.0)]), warning=False)
