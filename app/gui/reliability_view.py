@@ -1,9 +1,10 @@
 """How far a model's confidence can be believed: in words, as a diagram, and as a table."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from app.gui import figures, theme
+from app.gui.beside import Beside
 from app.gui.figure_table import FigureTable
 from app.gui.reliability_plot import ReliabilityPlot
 from app.study.confidence import Reliability
@@ -21,12 +22,7 @@ class ReliabilityView(QWidget):
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.plot = ReliabilityPlot()
         self.table = FigureTable(self.tr("Confidence and share of right answers"))
-        self.figures = QWidget()
-        row = QHBoxLayout(self.figures)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.LARGE)
-        row.addWidget(self.plot, 2, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.table, 3, Qt.AlignmentFlag.AlignTop)
+        self.figures = Beside(self.plot, self.table)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
@@ -49,7 +45,7 @@ class ReliabilityView(QWidget):
             ],
             [
                 [
-                    self.tr("{low} to {high} %").format(
+                    self.tr("{low} – {high} %").format(
                         low=figures.count(round(one.low * 100)), high=figures.count(round(one.high * 100))
                     ),
                     figures.count(one.n),

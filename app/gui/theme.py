@@ -247,7 +247,6 @@ QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: 0; backgro
 QAbstractSpinBox::up-arrow {{ {_arrow("up", t.muted)} width: 10px; height: 10px; }}
 QAbstractSpinBox::down-arrow {{ {_arrow("down", t.muted)} width: 10px; height: 10px; }}
 QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {t.line}; }}
-QSlider::sub-page:horizontal {{ border-radius: 2px; background: {t.accent}; }}
 QSlider::handle:horizontal {{ width: 16px; margin: -6px 0; border-radius: 8px; background: {t.accent}; }}
 QSlider::handle:horizontal:focus {{ background: {t.text}; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.line}; }}

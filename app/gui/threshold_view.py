@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from app.gui import figures, form_parts, theme
+from app.gui.beside import Beside
 from app.gui.coverage_plot import CoveragePlot
 from app.gui.figure_table import FigureTable
 from app.gui.language_names import language_name
@@ -70,7 +71,18 @@ class ThresholdView(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(_PAUSE)
         self._rest.timeout.connect(lambda: self.threshold_chosen.emit(self.threshold))
+        for widget in (self.field, self.slider, self.language):
+            # Whoever turns the wheel over the page scrolls it, and must not move the threshold on the way.
+            widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            widget.installEventFilter(self)
         self._lay_out()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Let the wheel scroll the page, unless the widget under it has the focus."""
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -87,17 +99,13 @@ class ThresholdView(QWidget):
                 head.addWidget(self.slider, 1)
                 head.addSpacing(theme.LARGE)
         head.addStretch(1)
-        row = QHBoxLayout()
-        row.setSpacing(theme.LARGE)
-        row.addWidget(self.plot, 2, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.thresholds, 3, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.heading)
         layout.addLayout(head)
         layout.addWidget(self.told)
-        layout.addLayout(row)
+        layout.addWidget(Beside(self.plot, self.thresholds))
         layout.addWidget(self.classes)
         layout.addWidget(self.skewed)
         layout.addWidget(self.languages)

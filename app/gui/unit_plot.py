@@ -82,7 +82,7 @@ class UnitPlot(QWidget):
             side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(box, side, _per_cent(tenth / 10))
         painter.drawText(QPointF(0, metrics.ascent()), self._upright)
-        box = QRectF(area.left(), area.bottom() + theme.TIGHT + height * 1.2, area.width(), height * 1.2)
+        box = QRectF(0, area.bottom() + theme.TIGHT + height * 1.2, self.width(), height * 1.2)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._across)
         self.draw(painter)
 

@@ -118,23 +118,3 @@ def apply(logits: "Floats", calibration: dict[str, Any]) -> "Floats":
         return scores.astype(np.float32)
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
     return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def expected_calibration_error(probabilities: "Floats", gold: Sequence[int], bins: int = 10) -> float:
-    """Return the mean distance between confidence and accuracy, 0 to 1, over bins of equally many rows.
-
-    Bins of equal count rather than equal width: with few rows, equal widths leave bins that hold one row.
-    """
-    import numpy as np
-
-    p = np.asarray(probabilities, dtype=np.float64)
-    finite = np.isfinite(p).all(axis=1)
-    p, y = p[finite], np.asarray(gold, dtype=np.intp)[finite]
-    if len(p) == 0:
-        return float("nan")
-    confidence, right = p.max(axis=1), (p.argmax(axis=1) == y).astype(np.float64)
-    order = np.argsort(confidence, kind="stable")
-    parts = np.array_split(order, min(bins, len(order)))
-    return float(
-        sum(len(part) * abs(confidence[part].mean() - right[part].mean()) for part in parts) / len(order)
-    )

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QWheelEvent
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.gui import theme
@@ -76,6 +77,27 @@ def test_moving_the_threshold_shows_what_it_does(qtbot: QtBot, view: ThresholdVi
     assert not view.is_moving
 
 
+def test_the_wheel_moves_the_threshold_only_where_it_has_the_focus(qtbot: QtBot, view: ThresholdView) -> None:
+    def turn(widget: QWidget) -> None:
+        middle = QPointF(widget.rect().center())
+        event = QWheelEvent(
+            middle, widget.mapToGlobal(middle), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(widget, event)
+
+    view.activateWindow()
+    qtbot.waitUntil(view.isActiveWindow)
+    view.language.setFocus()
+    for widget in (view.slider, view.field):
+        turn(widget)
+    assert view.threshold == 0.6 and not view.is_moving
+    view.field.setFocus()
+    turn(view.field)
+    assert view.threshold == 0.61
+    view.settle()
+
+
 def test_a_language_with_rows_enough_has_a_curve_of_its_own(view: ThresholdView) -> None:
     assert [view.language.itemText(i) for i in range(view.language.count())] == [
         "all languages",
@@ -113,6 +135,12 @@ def test_the_plots_are_drawn_in_the_colours_of_the_theme(
         assert QColor(theme.tokens().accent).name() in seen
 
 
+def test_without_room_the_table_stands_below_its_plot(qtbot: QtBot, view: ThresholdView) -> None:
+    assert view.thresholds.x() > view.plot.x() and view.thresholds.y() == view.plot.y()
+    view.resize(640, 900)
+    qtbot.waitUntil(lambda: view.thresholds.y() > view.plot.y() and view.thresholds.x() == view.plot.x())
+
+
 def test_a_model_says_how_its_confidence_was_measured(qtbot: QtBot, model: ModelEntry) -> None:
     details = ModelDetails()
     qtbot.addWidget(details)
@@ -122,7 +150,7 @@ def test_a_model_says_how_its_confidence_was_measured(qtbot: QtBot, model: Model
     details.show_model(replace(model, metrics={"confidence": training_confidence(_answers(100))}))
     told = details.confidence.told.text()
     assert "Expected calibration error" in told and "fitted on the other four fifths" in told
-    assert details.confidence.table.texts()[0][:2] == ["40 to 50 %", "2"]
+    assert details.confidence.table.texts()[0][:2] == ["40 – 50 %", "2"]
     assert "100.0 % right" in details.confidence.plot.accessibleDescription()
 
 
