@@ -276,6 +276,13 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="a row for each label event (who, what, when, undone or not) in place of each tweet",
     )
+    export.add_argument(
+        "--undecided-below",
+        type=_share,
+        default=0.0,
+        metavar="P",
+        help="write “undecided” as the predicted label where the confidence is below P, 0 to 1 (default: 0)",
+    )
 
     _add_models(subcommands)
 
@@ -393,6 +400,16 @@ def _columns(text: str) -> dict[str, str]:
             raise argparse.ArgumentTypeError(f"“{part}” is not one of {', '.join(f'{c}=…' for c in COLUMNS)}")
         found[role.strip()] = column.strip()
     return found
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is no number from 0 to 1")
+    return share
 
 
 def _coders_per_tweet(text: str) -> int:

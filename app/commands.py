@@ -353,11 +353,21 @@ def export(arguments: argparse.Namespace) -> None:
     from app.study.study import Study
     from app.terminal import JobEvents
 
+    if arguments.events and arguments.undecided_below:
+        raise WrongUsage("label events have no predictions: --events goes without --undecided-below")
     events = JobEvents(arguments.json)
-    write = event_export.export_events if arguments.events else exporting.export
     progress = events.progress("export", event_export.WHAT if arguments.events else "tweets")
     with Study.open(arguments.study) as study:
-        report = write(study, arguments.target, progress, stopper(arguments))
+        if arguments.events:
+            report = event_export.export_events(study, arguments.target, progress, stopper(arguments))
+        else:
+            report = exporting.export(
+                study,
+                arguments.target,
+                progress,
+                stopper(arguments),
+                undecided_below=arguments.undecided_below,
+            )
     events.write("finished", **report.as_dict())
     if not arguments.json:
         print(f"Wrote {report.rows:,} {report.what} to {report.path}")

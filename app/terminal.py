@@ -179,9 +179,38 @@ def evaluation_table(report: dict[str, Any], questions: Sequence[str]) -> str:
     lines = [f"Model “{report['model']}”. {report['note']}", "", table(header, rows)]
     if few:
         lines.append("* few rows: this language's scores are anecdotes; compare the pooled ones.")
+    lines += ["", confidence_text(report["confidence"])]
     if report["look"] is not None:
         lines += ["", report["look"]["told"], f"For a paper: {report['look']['sentence']}"]
     return "\n".join(lines)
+
+
+def confidence_text(report: dict[str, Any]) -> str:
+    """Return what an evaluation says of confidence: the bins, then the consequence of thresholds."""
+    from app.study.confidence import Answers, Reliability
+    from app.study.confidence_report import (
+        CLASSES_TOLD,
+        FEW_THRESHOLDS,
+        class_rows,
+        language_rows,
+        reliability_rows,
+        threshold_rows,
+    )
+
+    answers, told = Answers.of_rows(report["answers"]), report["told"]
+    lines = ["Confidence", "", told["calibration"]]
+    bins = reliability_rows(Reliability.from_dict(report["reliability"]))
+    if not bins:
+        return "\n".join(lines)
+    shares = ["share right", "from", "to"]
+    lines += ["", table(["confidence", "n", "mean", *shares], bins)]
+    header = ["undecided below", "decided", "share decided", *shares, "macro-F1"]
+    lines += ["", table(header, threshold_rows(answers)), told["thresholds"]]
+    columns = ["n", *(f"{what} at {t}" for t in FEW_THRESHOLDS for what in ("decided", "right"))]
+    lines += ["", table(["class", *columns], class_rows(answers)), CLASSES_TOLD, ""]
+    if languages := language_rows(answers):
+        lines.append(table(["language", *columns], languages))
+    return "\n".join([*lines, told["languages"]]).rstrip()
 
 
 def sealed_set_table(sealed: "SealedSet") -> str:

@@ -1,31 +1,62 @@
 """Writing the study to a file: choose, wait, and be told where it is."""
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QPushButton, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QFileDialog,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui import figures, form_parts, theme
 from app.gui.work_dialog import WorkDialog
-from app.study import event_export, exporting
+from app.study import evaluations, event_export, exporting, predictions
 from app.study.export_file import ExportReport
 from app.study.study import Study
 
 _WIDTH = 520
+# Where no threshold was chosen: more likely right than not, if the confidence can be believed.
+_PROPOSED = 0.5
 
 
 class ExportChoice(QDialog):
-    """What the rows of the file are: tweets, or label events."""
+    """What the rows of the file are: tweets, or label events; and which predictions stay undecided.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    The threshold that was kept on the Results page is proposed.
+    """
+
+    def __init__(self, study: Study, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        model = predictions.latest_model(study)
+        kept = evaluations.undecided_below(study, model) if model else 0.0
         self.setWindowTitle(self.tr("Export"))
         self.tweets = QRadioButton(self.tr("&Tweets"))
         self.tweets.setToolTip(self.tr("A row for each tweet (Alt+T)"))
         self.tweets.setChecked(True)
         self.label_events = QRadioButton(self.tr("&Label events"))
         self.label_events.setToolTip(self.tr("A row for each thing that a coder did (Alt+L)"))
+        self.undecided = QCheckBox(self.tr("Leave unsure predictions &undecided, below"))
+        self.undecided.setToolTip(
+            self.tr("Write “undecided” where the model's confidence is lower than this (Alt+U)")
+        )
+        self.undecided.setChecked(kept > 0)
+        self.below = form_parts.per_cent_box(self.tr("Undecided below this confidence, in per cent"))
+        self.below.setToolTip(self.tr("Below this confidence a prediction is written as “undecided”"))
+        self.below.setValue(100 * (kept or _PROPOSED))
+        self.unsure = QWidget()
+        self._lay_out_unsure(model)
+        self.unsure.setVisible(bool(model))
+        for choice in (self.undecided, self.label_events):
+            choice.toggled.connect(self._enable)
+        self._enable()
         self.choose = form_parts.button(
             self.tr("Choose a &file …"), self.tr("Choose the file and its format (Enter)"), self.accept, True
         )
@@ -47,11 +78,37 @@ class ExportChoice(QDialog):
             choice.setAccessibleDescription(meaning)
             layout.addWidget(choice)
             layout.addWidget(_meaning(meaning))
+            if choice is self.tweets:
+                layout.addWidget(self.unsure)
             layout.addSpacing(theme.SMALL)
         layout.addStretch(1)
         layout.addLayout(form_parts.closing(self.cancel, self.choose))
         self.setMinimumWidth(_WIDTH)
         self.tweets.setFocus()
+
+    def _lay_out_unsure(self, model: str) -> None:
+        row = form_parts.row(self.undecided, self.below)
+        row.addStretch(1)
+        said = form_parts.words(
+            self.tr(
+                "Answers of “{model}”. Its probabilities are written anyway; Results shows what a threshold costs."
+            ).format(model=model)
+        )
+        said.setProperty("role", "muted")
+        said.setContentsMargins(theme.WIDE, 0, 0, 0)
+        layout = QVBoxLayout(self.unsure)
+        layout.setContentsMargins(theme.WIDE, 0, 0, 0)
+        layout.setSpacing(theme.TIGHT)
+        layout.addLayout(row)
+        layout.addWidget(said)
+
+    def _enable(self) -> None:
+        self.unsure.setEnabled(not self.label_events.isChecked())
+        self.below.setEnabled(self.undecided.isChecked() and not self.label_events.isChecked())
+
+    def undecided_below(self) -> float:
+        """Return below which confidence, 0 to 1, predictions are written as undecided; 0 for none."""
+        return self.below.value() / 100 if self.below.isEnabled() and not self.unsure.isHidden() else 0.0
 
 
 def _meaning(text: str) -> QLabel:
@@ -92,7 +149,12 @@ class ExportDialog(WorkDialog):
     """An export under way, then where it is."""
 
     def __init__(
-        self, study: Study, target: Path, label_events: bool = False, parent: QWidget | None = None
+        self,
+        study: Study,
+        target: Path,
+        label_events: bool = False,
+        undecided_below: float = 0.0,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(
             self.tr("Export"),
@@ -109,7 +171,8 @@ class ExportDialog(WorkDialog):
         )
         self.buttons.insertWidget(1, self.folder_button)
         self.folder_button.hide()
-        write = event_export.export_events if label_events else exporting.export
+        tweets = partial(exporting.export, undecided_below=undecided_below)
+        write = event_export.export_events if label_events else tweets
         self.begin(lambda progress, stop: write(study, target, progress, stop))
 
     def finish(self, report: ExportReport) -> None:

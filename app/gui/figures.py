@@ -55,6 +55,11 @@ def share(part: float, whole: float) -> str:
     return f"{points(part / whole)} %" if whole else NONE
 
 
+def interval(low: float | None, high: float | None) -> str:
+    """Return an interval of shares in per cent; a dash for none."""
+    return NONE if low is None or high is None else f"{points(low)} – {points(high)} %"
+
+
 def points(share: float) -> str:
     """Return a share in per cent without the sign."""
     return _written(rounded(share, 1, shift=2), 1)

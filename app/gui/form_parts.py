@@ -3,7 +3,16 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui import theme
 
@@ -52,6 +61,18 @@ def number_box(name: str, least: int, most: int, value: int) -> QSpinBox:
     made.setValue(value)
     made.setAccessibleName(name)
     # The style sheet's padding does not reach the text of a spin box.
+    made.lineEdit().setTextMargins(theme.SMALL - 2, 0, theme.SMALL - 2, 0)
+    return made
+
+
+def per_cent_box(name: str) -> QDoubleSpinBox:
+    """Return a field for a share, in per cent to one decimal."""
+    made = QDoubleSpinBox()
+    made.setRange(0, 100)
+    made.setDecimals(1)
+    made.setSingleStep(1)
+    made.setSuffix(" %")
+    made.setAccessibleName(name)
     made.lineEdit().setTextMargins(theme.SMALL - 2, 0, theme.SMALL - 2, 0)
     return made
 

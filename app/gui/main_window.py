@@ -269,23 +269,27 @@ class MainWindow(QMainWindow):
         """Ask what to write and into which file, and write it."""
         if self.study is None:
             return None
-        dialog = ExportChoice(self)
+        dialog = ExportChoice(self.study, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(lambda: self._ask_for_export_file(dialog.label_events.isChecked()))
+        dialog.accepted.connect(
+            lambda: self._ask_for_export_file(dialog.label_events.isChecked(), dialog.undecided_below())
+        )
         dialog.open()
         return dialog
 
-    def _ask_for_export_file(self, label_events: bool) -> None:
+    def _ask_for_export_file(self, label_events: bool, undecided_below: float) -> None:
         path = ask_for_file(self.study, label_events, self) if self.study is not None else None
         if path is not None:
-            self.export_to(path, label_events)
+            self.export_to(path, label_events, undecided_below)
 
-    def export_to(self, path: Path, label_events: bool = False) -> ExportDialog | None:
+    def export_to(
+        self, path: Path, label_events: bool = False, undecided_below: float = 0.0
+    ) -> ExportDialog | None:
         """Write the study's tweets, or its label events, to a file, with progress."""
         if self.study is None:
             return None
         self._clear_notices()
-        dialog = ExportDialog(self.study, path, label_events, self)
+        dialog = ExportDialog(self.study, path, label_events, undecided_below, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog

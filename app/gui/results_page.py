@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QPushButton, QVB
 
 from app.errors import UserError
 from app.gui import figures, theme
+from app.gui.confidence_section import ConfidenceSection
 from app.gui.empty_state import EmptyState
 from app.gui.figure_table import FigureTable
 from app.gui.job_ending import tell_ending
@@ -80,6 +81,8 @@ class ResultsPage(QWidget):
         self.few = QLabel()
         self.few.setWordWrap(True)
         self.few.setProperty("role", "muted")
+        self.confidence = ConfidenceSection(study)
+        self.confidence.keeping_failed.connect(self._tell_error)
         self.shares_heading = _heading(self.tr("What the model said"))
         self.bars = ShareBars(study.codebook.leaves)
         self.shares = FigureTable(self.tr("Shares of the classes per language"))
@@ -133,6 +136,7 @@ class ResultsPage(QWidget):
             self.languages_heading,
             self.languages,
             self.few,
+            self.confidence,
             self.shares_heading,
             self.nothing_said,
             self.bars,
@@ -310,6 +314,7 @@ class ResultsPage(QWidget):
 
     def _show_report(self, kept: KeptEvaluation | None) -> None:
         self._report = kept
+        self.confidence.show_scores(self.model.name(), kept)
         for widget in (self.overall, self.languages_heading, self.languages, self.few):
             widget.setVisible(kept is not None)
         if kept is None:

@@ -8,6 +8,8 @@ from app.errors import UserError
 from app.inference.model_file import ModelFile
 from app.study import evaluations, predictions, score_looks, sealing, seen_texts, splits, tweets
 from app.study.classification import classify_study, register
+from app.study.confidence import Answers
+from app.study.confidence_report import confidence_report
 from app.study.evaluation import FEW_ROWS, score
 from app.study.sampling import labelled_rows
 from app.study.sealing_text import looks_told, paper_sentence
@@ -44,8 +46,9 @@ def evaluate(
     a test row; near-duplicates of test rows are not scored. Rows without a prediction are classified first. A
     score on test rows is counted as a look (`score_looks`) before it is returned. The report is kept in the
     study. Returns None where it was stopped; otherwise
-    {model, rows, note, warning, overall, seen, unseen, languages: {lang: scores + seen, few}, confusion, look},
-    where `look` is None or {id, new, number, before, models_before, total, models, told, sentence}.
+    {model, rows, note, warning, overall, seen, unseen, languages: {lang: scores + seen, few}, confusion,
+    confidence, look}, where `look` is None or {id, new, number, before, models_before, total, models, told,
+    sentence} and `confidence` is what `confidence_report` returns.
     """
     shelf = shelf or Shelf()
     file = shelf.model(model)
@@ -78,12 +81,15 @@ def evaluate(
         done_now = classify_study(study, model, keys=missing, on_event=on_event, stop=stop, shelf=shelf)
         if done_now.stopped:
             return None
-    predicted = predictions.of(study, model_id, keys)
+    answered = predictions.with_confidence(study, model_id, keys)
+    predicted: dict[int, str | None] = {key: leaf for key, (leaf, _) in answered.items()}
     seen_languages = set(file.card.languages) if file.card is not None else set()
     told = "unknown" if seen is None else "trained" if kind == "train" else kind
     report = _report(study, model, told, rows, predicted, seen_languages)
     if lost:
         report["note"] += f" Left out were {lost:,} test tweets whose texts had a part in the training."
+    answers = Answers.of_rows((row.lang, row.label, *answered.get(key, ("", 0.0))) for key, row in rows)
+    report["confidence"] = confidence_report(answers, warning=report["warning"])
     report["look"] = (
         _count_look(study, model, known.sha256, rows, predicted, report) if kind == "test" else None
     )

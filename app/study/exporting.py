@@ -5,8 +5,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from app.errors import UserError
 from app.study import review, tweets
 from app.study.codebook import Codebook
+from app.study.confidence import UNDECIDED, is_undecided
 from app.study.export_file import Column, ExportReport, Progress, Stop, checked_path, write_file
 from app.study.label_provenance import Provenance, is_known
 from app.study.marks import MARKS
@@ -25,6 +27,7 @@ def export(
     stop: Stop | None = None,
     *,
     filter: tweets.TweetFilter | None = None,
+    undecided_below: float = 0.0,
 ) -> ExportReport:
     """Write all tweets, or those that pass a filter, to .csv .xlsx .parquet .jsonl .dta or .sav.
 
@@ -33,15 +36,21 @@ def export(
     where it is known: label_sources (the queue that brought the tweet, "coder: queue"), suggestions_shown, repeats
     (what was said when a tweet came again, hidden); where anything was adjudicated: gold_label, gold_by,
     gold_reason; and where a model has predicted: predicted_label, one predicted_<question> each, confidence, one
-    p_<leaf> each, model, prediction_status. Predictions on sealed tweets that nobody has labelled are left out: who
-    codes them must not have read them in a file. The file appears whole or not at all. Raises `UserError` where the
-    format cannot hold the study or the disk refuses.
+    p_<leaf> each, model, prediction_status. Where the confidence is below `undecided_below`, predicted_label is
+    "undecided" and the predicted_<question> are empty; the probabilities stay. Predictions on sealed tweets that
+    nobody has labelled are left out: who codes them must not have read them in a file. The file appears whole or
+    not at all. Raises `UserError` where the format cannot hold the study or the disk refuses.
     """
     path = checked_path(out_path)
+    if undecided_below and UNDECIDED in study.codebook.leaf_codes:
+        raise UserError(
+            f"The codebook has a class “{UNDECIDED}”: it could not be told from an answer that is left undecided.",
+            "Export without a threshold.",
+        )
     filter = filter or tweets.TweetFilter()
     model = _model(study, filter)
     provenance = Provenance() if is_known(study) else None
-    columns, renamed = _columns(study, model, provenance)
+    columns, renamed = _columns(study, model, provenance, undecided_below)
     report = ExportReport(0, path, renamed=renamed, model=model[0] if model else "")
     chunks = _chunks(study, filter, provenance)
     return write_file(report, columns, chunks, tweets.count(study, filter), progress, stop)
@@ -69,7 +78,10 @@ def _model(study: Study, filter: tweets.TweetFilter) -> tuple[str, tuple[str, ..
 
 
 def _columns(
-    study: Study, model: tuple[str, tuple[str, ...]] | None, provenance: Provenance | None
+    study: Study,
+    model: tuple[str, tuple[str, ...]] | None,
+    provenance: Provenance | None,
+    undecided_below: float,
 ) -> tuple[list[Column[TweetRow]], dict[str, str]]:
     before: list[Column[TweetRow]] = [
         Column("id", lambda row: row.tweet_id),
@@ -90,7 +102,7 @@ def _columns(
     if review.counts(study).adjudicated:
         after += _gold_columns()
     if model:
-        after += _prediction_columns(study.codebook, *model)
+        after += _prediction_columns(study.codebook, *model, undecided_below)
     taken = {column.name.casefold() for column in before + after}
     originals = []
     renamed = {}
@@ -154,10 +166,17 @@ def _gold_columns() -> list[Column[TweetRow]]:
     ]
 
 
-def _prediction_columns(codebook: Codebook, model: str, leaves: Sequence[str]) -> list[Column[TweetRow]]:
+def _prediction_columns(
+    codebook: Codebook, model: str, leaves: Sequence[str], undecided_below: float
+) -> list[Column[TweetRow]]:
+    def said(row: TweetRow) -> str | None:
+        if row.predicted is not None and is_undecided(row.confidence or 0.0, undecided_below):
+            return UNDECIDED
+        return row.predicted
+
     return [
-        Column("predicted_label", lambda row: row.predicted),
-        *_question_columns(codebook, "predicted", lambda row: row.predicted),
+        Column("predicted_label", said),
+        *_question_columns(codebook, "predicted", said),
         Column("confidence", lambda row: row.confidence, number=True),
         *(Column(f"p_{leaf}", _probability(leaf), number=True) for leaf in leaves),
         Column("model", lambda row: model if row.prediction_status else None),

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.study import models
 from app.study.study import Study, now
 from db import predictions as queries
-from db.tables import Prediction, Tweet
+from db.tables import Model, Prediction, Tweet
 
 
 def save(
@@ -71,6 +71,19 @@ def of(study: Study, model: int, tweets: Sequence[int]) -> dict[int, str | None]
     """Return {tweet: leaf} for the tweets that a model was tried on, None where it failed."""
     with study.reading() as session:
         return {key: row.leaf for key, row in queries.of(session, model, tweets).items()}
+
+
+def with_confidence(study: Study, model: int, tweets: Sequence[int]) -> dict[int, tuple[str, float]]:
+    """Return {tweet: (leaf, confidence)} for the tweets that a model was tried on, ("", 0.0) where it failed."""
+    with study.reading() as session:
+        found = queries.of(session, model, tweets)
+        return {key: (row.leaf or "", row.confidence or 0.0) for key, row in found.items()}
+
+
+def latest_model(study: Study) -> str:
+    """Return the name of the newest model that has predictions, whose answers an export writes; "" for none."""
+    with study.reading() as session:
+        return session.scalar(select(Model.name).where(Model.id == queries.latest_model(session))) or ""
 
 
 def per_language(study: Study, model: int | str) -> dict[str, dict[str, int]]:

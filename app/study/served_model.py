@@ -17,6 +17,8 @@ from app.inference.model_file import ModelCard, ModelFile, ModelFileError, write
 from app.study import course, seen_texts
 from app.study.base_models import BaseFile
 from app.study.codebook import Codebook
+from app.study.confidence import Answers
+from app.study.confidence_report import training_confidence
 from app.study.evaluation import score
 from app.study.seen_texts import SeenTexts
 from training.contract.events import read_events
@@ -88,7 +90,12 @@ def choose_served_model(
     card.parity = {"served": form, "reason": reason, "rows": len(rows)} | {
         form: report.as_dict() for form, report in reports.items()
     }
-    card.metrics = card.metrics | {"validation": score(gold, predicted, codebook)}
+    crossed = calibration.cross_fitted(logits[form], places)
+    answers = Answers.of_probabilities([row.lang for row in rows], gold, crossed, spec.leaves)
+    card.metrics = card.metrics | {
+        "validation": score(gold, predicted, codebook),
+        "confidence": training_confidence(answers),
+    }
     metrics["parity"] = card.parity
     metrics["served"] = card.metrics
     _write_json(run.metrics, metrics)

@@ -130,6 +130,10 @@ def test_evaluation_prefers_test_rows_and_says_what_it_scored(
     first = program.events("evaluate", study, "--model", "tiny")[-1]
     assert first["rows"] == "validation" and "validation" in first["note"]
     assert first["look"] is None
+    everything = first["confidence"]["thresholds"][0]
+    assert everything["overall"]["accuracy"] == first["overall"]["accuracy"]
+    of_training = trained_study.events[-1]["metrics"]["confidence"]
+    assert of_training["reliability"]["n"] == first["confidence"]["reliability"]["n"] == first["overall"]["n"]
     tests = tmp_path / "test.csv"
     tests.write_text(
         "id,text,lang,label\n"
@@ -146,6 +150,7 @@ def test_evaluation_prefers_test_rows_and_says_what_it_scored(
     assert (report["seen"]["n"], report["unseen"]["n"]) == (1, 1)
     assert (report["look"]["new"], report["look"]["number"]) == (True, 1)
     told = program("evaluate", copy, "--model", "tiny")
+    assert "Expected calibration error" in told and "undecided below" in told
     assert "looked at once, with one model" in told and "had not been scored before" in told
 
 
@@ -171,6 +176,17 @@ def test_export_holds_labels_and_predictions(trained_study: TrainedStudy, tmp_pa
     assert all(
         len(row["id"]) == 19 and row["label"] in LEAVES and row["predicted_label"] in LEAVES for row in rows
     )
+    threshold = sorted(float(row["confidence"]) for row in rows)[36]
+    program("export", study, out, "--undecided-below", threshold)
+    with open(out, encoding="utf-8-sig", newline="") as file:
+        sure = list(csv.DictReader(file))
+    for before, row in zip(rows, sure, strict=True):
+        unsure = float(row["confidence"]) < threshold
+        assert row["predicted_label"] == ("undecided" if unsure else before["predicted_label"])
+        assert (row["predicted_topic"] == "") == unsure and row["p_pro"] == before["p_pro"]
+    assert 0 < sum(row["predicted_label"] == "undecided" for row in sure) <= 36
+    assert "from 0 to 1" in program("export", study, out, "--undecided-below", 60, status=2)
+    program("export", study, out, "--events", "--undecided-below", 0.5, status=2)
 
 
 def test_demo_does_the_whole_job_and_leaves_an_earlier_one_alone(program: Program, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from app.gui.questions import ask_about_jobs
 from app.gui.tweets_page import TweetsPage
 from app.jobs.job_list import JobList
 from app.settings import Settings
-from app.study import labelling
+from app.study import labelling, models, predictions
 from app.study.study import Study
 
 Settled = Callable[[], None]
@@ -119,11 +119,16 @@ def test_what_is_exported_is_asked_first(
         return str(out), filters.split(";;")[0]
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    model = models.register(at_work.study, "m", "/m", "0" * 64, at_work.study.codebook.leaf_codes)
+    sure = [[0.4, 0.3, 0.2, 0.1], [0.5, 0.3, 0.1, 0.1]]
+    predictions.save(at_work.study, model.id, model.leaves, [1, 2], sure, "")
     area.show_page(from_page)
     button = area.study_page.export_button if from_page == "study" else area.results_page.export
     button.click()
     (choice,) = at_work.findChildren(ExportChoice)
-    assert choice.tweets.isChecked()
+    assert choice.tweets.isChecked() and not choice.undecided.isChecked()
+    qtbot.mouseClick(choice.undecided, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+    assert choice.undecided.isChecked()
     if label_events:
         qtbot.mouseClick(choice.label_events, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
         assert choice.label_events.isChecked()
@@ -138,6 +143,8 @@ def test_what_is_exported_is_asked_first(
     with out.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["kind"] for row in rows} == {"label"} if label_events else "text" in rows[0]
+    if not label_events:
+        assert [row["predicted_label"] for row in rows[:3]] == ["undecided", model.leaves[0], ""]
 
 
 def test_each_recent_study_has_two_lines_in_any_script(window: MainWindow, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _unfold(page: QWidget) -> None:
     if stack is not None:
         # The page as it is with a model, a job and its outcome.
         stack.setCurrentIndex(1 if stack.count() == 2 else 0)
-    for name in ("panel", "retry", "results", "use_settings"):
+    for name in ("panel", "retry", "results", "use_settings", "confidence"):
         part = getattr(page, name, None)
         if isinstance(part, QWidget):
             part.show()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from app.inference import calibration
+from app.study.confidence import Answers, reliability
 
 
 def _sample(rows: int, *, slope: float, bias: list[float], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -41,8 +42,34 @@ def test_calibration_lowers_the_error_on_other_rows() -> None:
     logits, gold = _sample(600, slope=0.35, bias=[0.3, -0.3, 0.0])
     other, truth = _sample(5000, slope=0.35, bias=[0.3, -0.3, 0.0], seed=1)
     before, after = calibration.apply(other, {}), calibration.apply(other, calibration.fit(logits, gold))
-    assert calibration.expected_calibration_error(before, truth) > 0.15
-    assert calibration.expected_calibration_error(after, truth) < 0.05
+
+    def error(probabilities: np.ndarray) -> float:
+        leaves = ["0", "1", "2"]
+        gold = [leaves[one] for one in truth]
+        found = reliability(Answers.of_probabilities([""] * len(gold), gold, probabilities, leaves)).ece
+        assert found is not None
+        return found
+
+    assert error(before) > 0.15
+    assert error(after) < 0.05
+
+
+def test_cross_fitted_probabilities_do_not_know_their_own_label() -> None:
+    logits, gold = _sample(40, slope=0.4, bias=[0.0, 0.0, 0.0])
+    logits[7] = np.nan
+    found = calibration.cross_fitted(logits, gold.tolist())
+    assert np.isnan(found[7]).all()
+    rest = np.delete(found, 7, axis=0)
+    np.testing.assert_allclose(rest.sum(axis=1), 1, atol=1e-6)
+    assert (rest.argmax(axis=1) == np.delete(logits, 7, axis=0).argmax(axis=1)).all()
+    changed = gold.copy()
+    changed[3] = (changed[3] + 1) % 3
+    again = calibration.cross_fitted(logits, changed.tolist())
+    # The row's own fold is as it was; the temperature of the others was fitted with it.
+    assert (again[3] == found[3]).all()
+    assert 20 < (again != found).any(axis=1).sum() < 40
+    assert calibration.cross_fitted(logits[:2], gold[:2].tolist()).shape == (2, 3)
+    assert calibration.cross_fitted(np.zeros((0, 3)), []).shape == (0, 3)
 
 
 def test_logarithms_of_probabilities_do_as_logits_and_nan_rows_are_passed_over() -> None:
@@ -76,13 +103,6 @@ def test_rows_sum_to_one_for_extreme_logits() -> None:
 def test_rows_and_labels_must_match() -> None:
     with pytest.raises(ValueError, match="one row of logits"):
         calibration.fit(np.zeros((3, 2)), [0])
-
-
-def test_expected_calibration_error_by_hand() -> None:
-    p = np.array([[0.9, 0.1]] * 10 + [[0.6, 0.4]] * 10)
-    gold = [0] * 8 + [1] * 2 + [0] * 5 + [1] * 5
-    assert calibration.expected_calibration_error(p, gold, bins=2) == pytest.approx(0.1)
-    assert np.isnan(calibration.expected_calibration_error(np.zeros((0, 2)), []))
 
 
 def test_without_bias_no_label_changes() -> None:

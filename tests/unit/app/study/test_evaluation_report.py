@@ -137,6 +137,32 @@ def test_without_the_list_the_studys_own_run_tells(folder: Path, tmp_path: Path)
     assert (report["rows"], report["overall"]["n"]) == ("unseen", 2)
 
 
+def test_confidence_is_reported_and_its_threshold_outlives_the_scores(folder: Path, tmp_path: Path) -> None:
+    _see(folder, [], [])
+    shelf = Shelf(tmp_path / "shelf")
+    shelf.place(folder, "tiny")
+    with _study(tmp_path / "s.stancedesk", ROWS) as study:
+        model = _predict_all(study, shelf)
+        sure = np.array([[0.97, 0.01, 0.01, 0.01], [np.nan] * 4], np.float32)
+        predictions.save(study, model, LEAVES, [1, 2], sure, "no text is left")
+        evaluations.keep_undecided_below(study, "tiny", 0.8)
+        assert evaluations.undecided_below(study) == 0.0
+        report = evaluate(study, "tiny", shelf=shelf)
+        assert report is not None
+        confidence = report["confidence"]
+        assert [row[2] for row in confidence["answers"]] == ["pro", "", *["pro"] * 10]
+        everything = confidence["thresholds"][0]
+        assert everything["overall"]["accuracy"] == report["overall"]["accuracy"]
+        assert everything["macro_f1"] == pytest.approx(report["overall"]["macro_f1"])
+        assert (confidence["reliability"]["n"], confidence["reliability"]["failed"]) == (11, 1)
+        assert "undecided below" in evaluation_table(report, ["topic", "stance"])
+        evaluations.keep_undecided_below(study, "tiny", 0.8)
+        assert evaluations.undecided_below(study) == evaluations.undecided_below(study, "tiny") == 0.8
+        assert evaluate(study, "tiny", shelf=shelf) == report
+        kept = evaluations.of_model(study, "tiny")
+        assert kept is not None and (kept.undecided_below, kept.report) == (0.8, report)
+
+
 @pytest.mark.parametrize("test", [0, 4])
 def test_where_nothing_is_known_the_report_says_so(folder: Path, tmp_path: Path, test: int) -> None:
     shelf = Shelf(tmp_path / "shelf")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from app.errors import UserError
 from app.study import exporting, importing, models, predictions, tweets
+from app.study.codebook import Codebook
 from app.study.export_formats import FORMATS, FormatLimit, Values, write_xlsx
 from app.study.labelling import Labelling
 from app.study.queues import RandomQueue
@@ -140,6 +141,26 @@ def test_everything_is_there_in_every_format(filled: Study, tmp_path: Path, suff
     assert third["prediction_status"] == "failed: the text is empty"
     assert (third["predicted_label"], third["confidence"], fourth["prediction_status"]) == ("", "", "")
     assert sorted(p.name for p in tmp_path.glob("*out*")) == [path.name]
+
+
+def test_below_the_threshold_the_label_is_undecided_and_the_probabilities_stay(
+    filled: Study, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.csv"
+    # The first is sure to 0.7 (a little less in 32 bits), the second to exactly 0.75.
+    exporting.export(filled, path, undecided_below=0.75)
+    first, second, third, _ = _read(path)[:4]
+    assert [first[f"predicted_{name}"] for name in ("label", "topic", "stance")] == ["undecided", "", ""]
+    assert float(first["confidence"]) == float(first["p_pro"]) == pytest.approx(0.7)
+    assert (first["prediction_status"], first["model"]) == ("predicted", "first model")
+    assert (second["predicted_label"], second["predicted_topic"]) == ("unrelated", "unrelated")
+    # What could not be classified is not undecided.
+    assert (third["predicted_label"], third["prediction_status"][:6]) == ("", "failed")
+    codebook = Codebook.default().to_toml().replace('code = "neutral"', 'code = "undecided"')
+    with Study.create(tmp_path / "other.stancedesk", Codebook.from_toml(codebook)) as other:
+        with pytest.raises(UserError, match="has a class “undecided”"):
+            exporting.export(other, path, undecided_below=0.5)
+        exporting.export(other, path)
 
 
 def test_workbook_cells_are_text(filled: Study, tmp_path: Path) -> None:
