@@ -260,8 +260,6 @@ def _number_box(name: str, least: float, most: float, decimals: int, value: floa
     made.setDecimals(decimals)
     made.setRange(least, most)
     made.setValue(value)
-    # Prices are typed, not stepped. Qt's own way to leave the buttons out hides the number under a style sheet, too.
-    made.setProperty("plain", True)
     made.setAccessibleName(name)
     made.setFixedWidth(_FIELD)
     made.lineEdit().setTextMargins(theme.SMALL - 2, 0, theme.SMALL - 2, 0)

@@ -304,7 +304,6 @@ QLabel[role="warning"] {{ color: {t.warning}; }}
 QLabel[role="bad"] {{ color: {t.bad}; }}
 QLabel[role="badge"] {{ background: {t.raised}; border: 1px solid {t.muted}; border-radius: 4px; padding: 1px 8px;
     font-weight: 600; }}
-QDoubleSpinBox[plain="true"]::up-button, QDoubleSpinBox[plain="true"]::down-button {{ width: 0; border: 0; }}
 QFrame[role="card"], QFrame#card {{ background: {t.surface}; border: 1px solid {t.line}; border-radius: 8px; }}
 QFrame[role="context"] {{ background: transparent; border: 1px solid {t.line}; border-radius: 8px; }}
 QToolButton[role="quiet"] {{ color: {t.muted}; }}
