@@ -221,7 +221,7 @@ def parser() -> argparse.ArgumentParser:
         subcommands,
         "classify-file",
         commands.classify_file,
-        "classify a CSV, JSONL or Parquet file",
+        "classify a CSV, JSONL or Parquet file of any size; stopped or killed, the same command goes on",
         long=True,
     )
     files.add_argument("source", type=Path, metavar="IN")
@@ -229,6 +229,18 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--model", required=True, help="a model's name on the shelf, its folder or file")
     files.add_argument("--text-column", default="text", help="the column with the tweets (default: text)")
     files.add_argument("--prefix", default="", help="put before the names of the new columns")
+    files.add_argument(
+        "--undecided-below",
+        type=_probability,
+        default=0.0,
+        metavar="P",
+        help="label rows “undecided” whose confidence, 0 to 1, is below this (default: none)",
+    )
+    files.add_argument(
+        "--restart",
+        action="store_true",
+        help="throw away what an earlier start for this output left in OUT.part",
+    )
 
     evaluate = _add(subcommands, "evaluate", commands.evaluate, "score a model per language", long=True)
     evaluate.add_argument("study", type=Path, metavar="STUDY")
@@ -371,6 +383,16 @@ def _columns(text: str) -> dict[str, str]:
             raise argparse.ArgumentTypeError(f"“{part}” is not one of {', '.join(f'{c}=…' for c in COLUMNS)}")
         found[role.strip()] = column.strip()
     return found
+
+
+def _probability(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a number from 0 to 1")
+    return value
 
 
 def _coders_per_tweet(text: str) -> int:

@@ -1,11 +1,11 @@
 """Texts in, a probability for each leaf out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from app.inference import calibration
-from app.inference.engine import BATCH_TOKENS, Engine, InferenceError, PackedContext
+from app.inference.engine import BATCH_TEXTS, BATCH_TOKENS, Engine, InferenceError, PackedContext
 from app.inference.model_file import ModelCard, ModelFile
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt, normalise
 
@@ -40,13 +40,19 @@ class ClassificationStopped(Exception):
 class Classifier:
     """A fine-tuned model, ready to classify. Use it from one thread at a time, and close it.
 
-    `card` replaces the card in the file: for a model whose card is not written yet. Raises `ClassifierError`
-    where the model was not fine-tuned by StanceDesk or does not fit its card, `InferenceError` where
-    llama.cpp cannot load it.
+    `card` replaces the card in the file: for a model whose card is not written yet. `settings` are those of an
+    earlier classifier whose results these must equal to the last bit; what they do not name is chosen here.
+    Raises `ClassifierError` where the model was not fine-tuned by StanceDesk or does not fit its card,
+    `InferenceError` where llama.cpp cannot load it.
     """
 
     def __init__(
-        self, model: ModelFile, *, threads: int | None = None, card: ModelCard | None = None
+        self,
+        model: ModelFile,
+        *,
+        threads: int | None = None,
+        card: ModelCard | None = None,
+        settings: Mapping[str, int] | None = None,
     ) -> None:
         card = card or model.card
         if card is None:
@@ -61,11 +67,21 @@ class Classifier:
             self.engine = undo.enter_context(Engine(model.gguf, model.adapter, threads=threads))
             self.encoded = _encode(card, self.engine)
             longest = self.encoded.prompt.max_text_tokens + len(self.encoded.after)
+            kept = settings or {}
             self._context = PackedContext(
-                self.engine, self.encoded.before, longest, batch_tokens=BATCH_TOKENS
+                self.engine,
+                self.encoded.before,
+                longest,
+                batch_tokens=kept.get("batch_tokens", BATCH_TOKENS),
+                batch_texts=kept.get("batch_texts", BATCH_TEXTS),
             )
             undo.callback(self._context.close)
             self._closing = undo.pop_all()
+
+    @property
+    def settings(self) -> dict[str, int]:
+        """The settings that decide which texts are computed together, and so about the last bits of a result."""
+        return {"batch_tokens": self._context.batch_tokens, "batch_texts": self._context.batch_texts}
 
     @property
     def device(self) -> str:

@@ -2,13 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UserError
 from app.inference.model_file import sha256
 from app.study import models, predictions, tweets
+from app.study.chunked_classification import classify_unknown
 from app.study.seen_texts import digest
 from app.study.shelf import Shelf
 from app.study.study import Study
@@ -60,12 +61,15 @@ class ClassificationReport:
         return f"{done} ({shares}).{failed}{where}"
 
 
-def open_classifier(model: "ModelFile") -> "Classifier":
-    """Load a model for classification; raise `UserError` where it cannot be."""
+def open_classifier(model: "ModelFile", settings: Mapping[str, int] | None = None) -> "Classifier":
+    """Load a model for classification; raise `UserError` where it cannot be.
+
+    `settings` are those that a job began with (`Classifier.settings`).
+    """
     from app.inference.classifier import Classifier, ClassifierError, InferenceError
 
     try:
-        return Classifier(model)
+        return Classifier(model, settings=settings)
     except (ClassifierError, InferenceError) as error:
         raise UserError(str(error)) from error
     except ImportError as error:
@@ -244,21 +248,11 @@ class DistinctTexts:
         import numpy as np
 
         digests = [digest(text) for text in texts]
-        fresh = [i for i, one in enumerate(digests) if one not in self._known]
+        computed = classify_unknown(texts, digests, self._known, self._classifier, progress, stop)
         result = np.empty((len(texts), len(self._classifier.leaves)), dtype=np.float32)
-        if fresh:
-            known = len(texts) - len(fresh)
-            computed = self._classifier.classify(
-                [texts[i] for i in fresh],
-                None if progress is None else lambda done, _: progress(known + done, len(texts)),
-                stop,
-            )
-            result[fresh] = computed
-        fresh_digests = {digests[i]: i for i in fresh}
         for i, one in enumerate(digests):
-            if one in self._known:
-                result[i] = self._known[one]
-        for one, i in fresh_digests.items():
+            result[i] = self._known[one] if one in self._known else computed[one]
+        for one, probabilities in computed.items():
             if len(self._known) < self._most:
-                self._known[one] = result[i].copy()
+                self._known[one] = probabilities.copy()
         return result
