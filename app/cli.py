@@ -231,7 +231,7 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--prefix", default="", help="put before the names of the new columns")
     files.add_argument(
         "--undecided-below",
-        type=_probability,
+        type=_share,
         default=0.0,
         metavar="P",
         help="label rows “undecided” whose confidence, 0 to 1, is below this (default: none)",
@@ -385,14 +385,14 @@ def _columns(text: str) -> dict[str, str]:
     return found
 
 
-def _probability(text: str) -> float:
+def _share(text: str) -> float:
     try:
-        value = float(text)
+        share = float(text)
     except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"“{text}” is not a number from 0 to 1")
-    return value
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is no number from 0 to 1")
+    return share
 
 
 def _coders_per_tweet(text: str) -> int:
