@@ -80,7 +80,10 @@ class Classifier:
 
     @property
     def settings(self) -> dict[str, int]:
-        """The settings that decide which texts are computed together, and so about the last bits of a result."""
+        """The settings that decide which texts are computed together, and so about the last bits of a result.
+
+        How many threads there are changes no bit: each number is summed up by one of them.
+        """
         return {"batch_tokens": self._context.batch_tokens, "batch_texts": self._context.batch_texts}
 
     @property
