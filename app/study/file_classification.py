@@ -1,9 +1,10 @@
 """Classifying a file of any size, without a study: its columns stay, the results stand beside them.
 
-Two passes over the file. The first classifies its texts, chunk by chunk, and keeps what they came to in a part
-file beside the output; a job that was stopped or killed goes on there. The second puts rows and results together
-in an output that appears when it is whole. So the output of a job that was cut off, however often, is that of one
-that was not, to the byte.
+A text file is read through before anything is computed: a line that cannot be read is told then, and not after a
+night's work that a corrected file could not go on with. Then two passes. The first classifies the texts, chunk by
+chunk, and keeps what they came to in a part file beside the output; a job that was stopped or killed goes on there.
+The second puts rows and results together in an output that appears when it is whole. So the output of a job that
+was cut off, however often, is that of one that was not, to the byte.
 """
 
 import time
@@ -69,6 +70,7 @@ def classify_file(
             "Fine-tune it on a study first.",
         )
     with TableReader(source) as table:
+        unchanged = _watch(source)
         if text_column not in table.columns:
             raise UserError(
                 f"{source.name} has no column “{text_column}”; it has {', '.join(table.columns[:20])}.",
@@ -77,19 +79,17 @@ def classify_file(
         results = ResultColumns(
             Codebook.from_toml(file.card.codebook), file.card.leaves, prefix, undecided_below
         )
-        results.check_clash(table.columns)
         on_event(make_event("stage", stage="check", message=f"Looking at {source.name} and the model."))
-        unchanged = _watch(source)
         job = {
             "source": sha256(source),
             "model": " ".join(sha256(path) for path in (file.gguf, file.adapter) if path is not None),
             "column": text_column,
             "prompt": PROMPT_VERSION,
         }
+        unchanged()
         with PartFile(part_path(target), job, file.card.leaves, restart=restart) as part:
-            run = _Run(table, text_column, part, results, file.card, target, on_event, stop)
-            computed = part.columns is not None or run.compute(file, model)
-            run.report.stopped = not (computed and run.write(unchanged))
+            run = _Run(table, text_column, part, results, file.card, target, unchanged, on_event, stop)
+            run.report.stopped = not (run.check() and run.compute(file, model) and run.write())
             if not run.report.stopped:
                 part.remove()
     return run.report
@@ -129,20 +129,46 @@ class _Run:
         results: ResultColumns,
         card: "ModelCard",
         target: Path,
+        unchanged: Callable[[], None],
         on_event: Events,
         stop: Stop,
     ) -> None:
         self._table, self._column, self._part, self._results = table, column, part, results
-        self._target, self._on_event, self._stop = target, on_event, stop
+        self._target, self._unchanged, self._on_event, self._stop = target, unchanged, on_event, stop
         self._leaves = list(card.leaves)
         self._begin, self._earlier = time.monotonic(), part.seconds
-        self._rows_in_all = 0
+        self._rows, self._columns = part.table or (0, [])
         self.report = ClassificationReport(card.name, output=str(target))
         self._count()
+
+    def check(self) -> bool:
+        """Read the table through, where no earlier start has; return False where it was stopped.
+
+        Raises `UserError` at the first line that cannot be read, and where a column has the name of a new one.
+        """
+        self._results.check_clash(self._table.columns)
+        if self._part.table is None:
+            rows = self._table.total
+            if rows is None:
+                rows = 0
+                for chunk in self._table.chunks():
+                    if self._stop():
+                        return False
+                    rows += len(chunk)
+                    share = self._table.share_read
+                    self._tell("check", rows, max(rows, round(rows / share) if share else 0))
+            self._results.check_clash(self._table.columns)
+            self._unchanged()
+            self._part.keep_table(rows, self._table.columns)
+        self._rows, self._columns = self._part.table or (0, [])
+        self._results.check_clash(self._columns)
+        return True
 
     def compute(self, file: "ModelFile", model: str) -> bool:
         """Classify the chunks that are not there yet; return False where it was stopped."""
         part, report = self._part, self.report
+        if part.rows == self._rows:
+            return True
         self._on_event(make_event("stage", stage="load", message=f"Loading the model “{model}”."))
         with open_classifier(file, part.settings) as classifier:
             if not part.settings:
@@ -157,36 +183,29 @@ class _Run:
             whole = classify_chunks(self._texts(), classifier, part, self._progress, self._stop)
         self._count()
         if not whole:
-            report.selected = max(report.selected, self._rows_in_all)
-            return False
-        part.finish(self._table.columns)
-        return True
+            report.selected = self._rows
+        elif part.rows != self._rows:
+            raise _changed(self._table.path)
+        return whole
 
-    def write(self, check_source: Callable[[], None]) -> bool:
+    def write(self) -> bool:
         """Write the rows with their results; return False where it was stopped."""
         message = f"Writing {self._target.name}."
         self._on_event(make_event("stage", stage="write", message=message))
         self._begin, self._earlier = time.monotonic(), self._part.seconds
-        columns = self._part.columns or []
-        self._results.check_clash(columns)
+        columns = [*self._columns, *self._results.names]
         try:
-            with writing_table(
-                self._target, [*columns, *self._results.names], self._results.types, self._table.schema
-            ) as out:
+            with writing_table(self._target, columns, self._results.types, self._table.schema) as out:
                 done = 0
                 for number, rows in enumerate(self._chunks()):
                     if self._stop():
                         raise _Stopped
                     out.write(rows, self._results_of(number, rows))
                     done += len(rows)
-                    self._on_event(
-                        make_event(
-                            "progress", stage="write", done=done, total=self.report.selected, unit="tweets"
-                        )
-                    )
-                if done != self.report.selected:
+                    self._tell("write", done, self._rows)
+                if done != self._rows:
                     raise _changed(self._table.path)
-                check_source()
+                self._unchanged()
         except _Stopped:
             return False
         counts = self._results.counts
@@ -195,18 +214,12 @@ class _Run:
         return True
 
     def _chunks(self, columns: list[str] | None = None) -> Iterator[list[Row]]:
-        return self._table.chunks(self._part.settings["chunk_rows"], columns)
+        return self._table.chunks(self._part.settings.get("chunk_rows", CHUNK), columns)
 
     def _texts(self) -> Iterator[list[str]]:
-        known, rows_read = len(self._table.columns), 0
         for rows in self._chunks([self._column]):
-            rows_read += len(rows)
-            share = self._table.share_read
-            self._rows_in_all = self._table.total or max(rows_read, round(rows_read / share) if share else 0)
-            if len(self._table.columns) != known:
-                # Told as soon as it can be known, and what is done is kept: the prefix may change.
-                self._results.check_clash(self._table.columns)
-                known = len(self._table.columns)
+            # Before each chunk that is kept: what is kept is of the file whose hash stands in the part file.
+            self._unchanged()
             yield self._texts_of(rows)
 
     def _texts_of(self, rows: list[Row]) -> list[str]:
@@ -224,7 +237,10 @@ class _Run:
     def _progress(self, chunk: int, done: int, _total: int) -> None:
         self._count()
         done += chunk * self._part.settings["chunk_rows"]
-        self._on_event(progress_event(done, max(done, self._rows_in_all), self.report))
+        self._on_event(progress_event(done, self._rows, self.report))
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        self._on_event(make_event("progress", stage=stage, done=done, total=total, unit="tweets"))
 
     def _count(self) -> None:
         report, failed = self.report, self._part.failed

@@ -126,6 +126,11 @@ class PartFile(AbstractContextManager["PartFile"]):
         self._outcomes = outcomes
 
     @property
+    def rows(self) -> int:
+        """How many rows all chunks have."""
+        return int(self._outcomes.sum())
+
+    @property
     def failed(self) -> int:
         """How many rows of all chunks have no result."""
         return int(self._outcomes[0])
@@ -148,15 +153,15 @@ class PartFile(AbstractContextManager["PartFile"]):
         self._settings = settings
 
     @property
-    def columns(self) -> list[str] | None:
-        """The columns of the table once all of its rows are classified, before that None."""
-        found: list[str] | None = self._get("columns")
-        return found
+    def table(self) -> tuple[int, list[str]] | None:
+        """How many rows the table has, and its columns; None while that was not kept."""
+        found = self._get("table")
+        return None if found is None else (found["rows"], found["columns"])
 
-    def finish(self, columns: Sequence[str]) -> None:
-        """Note that all rows are classified, and the columns that they have among them."""
+    def keep_table(self, rows: int, columns: Sequence[str]) -> None:
+        """Keep what was found when the table was read through."""
         with self._writing():
-            self._set("columns", list(columns))
+            self._set("table", {"rows": rows, "columns": list(columns)})
 
     def start_clock(self) -> None:
         """Let the time that the next chunk took begin now."""
