@@ -12,7 +12,7 @@ GEMMA ?= yes
 comma := ,
 EXTRAS := inference,training,dev$(if $(filter yes,$(GEMMA)),$(if $(filter gemma%,$(BASE)),$(comma)gemma))
 
-.PHONY: help demo test check run bench bench-labelling bench-training package setup clean
+.PHONY: help demo test check run bench bench-labelling bench-files bench-training package setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make run      the window"
 	@echo "make bench    speed, as ratios measured in one run"
 	@echo "make bench-labelling    from a key to the next tweet, on a million tweets"
+	@echo "make bench-files        a file of a million rows: its memory, and ten kills that change no byte"
 	@echo "make bench-training DATA=DIR    the paper's recipe beside ours, on DIR/train.csv and DIR/test.csv: hours"
 	@echo "make package  a folder with the program that runs without Python"
 	@echo "              BASE=smollm2-135m or GEMMA=no: without the Gemma model"
@@ -69,6 +70,9 @@ bench: setup
 
 bench-labelling: setup
 	$(RUN) -m benchmarks.labelling
+
+bench-files: setup
+	$(RUN) -m benchmarks.files
 
 bench-training: setup
 	$(RUN) -m benchmarks.training $(DATA) --base $(BASE)

@@ -223,7 +223,7 @@ def parser() -> argparse.ArgumentParser:
         subcommands,
         "classify-file",
         commands.classify_file,
-        "classify a CSV, JSONL or Parquet file",
+        "classify a CSV, JSONL or Parquet file of any size; stopped or killed, the same command goes on",
         long=True,
     )
     files.add_argument("source", type=Path, metavar="IN")
@@ -231,6 +231,18 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--model", required=True, help="a model's name on the shelf, its folder or file")
     files.add_argument("--text-column", default="text", help="the column with the tweets (default: text)")
     files.add_argument("--prefix", default="", help="put before the names of the new columns")
+    files.add_argument(
+        "--undecided-below",
+        type=_share,
+        default=0.0,
+        metavar="P",
+        help="label rows “undecided” whose confidence, 0 to 1, is below this (default: none)",
+    )
+    files.add_argument(
+        "--restart",
+        action="store_true",
+        help="throw away what an earlier start for this output left in OUT.part",
+    )
 
     evaluate = _add(subcommands, "evaluate", commands.evaluate, "score a model per language", long=True)
     evaluate.add_argument("study", type=Path, metavar="STUDY")

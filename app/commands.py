@@ -255,6 +255,8 @@ def classify_file(arguments: argparse.Namespace) -> int:
         arguments.model,
         text_column=arguments.text_column,
         prefix=arguments.prefix,
+        undecided_below=arguments.undecided_below,
+        restart=arguments.restart,
         on_event=events.append,
         stop=stopper(arguments),
     )

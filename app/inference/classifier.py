@@ -41,9 +41,9 @@ class ClassificationStopped(Exception):
 class Classifier:
     """A fine-tuned model, ready to classify. Use it from one thread at a time, and close it.
 
-    `card` replaces the card in the file: for a model whose card is not written yet. Raises `ClassifierError`
-    where the model was not fine-tuned by StanceDesk or does not fit its card, `InferenceError` where
-    llama.cpp cannot load it. `tuning` is how the model is run; the same tuning gives the same batches.
+    `card` replaces the card in the file: for a model whose card is not written yet. `tuning` is how the model is run:
+    with that of an earlier classifier results equal its own to the last bit. Raises `ClassifierError` where the model
+    was not fine-tuned by StanceDesk or does not fit its card, `InferenceError` where llama.cpp cannot load it.
     """
 
     def __init__(

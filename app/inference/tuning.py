@@ -45,9 +45,20 @@ class Tuning:
     flash_attention: int = -1
     tokens_per_second: float = 0.0
 
+    def batches(self) -> dict[str, int]:
+        """Return what decides which texts are computed together and how, and so about the last bits of a result.
+
+        How many threads there are changes no bit: each number is summed up by one of them.
+        """
+        return {
+            "batch_tokens": self.batch_tokens,
+            "batch_texts": self.batch_texts,
+            "flash_attention": self.flash_attention,
+        }
+
     @classmethod
     def from_dict(cls, values: Any) -> "Tuning":
-        """Read what `asdict` gave; raise `ValueError` where it cannot be used."""
+        """Read what `asdict` or `batches` gave; raise `ValueError` where it cannot be used."""
         try:
             found = cls(**values)
             numbers = (found.batch_tokens, found.batch_texts, found.threads + 1, found.flash_attention + 2)

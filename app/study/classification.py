@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from app.errors import UserError
 from app.inference.engine import has_unused_gpu
 from app.inference.model_file import sha256
+from app.inference.tuning import Tuning
 from app.study import models, predictions, tweets
+from app.study.chunked_classification import classify_unknown
 from app.study.known_tunings import tuned
 from app.study.seen_texts import digest
 from app.study.shelf import Shelf
@@ -62,12 +64,15 @@ class ClassificationReport:
         return f"{done} ({shares}).{failed}{where}"
 
 
-def open_classifier(model: "ModelFile") -> "Classifier":
-    """Load a model for classification; raise `UserError` where it cannot be."""
+def open_classifier(model: "ModelFile", tuning: Tuning | None = None) -> "Classifier":
+    """Load a model for classification; raise `UserError` where it cannot be.
+
+    `tuning` is the one that a job began with.
+    """
     from app.inference.classifier import Classifier, ClassifierError, InferenceError
 
     try:
-        return Classifier(model)
+        return Classifier(model, tuning=tuning)
     except (ClassifierError, InferenceError) as error:
         raise UserError(str(error)) from error
     except ImportError as error:
@@ -256,21 +261,11 @@ class DistinctTexts:
         import numpy as np
 
         digests = [digest(text) for text in texts]
-        fresh = [i for i, one in enumerate(digests) if one not in self._known]
+        computed = classify_unknown(texts, digests, self._known, self._classifier, progress, stop)
         result = np.empty((len(texts), len(self._classifier.leaves)), dtype=np.float32)
-        if fresh:
-            known = len(texts) - len(fresh)
-            computed = self._classifier.classify(
-                [texts[i] for i in fresh],
-                None if progress is None else lambda done, _: progress(known + done, len(texts)),
-                stop,
-            )
-            result[fresh] = computed
-        fresh_digests = {digests[i]: i for i in fresh}
         for i, one in enumerate(digests):
-            if one in self._known:
-                result[i] = self._known[one]
-        for one, i in fresh_digests.items():
+            result[i] = self._known[one] if one in self._known else computed[one]
+        for one, probabilities in computed.items():
             if len(self._known) < self._most:
-                self._known[one] = result[i].copy()
+                self._known[one] = probabilities.copy()
         return result

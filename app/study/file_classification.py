@@ -1,23 +1,46 @@
-"""Classifying a file of any size, without a study: its columns stay, the results stand beside them."""
+"""Classifying a file of any size, without a study: its columns stay, the results stand beside them.
+
+A text file is read through before anything is computed: a line that cannot be read is told then, and not after a
+night's work that a corrected file could not go on with. Then two passes. The first classifies the texts, chunk by
+chunk, and keeps what they came to in a part file beside the output; a job that was stopped or killed goes on there.
+The second puts rows and results together in an output that appears when it is whole. So the output of a job that
+was cut off, however often, is that of one that was not, to the byte.
+"""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from app.errors import UserError
+from app.inference.model_file import sha256
+from app.inference.tuning import Tuning
+from app.study.chunked_classification import check_of, classify_chunks
 from app.study.classification import (
+    CHUNK,
+    EMPTY,
     ClassificationReport,
-    DistinctTexts,
     Events,
-    count_predictions,
     open_classifier,
     progress_event,
+    tuning_event,
 )
 from app.study.codebook import Codebook
+from app.study.known_tunings import tuned
+from app.study.part_file import PartFile, part_path
+from app.study.result_columns import ResultColumns
 from app.study.shelf import Shelf
 from app.study.tabular_files import Row, TableReader, check_format, writing_table
 from training.contract.events import make_event
+from training.contract.prompt import PROMPT_VERSION
+
+if TYPE_CHECKING:
+    from app.inference.model_file import ModelCard, ModelFile
+
+Stop = Callable[[], bool]
+
+_CHUNK_ROWS = "chunk_rows"
 
 
 def classify_file(
@@ -27,94 +50,215 @@ def classify_file(
     *,
     text_column: str = "text",
     prefix: str = "",
+    undecided_below: float = 0.0,
+    restart: bool = False,
     on_event: Events = lambda _: None,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Stop = lambda: False,
     shelf: Shelf | None = None,
 ) -> ClassificationReport:
     """Classify each row of a CSV, JSONL or Parquet file and write it with the results, in the same order.
 
-    New columns: predicted_label, predicted_<question> for each question, confidence, p_<leaf> for each leaf
-    (they sum to 1); empty where a row has no text. Memory does not grow with the file but for the texts
-    already seen. The output appears when it is whole; nothing is left where the job was stopped.
+    New columns: see `ResultColumns`. Memory does not grow with the file, nor with its distinct texts. The output
+    appears when it is whole. Stopped or killed, the job goes on when it is called again, from the last whole chunk
+    of 1,024 rows; prefix and threshold, which change nothing that was computed, may be others then. `restart`
+    throws away what an earlier job left. Raises `UserError` where the file or the model cannot be used, or has
+    changed since the job began.
     """
-    from app.inference.classifier import ClassificationStopped
-
     check_format(target)
-    if target.exists() and target.samefile(source):
+    if target.exists() and source.exists() and target.samefile(source):
         raise UserError("The output would replace the input.", "Choose another name for the output.")
     if not target.absolute().parent.is_dir():
         raise UserError(f"There is no folder {target.absolute().parent}.", "Create it first.")
     file = (shelf or Shelf()).model(model)
+    if file.card is None:
+        raise UserError(
+            f"{file.trained.name} was not fine-tuned by StanceDesk, so it has no classes.",
+            "Fine-tune it on a study first.",
+        )
     with TableReader(source) as table:
+        unchanged = _watch(source)
         if text_column not in table.columns:
             raise UserError(
                 f"{source.name} has no column “{text_column}”; it has {', '.join(table.columns[:20])}.",
                 "Name the column with the tweets: --text-column NAME",
             )
-        on_event(make_event("stage", stage="load", message=f"Loading the model “{model}”."))
-        with open_classifier(file) as classifier:
-            results = ResultColumns(Codebook.from_toml(classifier.card.codebook), classifier.leaves, prefix)
-            results.check_clash(table.columns)
-            report = ClassificationReport(classifier.card.name, device=classifier.device, output=str(target))
-            report.per_leaf = dict.fromkeys(classifier.leaves, 0)
-            where = f"Classifying {source.name} on the {classifier.device}."
-            on_event(make_event("stage", stage="classify", message=where))
-            seen = DistinctTexts(classifier)
-            begin = time.monotonic()
-            try:
-                with writing_table(
-                    target, [*table.columns, *results.names], results.types, table.schema
-                ) as out:
-                    for rows in table.chunks():
-
-                        def progress(done: int, _total: int, before: int = report.selected) -> None:
-                            report.seconds = time.monotonic() - begin
-                            on_event(progress_event(before + done, table.total or 0, report))
-
-                        texts = [
-                            "" if row.get(text_column) is None else str(row[text_column]) for row in rows
-                        ]
-                        probabilities = seen.classify(texts, progress, stop)
-                        out.write([row | results.of(p) for row, p in zip(rows, probabilities, strict=True)])
-                        report.selected += len(rows)
-                        count_predictions(report, classifier.leaves, probabilities)
-                        report.seconds = time.monotonic() - begin
-                        on_event(progress_event(report.selected, table.total or 0, report))
-            except ClassificationStopped:
-                report.stopped = True
-    return report
+        results = ResultColumns(
+            Codebook.from_toml(file.card.codebook), file.card.leaves, prefix, undecided_below
+        )
+        on_event(make_event("stage", stage="check", message=f"Looking at {source.name} and the model."))
+        job = {
+            "source": sha256(source),
+            "model": " ".join(sha256(path) for path in (file.gguf, file.adapter) if path is not None),
+            "column": text_column,
+            "prompt": PROMPT_VERSION,
+        }
+        unchanged()
+        with PartFile(part_path(target), job, file.card.leaves, restart=restart) as part:
+            run = _Run(table, text_column, part, results, file.card, target, unchanged, on_event, stop)
+            run.report.stopped = not (run.check() and run.compute(file, model) and run.write())
+            if not run.report.stopped:
+                part.remove()
+    return run.report
 
 
-class ResultColumns:
-    """The columns that a classification adds to a table."""
+def _watch(source: Path) -> Callable[[], None]:
+    """Return what raises `UserError` once the file is no longer as it is now."""
+    before = source.stat()
 
-    def __init__(self, codebook: Codebook, leaves: Sequence[str], prefix: str = "") -> None:
-        self._paths = {leaf.code: leaf.path for leaf in codebook.leaves}
-        self._leaves = tuple(leaves)
-        self._prefix = prefix
-        self._questions = [question.code for question in codebook.questions]
-        text = ["predicted_label", *(f"predicted_{question}" for question in self._questions)]
-        numbers = ["confidence", *(f"p_{leaf}" for leaf in leaves)]
-        self.types = {prefix + name: "text" for name in text} | {prefix + name: "number" for name in numbers}
-        self.names = list(self.types)
+    def check() -> None:
+        now = source.stat()
+        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise _changed(source)
 
-    def check_clash(self, columns: Sequence[str]) -> None:
-        """Raise `UserError` where the table already has a column of one of these names."""
-        clash = [name for name in self.names if name in columns]
-        if clash:
-            raise UserError(
-                f"The file already has the column “{clash[0]}”.",
-                "Name the new columns otherwise, for example: --prefix new_",
-            )
+    return check
 
-    def of(self, probabilities: Any) -> Row:
-        """Return the cells for one row's probabilities; all empty where they are NaN."""
-        import math
 
-        values = [float(p) for p in probabilities]
-        if math.isnan(values[0]):
-            return dict.fromkeys(self.names)
-        best = max(range(len(values)), key=values.__getitem__)
-        leaf = self._leaves[best]
-        cells: list[Any] = [leaf, *(self._paths[leaf].get(q) for q in self._questions), values[best], *values]
-        return dict(zip(self.names, cells, strict=True))
+def _changed(source: Path) -> UserError:
+    return UserError(
+        f"{source.name} was changed while it was being classified.",
+        "Put back what it was and start again, which loses nothing; or classify it anew with --restart.",
+    )
+
+
+class _Stopped(Exception):
+    """Ends the writing of an output, so that it does not appear."""
+
+
+class _Run:
+    """One call: what it works on and what it reports."""
+
+    def __init__(
+        self,
+        table: TableReader,
+        column: str,
+        part: PartFile,
+        results: ResultColumns,
+        card: "ModelCard",
+        target: Path,
+        unchanged: Callable[[], None],
+        on_event: Events,
+        stop: Stop,
+    ) -> None:
+        self._table, self._column, self._part, self._results = table, column, part, results
+        self._target, self._unchanged, self._on_event, self._stop = target, unchanged, on_event, stop
+        self._leaves = list(card.leaves)
+        self._begin, self._earlier = time.monotonic(), part.seconds
+        self._rows, self._columns = part.table or (0, [])
+        self.report = ClassificationReport(card.name, output=str(target))
+        self._count()
+
+    def check(self) -> bool:
+        """Read the table through, where no earlier start has; return False where it was stopped.
+
+        Raises `UserError` at the first line that cannot be read, and where a column has the name of a new one.
+        """
+        self._results.check_clash(self._table.columns)
+        if self._part.table is None:
+            rows = self._table.total
+            if rows is None:
+                rows = 0
+                for chunk in self._table.chunks():
+                    if self._stop():
+                        return False
+                    rows += len(chunk)
+                    share = self._table.share_read
+                    self._tell("check", rows, max(rows, round(rows / share) if share else 0))
+            self._results.check_clash(self._table.columns)
+            self._unchanged()
+            self._part.keep_table(rows, self._table.columns)
+        self._rows, self._columns = self._part.table or (0, [])
+        self._results.check_clash(self._columns)
+        return True
+
+    def compute(self, file: "ModelFile", model: str) -> bool:
+        """Classify the chunks that are not there yet; return False where it was stopped."""
+        part, report = self._part, self.report
+        if part.rows == self._rows:
+            return True
+        self._on_event(make_event("stage", stage="load", message=f"Loading the model “{model}”."))
+        kept = part.settings
+        begun = {name: value for name, value in kept.items() if name != _CHUNK_ROWS}
+        with open_classifier(file, Tuning.from_dict(begun) if kept else None) as classifier:
+            if not kept:
+                tell = partial(self._on_event, tuning_event(classifier.device))
+                tuned(classifier, file, self._rows, tell, self._stop)
+                part.settings = {_CHUNK_ROWS: CHUNK, **classifier.tuning.batches()}
+            report.device = classifier.device
+            where = f"Classifying {self._table.path.name} on the {classifier.device}."
+            if part.chunks:
+                where += f" {report.selected:,} rows are done already."
+            self._on_event(make_event("stage", stage="classify", message=where))
+            part.start_clock()
+            self._begin = time.monotonic()
+            whole = classify_chunks(self._texts(), classifier, part, self._progress, self._stop)
+        self._count()
+        if not whole:
+            report.selected = self._rows
+        elif part.rows != self._rows:
+            raise _changed(self._table.path)
+        return whole
+
+    def write(self) -> bool:
+        """Write the rows with their results; return False where it was stopped."""
+        message = f"Writing {self._target.name}."
+        self._on_event(make_event("stage", stage="write", message=message))
+        self._begin, self._earlier = time.monotonic(), self._part.seconds
+        columns = [*self._columns, *self._results.names]
+        try:
+            with writing_table(self._target, columns, self._results.types, self._table.schema) as out:
+                done = 0
+                for number, rows in enumerate(self._chunks()):
+                    if self._stop():
+                        raise _Stopped
+                    out.write(rows, self._results_of(number, rows))
+                    done += len(rows)
+                    self._tell("write", done, self._rows)
+                if done != self._rows:
+                    raise _changed(self._table.path)
+                self._unchanged()
+        except _Stopped:
+            return False
+        counts = self._results.counts
+        self.report.per_leaf = {leaf: counts[leaf] for leaf in self._results.labels}
+        self.report.seconds = self._elapsed()
+        return True
+
+    def _chunks(self, columns: list[str] | None = None) -> Iterator[list[Row]]:
+        return self._table.chunks(self._part.settings.get(_CHUNK_ROWS, CHUNK), columns)
+
+    def _texts(self) -> Iterator[list[str]]:
+        for rows in self._chunks([self._column]):
+            # Before each chunk that is kept: what is kept is of the file whose hash stands in the part file.
+            self._unchanged()
+            yield self._texts_of(rows)
+
+    def _texts_of(self, rows: list[Row]) -> list[str]:
+        values = (row.get(self._column) for row in rows)
+        return ["" if value is None else str(value) for value in values]
+
+    def _results_of(self, number: int, rows: list[Row]) -> list[Row]:
+        if number >= self._part.chunks:
+            raise _changed(self._table.path)
+        texts, probabilities, check = self._part.chunk(number)
+        if check != check_of(self._texts_of(rows)):
+            raise _changed(self._table.path)
+        return self._results.of(texts.tolist(), probabilities)
+
+    def _progress(self, chunk: int, done: int, _total: int) -> None:
+        self._count()
+        done += chunk * self._part.settings[_CHUNK_ROWS]
+        self._on_event(progress_event(done, self._rows, self.report))
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        self._on_event(make_event("progress", stage=stage, done=done, total=total, unit="tweets"))
+
+    def _count(self) -> None:
+        report, failed = self.report, self._part.failed
+        report.per_leaf = dict(zip(self._leaves, self._part.per_leaf, strict=True))
+        report.predicted, report.failed = sum(self._part.per_leaf), failed
+        report.failures = {EMPTY: failed} if failed else {}
+        report.selected = report.predicted + report.failed
+        report.seconds = self._elapsed()
+
+    def _elapsed(self) -> float:
+        return self._earlier + time.monotonic() - self._begin

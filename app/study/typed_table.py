@@ -30,7 +30,9 @@ class TypedTable:
         if path.is_dir():
             raise UserError(f"“{path.name}” is a folder.", "Choose a file with tweets in it.")
         with TableReader(path) as reader:
-            names, total = tuple(reader.columns), reader.total or 0
+            # JSON lines tell their columns and their number at the end alone.
+            total = sum(map(len, reader.chunks())) if reader.total is None else reader.total
+            names = tuple(reader.columns)
         if not names or not total:
             raise UserError(f"“{path.name}” has no rows.", "Choose a file with tweets in it.")
         return cls(path, path.suffix.lower()[1:], unique_names(list(names)), total, names)

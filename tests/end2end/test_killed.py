@@ -22,6 +22,7 @@ from app.study.study import Study
 from db import labels
 from db.tables import CurrentLabel, LabelEvent
 from tests.end2end.coder_at_work import LEAVES
+from tests.end2end.conftest import TrainedStudy
 
 ROOT = Path(__file__).parents[2]
 # Moments at which a coder's work is cut off. More can be asked for: STANCEDESK_KILLS=200.
@@ -117,6 +118,43 @@ def test_work_cut_off_at_random_moments_is_whole(unlabelled: Path, tmp_path: Pat
         with Study.open(unlabelled) as opened:
             _check(opened, last_told=lines[-1]["seq"], copy=copies[number])
     assert seen > 3 * KILLS, "the coder did next to nothing"
+
+
+def test_a_killed_classification_of_a_file_goes_on_and_ends_the_same(
+    trained_study: TrainedStudy, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.jsonl"
+    # Three chunks of 1,024 rows, 16 texts each that no earlier one has.
+    rows = [
+        f"{text} is what some say about refugees" for n in range(3) for text in range(16 * n, 16 * n + 16)
+    ]
+    lines = [json.dumps({"id": n, "text": rows[n % 16 + n // 1024 * 16]}) for n in range(3 * 1024)]
+    source.write_text("\n".join(lines), encoding="utf-8")
+    whole, cut = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    trained_study.program("classify-file", source, whole, "--model", "tiny")
+    reached = []
+    for stage, beyond in (("classify", 1024), ("classify", 2048), ("write", 0)):
+        child = trained_study.program.start("classify-file", source, cut, "--model", "tiny", "--json")
+        assert child.stdout is not None
+        first = None
+        for line in child.stdout:
+            event = json.loads(line)
+            if event["event"] == "progress":
+                first = event["done"] if first is None else first
+                if event["stage"] == stage and event["done"] >= beyond:
+                    break
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        assert child.returncode == -signal.SIGKILL
+        assert (tmp_path / "cut.csv.part").is_file() and not cut.exists()
+        reached.append(first)
+    # What was kept is not computed again: each start began where the one before had come to.
+    assert reached[1] > 1024 and reached[2] > 2048
+    last = trained_study.program.events("classify-file", source, cut, "--model", "tiny")
+    assert "load" not in {event.get("stage") for event in last}, "all was computed already"
+    assert (last[-1]["selected"], last[-1]["predicted"]) == (3072, 3072)
+    assert cut.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.csv", "in.jsonl", "whole.csv"]
 
 
 def _copies(study: Path, folder: Path, number: int) -> list[Path]:

@@ -93,8 +93,70 @@ def test_a_table_of_one_column(tmp_path: Path) -> None:
     path = tmp_path / "one.csv"
     path.write_text('text\n"a tweet, with a comma"\nanother\n', encoding="utf-8")
     with TableReader(path) as table:
-        assert table.total == 2
         assert [row["text"] for chunk in table.chunks() for row in chunk] == [
             "a tweet, with a comma",
             "another",
         ]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_a_table_tells_how_far_it_is_read_and_can_be_read_again(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"table{ending}"
+    with writing_table(path, ["id", "text"], {}, None) as out:
+        out.write([{"id": str(n), "text": f"a tweet with the number {n}"} for n in range(3000)])
+    with TableReader(path) as table:
+        for _ in range(2):
+            shares = []
+            for rows in table.chunks(750):
+                assert len(rows) == 750
+                shares.append(table.share_read)
+            assert shares == sorted(shares) and shares[-1] == 1.0
+            assert all(abs(share - quarter / 4) < 0.1 for quarter, share in enumerate(shares, 1))
+
+
+def test_json_lines_bring_their_columns_while_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    lines = ['{"text": "a"}\n'] * (CHUNK + 1) + ['{"text": "b", "late": 1}\n']
+    path.write_text("".join(lines), encoding="utf-8")
+    with TableReader(path) as table:
+        assert table.columns == ["text"]
+        assert sum(map(len, table.chunks())) == CHUNK + 2
+        assert table.columns == ["text", "late"]
+
+
+def test_half_a_character_does_not_end_the_writing(tmp_path: Path) -> None:
+    """JSON can say it, and a cut-off emoji in a tweet is one; UTF-8 cannot."""
+    half, rows = "cut \ud83d", [{"text": "cut \ud83d", "list": ["\ud83d"]}]
+    for ending, expected in ((".jsonl", half), (".csv", "cut �"), (".parquet", "cut �")):
+        path = tmp_path / f"out{ending}"
+        with writing_table(path, ["text", "list"], {}, None) as out:
+            out.write(rows)
+        with TableReader(path) as table:
+            assert next(table.chunks())[0]["text"] == expected
+
+
+def test_a_parquet_passes_on_what_python_has_no_value_for(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {
+        "text": pa.array(["a", None, "c"]),
+        "half": pa.array([1.5, 2.5, None], pa.float32()).cast(pa.float16()),
+        "time": pa.array([1, 2, 3], pa.timestamp("ns", "UTC")),
+        "kind": pa.array(["x", "y", "x"]).dictionary_encode(),
+        "price": pa.array([1, 2, 3], pa.decimal128(20, 4)),
+        "map": pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.int64())),
+    }
+    table = pa.table(columns).replace_schema_metadata({"who": "wrote it"})
+    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    pq.write_table(table, source, row_group_size=2)
+    with (
+        TableReader(source) as reader,
+        writing_table(target, [*reader.columns, "p"], {"p": "number"}, reader.schema) as out,
+    ):
+        for rows in reader.chunks(2):
+            out.write(rows, [{"p": 0.5}] * len(rows))
+    found = pq.read_table(target)
+    assert found.drop_columns(["p"]).equals(pq.read_table(source))
+    assert found.schema.metadata[b"who"] == b"wrote it"
+    assert found["p"].to_pylist() == [0.5] * 3
