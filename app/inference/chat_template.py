@@ -1,10 +1,10 @@
 """The turns of a chat model, as the template in its own file writes them.
 
 The template is a program that came with the file (`tokenizer.chat_template`, Jinja). It runs in the formatter of
-llama-cpp-python, which renders in Jinja's `ImmutableSandboxedEnvironment`: no attribute of Python's insides can be
-reached and nothing be changed by it. It never sees the codebook or a tweet. It is given a word in their place, and what it
-wrote before and after that word is what is kept; so the turns are the same for every tweet, can be shared, and a
-template's own text is the only one in which special tokens are parsed.
+llama-cpp-python, which renders in Jinja's `ImmutableSandboxedEnvironment`: no attribute of Python's insides can
+be reached and nothing be changed by it. It never sees the codebook or a tweet. It is given a word in their place, and
+what it wrote before and after that word is what is kept; so the turns are the same for every tweet and can be
+shared, and a template's own text is the only one in which special tokens are parsed.
 """
 
 from collections.abc import Sequence
@@ -52,9 +52,7 @@ def chat_turns(gguf: Path, system: str) -> ChatTurns | None:
     return None if alone is None else ChatTurns(*alone, has_system=False)
 
 
-def _turns(
-    template: str, messages: Sequence[dict[str, str]], begin: str, end: str
-) -> tuple[str, str] | None:
+def _turns(template: str, messages: Sequence[dict[str, str]], begin: str, end: str) -> tuple[str, str] | None:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
     from llama_cpp import llama_chat_format
 
@@ -63,8 +61,8 @@ def _turns(
         # A later version of the library might render in something else: then it is not run.
         if not isinstance(formatter._environment.environment, ImmutableSandboxedEnvironment):
             return None
-        formatter.strftime_now = _DAY.strftime  # type: ignore[method-assign]
-        text = formatter(messages=list(messages), enable_thinking=False).prompt  # type: ignore[arg-type]
+        formatter.strftime_now = _DAY.strftime
+        text = formatter(messages=list(messages), enable_thinking=False).prompt
     except Exception:
         # A program of somebody else may fail in any way; without it the model is asked in plain text.
         return None

@@ -3,7 +3,8 @@
 Picked are tweets whose label stands; never one on which coders differ, a sealed one or a near-duplicate of one, and
 never two that say the same. Classes take turns, and within a class the language that has the fewest examples comes
 next, so that both are as balanced as the labels allow. Of the tweets of a class and language adjudicated ones come
-first, then those on which several coders agree, then those of a single coder. The choice follows from the seed and the tweets' ids, not from their order.
+first, then those on which several coders agree, then those of a single coder. The choice follows from the seed and
+the tweets' ids, not from their order.
 """
 
 import random
@@ -78,4 +79,3 @@ def choose(candidates: Sequence[Candidate], leaves: Sequence[str], number: int, 
     # A model leans to the class that it saw last: no class shall stand last in every round.
     random.Random(f"{seed}/order").shuffle(chosen)
     return chosen
-

@@ -1,27 +1,35 @@
-"""Untrained models: a language model as it is, asked with the study's codebook, so that one can try before labelling.
+"""Untrained models: a language model as it is, asked with the study's codebook, to try before much is labelled.
 
-What makes such a model is its file and its prompt: the codebook's classes with their definitions and examples and, where
-it is wanted, some labelled tweets. Both stand in its card, so that what it said can be had again and be published. With
-another codebook or other examples it is another model, under a name of its own.
+What makes such a model is its file and its prompt: the codebook's classes with their definitions and examples and,
+where it is wanted, some labelled tweets. Both stand in its card, so that what it said can be had again and be
+published. With another codebook or other examples it is another model, under a name of its own.
 """
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.errors import UserError
 from app.inference.chat_template import ChatTurns, chat_turns
-from app.inference.model_file import ModelCard, ModelFile, ModelFileError, read_prompted, sha256, write_prompted
-from app.study import prompt_examples, seen_texts
+from app.inference.model_file import (
+    ModelCard,
+    ModelFile,
+    ModelFileError,
+    read_prompted,
+    sha256,
+    write_prompted,
+)
+from app.study import prompt_examples, seen_texts, tweets
 from app.study.base_models import BaseFile
 from app.study.codebook import Codebook, Leaf
 from app.study.seen_texts import SeenTexts
 from app.study.shelf import Shelf
 from app.study.study import Study
+from db import tweets as queries
 from training.contract.gguf_head import GGUFHead, read_head
 from training.contract.prompt import ANSWER_CANDIDATES, Prompt, normalise
 from training.contract.spec import Row
@@ -32,8 +40,6 @@ if TYPE_CHECKING:
 SYSTEM = "You are a careful coder of tweets for a study in the social sciences."
 _ASK = "Read the tweet and choose the one class that fits it best. Answer with the letter of the class alone."
 _TEXT_TOKENS = 512
-# Texts without content, after Zhao et al. 2021, arXiv 2102.09690; their third, the empty one, is no tweet here.
-CONTENT_FREE = ("N/A", "[MASK]", "…")
 
 
 @dataclass(frozen=True)
@@ -55,13 +61,18 @@ class Untrained:
         shots = "zero-shot" if not number else "1 example" if number == 1 else f"{number} examples"
         return f"{self.base.name}, {shots}"
 
-    def preview(self) -> str:
-        """Return the prompt as the model sees it, with a place for the tweet."""
-        prompt = self.prompt
-        return f"{prompt.opening}{prompt.prefix}‹tweet›{prompt.closing}{prompt.cue} ‹{self._letters()}›"
+    def preview(self, hidden: Collection[str] = ()) -> str:
+        """Return the prompt as the model sees it, with a place for the tweet.
 
-    def _letters(self) -> str:
-        return " | ".join(answer.strip() for answer in self.prompt.answers)
+        `hidden` are ids of examples whose labels the reader must not see.
+        """
+        prompt, prefix = self.prompt, self.prompt.prefix
+        for row in self.examples:
+            shown = _example(row, dict(zip(self.leaves, prompt.answers, strict=True))[row.label])
+            if row.id in hidden:
+                prefix = prefix.replace(shown, _example(row, " ‹hidden until you have labelled it›"))
+        answers = " | ".join(answer.strip() for answer in prompt.answers)
+        return f"{prompt.opening}{prefix}‹tweet›{prompt.closing}{prompt.cue} ‹{answers}›"
 
 
 def find_base(name_or_path: str, shelf: Shelf | None = None) -> BaseFile:
@@ -96,16 +107,15 @@ def find_base(name_or_path: str, shelf: Shelf | None = None) -> BaseFile:
     )
 
 
-def compose(
-    study: Study, base: str, examples: int = 0, seed: int = 1, shelf: Shelf | None = None
-) -> Untrained:
+def compose(study: Study, base: str | BaseFile, examples: int = 0, seed: int = 1) -> Untrained:
     """Make the prompt for a model and a study; `examples` 0 is zero-shot. Nothing is loaded but the file's head.
 
-    Raises `UserError` where there is no such model, or no labelled tweet to take an example from.
+    `base` is what `find_base` takes, or gave. Raises `UserError` where there is no such model, or no labelled tweet to
+    take an example from.
     """
     if not 0 <= examples <= prompt_examples.MOST_EXAMPLES:
         raise UserError(f"A prompt has 0 to {prompt_examples.MOST_EXAMPLES} examples, not {examples}.")
-    file = find_base(base, shelf)
+    file = find_base(base) if isinstance(base, str) else base
     picked = prompt_examples.pick(study, examples, seed)
     if examples and not picked:
         raise UserError(
@@ -133,8 +143,7 @@ def make_prompt(codebook: Codebook, examples: Sequence[Row], turns: ChatTurns | 
     letters = dict(zip(codebook.leaf_codes, ANSWER_CANDIDATES, strict=False))
     parts = [f"{SYSTEM} {_ASK}" if turns is None or not turns.has_system else _ASK]
     parts += [_class(codebook, leaf, letters[leaf.code]) for leaf in codebook.leaves]
-    # As the model sees the tweet that it is asked for.
-    parts += [f"Tweet:\n{normalise(row.text)}\nClass:{letters[row.label]}" for row in examples]
+    parts += [_example(row, letters[row.label]) for row in examples]
     return Prompt(
         answers=tuple(letters.values()),
         prefix="\n\n".join([*parts, "Tweet:\n"]),
@@ -143,6 +152,18 @@ def make_prompt(codebook: Codebook, examples: Sequence[Row], turns: ChatTurns | 
         opening="" if turns is None else turns.opening,
         closing="" if turns is None else turns.closing,
     )
+
+
+def hidden_labels(study: Study, untrained: Untrained, coder: str) -> set[str]:
+    """Return the ids of the examples whose labels a coder who is blind to others must not see yet."""
+    with study.reading() as session:
+        keys = [row.id for row in queries.by_tweet_id(session, [r.id for r in untrained.examples]).values()]
+    return {row.tweet_id for row in tweets.get(study, keys, viewer=coder) if row.seen_by(coder).label is None}
+
+
+def _example(row: Row, answer: str) -> str:
+    # As the model sees the tweet that it is asked for.
+    return f"Tweet:\n{normalise(row.text)}\nClass:{answer}"
 
 
 def _class(codebook: Codebook, leaf: Leaf, letter: str) -> str:
@@ -156,7 +177,7 @@ def _class(codebook: Codebook, leaf: Leaf, letter: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def make_card(untrained: Untrained, engine: "Engine", calibration: dict[str, Any] | None = None) -> ModelCard:
+def make_card(untrained: Untrained, engine: "Engine") -> ModelCard:
     """Return the card of an untrained model, checked against its own vocabulary and context length.
 
     Raises `UserError` where it cannot be asked so: a prompt that is too long, letters that are no tokens of their
@@ -192,7 +213,6 @@ def make_card(untrained: Untrained, engine: "Engine", calibration: dict[str, Any
         leaves=list(untrained.leaves),
         leaf_tokens=list(encoded.leaf_tokens),
         prompt=untrained.prompt.as_dict(),
-        calibration=calibration or {},
         base={
             "name": base.name,
             "sha256": base.sha256,
@@ -226,11 +246,12 @@ def place(shelf: Shelf, untrained: Untrained, card: ModelCard) -> Placed:
     """
     for folder in shelf.untrained_folders():
         try:
-            known, _ = read_prompted(folder)
+            known, gguf = read_prompted(folder)
         except ModelFileError:
             continue
         if _same(known, card):
-            _write(folder, untrained, known)
+            if gguf != untrained.base.path:
+                _write(folder, untrained, known)
             return Placed(folder.name, False, known)
     name, number = card.name, 2
     while (shelf.folder / name).exists():
@@ -255,18 +276,13 @@ def _write(folder: Path, untrained: Untrained, card: ModelCard) -> None:
     write_prompted(folder, untrained.base.path, card)
     # What stands in the prompt was seen by the model: no score may count it.
     examples = [row.text for row in untrained.examples]
-    examples += [
-        text for leaf in Codebook.from_toml(untrained.codebook).leaves for text in leaf.examples
-    ]
+    examples += [text for leaf in Codebook.from_toml(untrained.codebook).leaves for text in leaf.examples]
     seen_texts.write(folder, card, SeenTexts.of(examples, []))
 
 
 def _same(one: ModelCard, other: ModelCard) -> bool:
-    return all(
+    return one.base.get("sha256") == other.base.get("sha256") and all(
         getattr(one, part) == getattr(other, part) for part in ("form", "codebook", "leaves", "prompt")
-    ) and (one.base.get("sha256"), bool(one.calibration)) == (
-        other.base.get("sha256"),
-        bool(other.calibration),
     )
 
 

@@ -10,7 +10,7 @@ from app.errors import UserError
 from app.inference.model_file import ModelCard, ModelFile
 from app.study import tweets
 from app.study.classification import open_classifier
-from app.study.prompting import CONTENT_FREE, Untrained, make_card
+from app.study.prompting import Untrained, make_card
 from app.study.study import Study
 from app.study.tweets import TweetRow
 from db import sealing
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.inference.classifier import Classifier
 
 TWEETS = 20
+WARNING = "Untrained small models are often poor: look at what it says before you rely on it."
 Events = Callable[[dict[str, Any]], None]
 
 
@@ -61,13 +62,13 @@ class Trial:
         return asdict(self) | {"card": self.card.as_dict(), "per_second": self.per_second}
 
 
-def check(untrained: Untrained, calibration: dict[str, Any] | None = None) -> ModelCard:
+def check(untrained: Untrained) -> ModelCard:
     """Return an untrained model's card, checked against its vocabulary, which alone is loaded. Raises `UserError`."""
     from app.inference.engine import Engine, InferenceError
 
     try:
         with Engine(untrained.base.path, vocabulary_only=True) as engine:
-            return make_card(untrained, engine, calibration)
+            return make_card(untrained, engine)
     except InferenceError as error:
         raise UserError(str(error)) from error
 
@@ -75,20 +76,6 @@ def check(untrained: Untrained, calibration: dict[str, Any] | None = None) -> Mo
 def open_untrained(untrained: Untrained, card: ModelCard) -> "Classifier":
     """Load an untrained model. Raises `UserError`."""
     return open_classifier(ModelFile(untrained.base.path, None, card, 0))
-
-
-def contextual_calibration(classifier: "Classifier") -> dict[str, Any]:
-    """Return the calibration after which texts without content get each class with the same probability.
-
-    Zhao et al. 2021, arXiv 2102.09690, with W = diag(p)⁻¹, which is a bias of −log p for each class.
-    """
-    import numpy as np
-
-    from app.inference import calibration
-
-    p = calibration.apply(classifier.leaf_logits(CONTENT_FREE), {}).mean(axis=0)
-    bias = -np.log(np.maximum(p, 1e-6))
-    return {"temperature": 1.0, "bias": [float(b) for b in bias - bias.mean()]}
 
 
 def run(
