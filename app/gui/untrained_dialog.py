@@ -34,7 +34,7 @@ from app.study.shelf import Shelf
 from app.study.study import Study
 
 _WIDTH, _HEIGHT = 1160, 700
-_FIELD, _NUMBER = 400, 140
+_FIELD, _NUMBER = 360, 140
 _PAUSE_MILLISECONDS = 200
 _SEED = 1
 _MOST_SEED = 999_999
@@ -110,6 +110,7 @@ class UntrainedDialog(QDialog):
     def _changed(self) -> None:
         """Forget the prompt and the trial of other settings."""
         self._untrained = self._card = None
+        self.preview.setPlainText("")
         self.seed.setEnabled(self.examples.value() > 0)
         self.trial.close()
         self.notice.clear()
@@ -126,6 +127,7 @@ class UntrainedDialog(QDialog):
         examples, seed, viewer, known = self.examples.value(), self.seed.value(), self._viewer, self._bases
         if not name:
             return
+        self.preview.setPlaceholderText(self.tr("Reading the model …"))
 
         def make() -> tuple[BaseFile, Untrained, str]:
             # Its hash takes a second a gigabyte: once is enough while the dialog is open.
@@ -141,7 +143,7 @@ class UntrainedDialog(QDialog):
 
         def tell(error: Exception) -> None:
             if asked == self._asked:
-                self.preview.setPlainText("")
+                self.preview.setPlaceholderText("")
                 self._tell(error)
 
         run_in_worker(make, take, tell, self)
@@ -284,7 +286,7 @@ class UntrainedDialog(QDialog):
         self.model = QComboBox()
         self.model.setAccessibleName(self.tr("Model"))
         self.model.setToolTip(self.tr("A base model that is on this machine (Alt+M)"))
-        self.model.setMaximumWidth(_FIELD)
+        self.model.setFixedWidth(_FIELD)
         self.file = form_parts.button(
             self.tr("&Choose a GGUF …"), self.tr("Any chat model as a GGUF file (Alt+C)"), self._ask_file
         )

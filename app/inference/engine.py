@@ -94,11 +94,6 @@ class Engine:
         return int(self._llama.llama_vocab_bos(self.vocabulary))
 
     @property
-    def context_length(self) -> int:
-        """How many tokens the model was trained to read at a time; 0 where its file does not say."""
-        return int(self._llama.llama_model_n_ctx_train(self.model))
-
-    @property
     def can_share_a_prefix(self) -> bool:
         """Whether the model's memory is a cache of tokens: that of a recurrent model cannot be cut back to a prefix."""
         return not (

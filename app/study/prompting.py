@@ -196,11 +196,14 @@ def make_card(untrained: Untrained, engine: "Engine") -> ModelCard:
         encoded = encode_in(engine, untrained.prompt)
     except PromptError as error:
         raise UserError(str(error)) from error
+    # Of a vocabulary alone llama.cpp does not tell it.
+    head = read_head(untrained.base.path)
+    most = int(head.value(f"{head.value('general.architecture')}.context_length") or 0)
     needed = len(encoded.before) + untrained.prompt.max_text_tokens + len(encoded.after)
-    if engine.context_length and needed > engine.context_length:
+    if most and needed > most:
         raise UserError(
             f"The prompt is too long for {name}: with a long tweet it has {needed:,} tokens, and the model reads at "
-            f"most {engine.context_length:,}.",
+            f"most {most:,}.",
             "Take fewer examples, shorten the codebook's definitions, or choose another model."
             if untrained.examples
             else "Shorten the codebook's definitions, or choose another model.",
