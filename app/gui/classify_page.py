@@ -134,7 +134,8 @@ class ClassifyPage(QWidget):
         for box in (self.model, self.which, self.language):
             box.setMaximumWidth(_FIELD)
         model = form_parts.row(self.model, self.untrained)
-        model.addStretch(1)
+        model.setStretch(0, 1)
+        model.addStretch()
         label = QLabel(self.tr("&Model"))
         label.setBuddy(self.model)
         form.addRow(label, model)
