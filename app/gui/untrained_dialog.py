@@ -33,12 +33,12 @@ from app.study.prompting import Placed, Untrained
 from app.study.shelf import Shelf
 from app.study.study import Study
 
-_WIDTH, _HEIGHT = 1160, 700
+_WIDTH, _HEIGHT = 1160, 720
 _FIELD, _NUMBER = 360, 140
 _PAUSE_MILLISECONDS = 200
 _SEED = 1
 _MOST_SEED = 999_999
-_ROWS = 12
+_ROWS = 10
 _TWEET = 0
 
 
