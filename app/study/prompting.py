@@ -24,7 +24,7 @@ from app.inference.model_file import (
     write_prompted,
 )
 from app.study import prompt_examples, seen_texts, tweets
-from app.study.base_models import BaseFile
+from app.study.base_models import BaseFile, quantisation
 from app.study.codebook import Codebook, Leaf
 from app.study.seen_texts import SeenTexts
 from app.study.shelf import Shelf
@@ -103,7 +103,7 @@ def find_base(name_or_path: str, shelf: Shelf | None = None) -> BaseFile:
         sha256(model.gguf),
         str(licence or "as given by its publisher"),
         "",
-        "as in its file",
+        quantisation(head.value("general.file_type")),
     )
 
 
