@@ -12,7 +12,7 @@ GEMMA ?= yes
 comma := ,
 EXTRAS := inference,training,dev$(if $(filter yes,$(GEMMA)),$(if $(filter gemma%,$(BASE)),$(comma)gemma))
 
-.PHONY: help demo test check run bench bench-labelling bench-files bench-training package setup clean
+.PHONY: help demo test check run bench bench-labelling bench-files bench-untrained bench-training package setup clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make check    style, types and import rules"
 	@echo "make run      the window"
 	@echo "make bench    speed, as ratios measured in one run"
+	@echo "make bench-untrained    models that nobody trained, zero-shot and few-shot, on labelled tweets (DATA=…)"
 	@echo "make bench-labelling    from a key to the next tweet, on a million tweets"
 	@echo "make bench-files        a file of a million rows: its memory, and ten kills that change no byte"
 	@echo "make bench-training DATA=DIR    the paper's recipe beside ours, on DIR/train.csv and DIR/test.csv: hours"
@@ -73,6 +74,9 @@ bench-labelling: setup
 
 bench-files: setup
 	$(RUN) -m benchmarks.files
+
+bench-untrained: setup
+	$(RUN) -m benchmarks.untrained $(DATA)
 
 bench-training: setup
 	$(RUN) -m benchmarks.training $(DATA) --base $(BASE)

@@ -211,7 +211,29 @@ def parser() -> argparse.ArgumentParser:
 
     classify = _add(subcommands, "classify", commands.classify, "classify the tweets of a study", long=True)
     classify.add_argument("study", type=Path, metavar="STUDY")
-    classify.add_argument("--model", required=True, help="a model's name on the shelf, its folder or file")
+    which = classify.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", help="a model's name on the shelf, its folder or file")
+    which.add_argument(
+        "--untrained",
+        metavar="BASE",
+        help="a base by name, or any GGUF file, asked with the study's codebook",
+    )
+    classify.add_argument(
+        "--examples", type=int, default=0, metavar="N",
+        help="with --untrained: show it so many labelled tweets (default: none)",
+    )  # fmt: skip
+    classify.add_argument(
+        "--seed", type=int, default=1, help="with --untrained: the same seed picks the same examples"
+    )
+    classify.add_argument(
+        "--trial", type=_trial_tweets, metavar="N",
+        help="with --untrained: classify N random tweets, show them, write nothing",
+    )  # fmt: skip
+    classify.add_argument(
+        "--coder",
+        default="",
+        help="with --trial: show the labels as this coder, blind to others, may see them",
+    )
     classify.add_argument("--language", default="", help="only tweets in this language")
     classify.add_argument("--only", choices=("all", "unlabelled"), default="all", help="which tweets")
     classify.add_argument("--limit", type=int, help="at most so many tweets")
@@ -431,6 +453,12 @@ def _coders_per_tweet(text: str) -> int:
         return EVERYONE
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"“{text}” is neither “all” nor a number of coders")
+    return int(text)
+
+
+def _trial_tweets(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"“{text}” is no number from 1 to 1000")
     return int(text)
 
 

@@ -224,15 +224,23 @@ def find_duplicates(arguments: argparse.Namespace) -> int:
 
 def classify(arguments: argparse.Namespace) -> int:
     """Classify the tweets of a study."""
+    from app import untrained_commands
     from app.study import classification
     from app.study.study import Study
     from app.terminal import JobEvents
 
+    if arguments.untrained is None and (arguments.examples or arguments.trial is not None):
+        raise WrongUsage("--examples and --trial go with --untrained")
     events = JobEvents(arguments.json)
     with Study.open(arguments.study) as study:
+        model = arguments.model
+        if arguments.untrained is not None:
+            if arguments.trial is not None:
+                return untrained_commands.try_out(study, arguments, events)
+            model = untrained_commands.put_on_shelf(study, arguments, events)
         report = classification.classify_study(
             study,
-            arguments.model,
+            model,
             language=arguments.language,
             only_unlabelled=arguments.only == "unlabelled",
             limit=arguments.limit,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.study.agreement_measures import Estimate
     from app.study.light_scores import LightScores
     from app.study.sealing import SealedSet
+    from app.study.untrained_trial import Trial
 
 _QUIET_SECONDS = 10.0
 _PROGRESS_SECONDS = 0.1
@@ -109,6 +110,22 @@ def _line_of(event: dict[str, Any]) -> str:
             return _check_line(event["state"], event["message"], event["next_step"])
         case _:
             return ""
+
+
+def trial_text(trial: "Trial", title: str) -> str:
+    """Return what an untrained model said of a few tweets, beside the coders' labels."""
+    from app.study.untrained_trial import WARNING
+
+    rows = [
+        [one.predicted, f"{one.confidence:.2f}", one.label, one.lang, " ".join(one.text.split())[:60]]
+        for one in trial.tried
+    ]
+    right, labelled = trial.compared
+    told = f"As the coders say on {right} of {labelled} labelled tweets. " if labelled else ""
+    return (
+        f"“{title}”\n\n{table(['says', 'sure', 'coders', 'lang', 'tweet'], rows, left=5)}\n\n{told}{WARNING}\n"
+        f"{trial.per_second:.1f} tweets a second on the {trial.device}, the codebook read once."
+    )
 
 
 def _check_line(state: str, sentence: str, next_step: str) -> str:

@@ -45,6 +45,16 @@ def agreed(session: Session) -> dict[int, str]:
     return {row.id: row.agreed_leaf for row in session.execute(statement.order_by(_TWEETS.c.id))}
 
 
+def certainty(session: Session) -> dict[int, int]:
+    """Return {tweet: 0 adjudicated, 1 several coders agree, 2 one coder} for tweets whose current labels agree."""
+    coders = select(func.count()).where(_CURRENT.c.tweet_id == _TWEETS.c.id).scalar_subquery()
+    statement = select(_TWEETS.c.id, _TWEETS.c.gold_leaf, coders.label("coders"))
+    return {
+        row.id: 0 if row.gold_leaf is not None else 1 if row.coders > 1 else 2
+        for row in session.execute(statement.where(_TWEETS.c.agreed_leaf.is_not(None)))
+    }
+
+
 def count_disputed(session: Session, viewer: str | None = None) -> int:
     """Return on how many tweets the current labels differ, nobody has decided, and somebody can decide.
 

@@ -33,6 +33,15 @@ def test_rows() -> Select[int]:
     )
 
 
+def open_to_models(session: Session) -> tuple[list[int], list[int]]:
+    """Return (labelled tweets, other tweets) outside the sealed set, in file order."""
+    statement = select(_TWEETS.c.id, _TWEETS.c.labelled).where(_TWEETS.c.sealed.is_(False))
+    found: tuple[list[int], list[int]] = ([], [])
+    for row in session.execute(statement.order_by(_TWEETS.c.id)):
+        found[0 if row.labelled else 1].append(row.id)
+    return found
+
+
 def hidden_from(viewer: str | None) -> Select[int]:
     """Return the statement that selects the sealed tweets on which a coder, by name, must see nothing yet.
 

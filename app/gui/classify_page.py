@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.errors import UserError
-from app.gui import figures, theme
+from app.gui import figures, form_parts, theme
 from app.gui.cost_button import CostButton
 from app.gui.device_badge import DeviceBadge
 from app.gui.empty_state import EmptyState
@@ -29,6 +29,7 @@ from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.page_stack import PageStack
 from app.gui.share_bars import ShareBars
+from app.gui.untrained_dialog import UntrainedDialog
 from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
@@ -59,6 +60,7 @@ class ClassifyPage(QWidget):
         self._jobs = jobs
         self._asked = 0
         self._selected: int | None = None
+        self._coder, self._blind = "", True
         self.notice = Notice()
         self.model = ModelChoice(study.codebook.leaf_codes)
         self.which = QComboBox()
@@ -103,6 +105,16 @@ class ClassifyPage(QWidget):
             self.tr("Go to Train (Ctrl+5)"),
         )
         self.empty.clicked.connect(lambda: self.page_wanted.emit("train", ""))
+        # One is in sight at a time: where there is no model yet, and where there are some.
+        self.untrained, first = (
+            form_parts.button(
+                self.tr("Try an &untrained model …"),
+                self.tr("Ask a model that nobody trained with the codebook, before you label much (Alt+U)"),
+                self.try_untrained,
+            )
+            for _ in range(2)
+        )
+        self.empty.add_button(first)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MILLISECONDS)
@@ -128,7 +140,12 @@ class ClassifyPage(QWidget):
         form.setVerticalSpacing(theme.SMALL)
         for box in (self.model, self.which, self.language):
             box.setMaximumWidth(_FIELD)
-        form.addRow(self.tr("&Model"), self.model)
+        model = form_parts.row(self.model, self.untrained)
+        model.setStretch(0, 1)
+        model.addStretch()
+        label = QLabel(self.tr("&Model"))
+        label.setBuddy(self.model)
+        form.addRow(label, model)
         form.addRow(self.tr("&Tweets"), self.which)
         form.addRow(self.tr("&Language"), self.language)
         form.addRow("", self.again)
@@ -185,6 +202,22 @@ class ClassifyPage(QWidget):
     def choose_model(self, name: str) -> None:
         """Choose a model by name."""
         self.model.choose(name)
+
+    def set_coder(self, name: str, blind: bool) -> None:
+        """Show single tweets as this coder may see them."""
+        self._coder, self._blind = name, blind
+
+    def try_untrained(self) -> UntrainedDialog:
+        """Open the dialog that tries an untrained model, and choose what comes of it."""
+        dialog = UntrainedDialog(self._study, self._coder, self._blind, self)
+        dialog.chosen.connect(self._take_untrained)
+        dialog.open()
+        return dialog
+
+    def _take_untrained(self, name: str) -> None:
+        self.choose_model(name)
+        self.study_written.emit({"models"})
+        self.refresh()
 
     def _take_models(self, models: list[ModelEntry]) -> None:
         self.model.set_models(models)

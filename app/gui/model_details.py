@@ -123,6 +123,11 @@ class ModelDetails(QWidget):
             [self.tr("language"), self.tr("tweets")],
             [[language_name(code), figures.count(n)] for code, n in sorted(model.languages.items())],
         )
+        self.languages_heading.setText(
+            self.tr("Examples in its prompt")
+            if model.form == "prompted"
+            else self.tr("Tweets that it learned from")
+        )
         self.languages_heading.setVisible(bool(model.languages))
         self.languages.setVisible(bool(model.languages))
 
@@ -179,6 +184,7 @@ class ModelDetails(QWidget):
         forms = {
             "single": self.tr("one 4-bit file"),
             "adapter": self.tr("4-bit base with its adapter"),
+            "prompted": self.tr("untrained, asked with the codebook"),
         }
         _, classes = _names(model)
         base = model.card.base
@@ -191,7 +197,7 @@ class ModelDetails(QWidget):
             (self.tr("Licence of the base"), licence),
             (self.tr("Served as"), f"{forms.get(model.form, model.form)}, {model.quantisation}"),
             (
-                self.tr("Learned from"),
+                self.tr("Examples in its prompt") if model.form == "prompted" else self.tr("Learned from"),
                 self.tr("{n} tweets").format(n=figures.count(sum(model.languages.values()))),
             ),
             *self._data(model),
@@ -200,7 +206,7 @@ class ModelDetails(QWidget):
         ]
 
     def _data(self, model: ModelEntry) -> list[tuple[str, str]]:
-        if not model.data:
+        if "sha256" not in model.data:
             return []
         told = self.tr("{fingerprint} ({train} to learn from, {validation} to validate)").format(
             fingerprint=str(model.data.get("sha256", ""))[:_SHOWN_DIGITS],

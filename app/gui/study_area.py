@@ -110,6 +110,7 @@ class StudyArea(QWidget):
         train_page.label_wanted.connect(self._label_missing)
         self.results_page = ResultsPage(study, jobs)
         self.models_page = models_page = ModelsPage(study, jobs)
+        self.classify_page = classify_page = ClassifyPage(study, jobs, settings=settings)
         models_page.tweets_wanted.connect(self._label_again)
         models_page.undo_changed.connect(self.undo_changed)
         self.pages: list[QWidget] = [
@@ -119,7 +120,7 @@ class StudyArea(QWidget):
             self.review_page,
             train_page,
             models_page,
-            ClassifyPage(study, jobs, settings=settings),
+            classify_page,
             self.results_page,
         ]
         titles = {
@@ -225,6 +226,7 @@ class StudyArea(QWidget):
         self.review_page.set_coder(name, blind)
         self.tweets_page.set_coder(name, blind)
         self.models_page.set_coder(name, blind)
+        self.classify_page.set_coder(name, blind)
 
     def ask_coder(self) -> None:
         """Ask who is at work, in the place of the page that is shown."""

@@ -175,11 +175,21 @@ class Classifier:
         self.close()
 
 
+def encode_in(engine: Engine, prompt: Prompt) -> EncodedPrompt:
+    """Put a prompt into a model's own tokens; raise `PromptError` where it does not fit its vocabulary."""
+    return encode_prompt(
+        prompt,
+        lambda text: engine.tokenize(text).tolist(),
+        engine.begin_of_sequence,
+        lambda turns: engine.tokenize(turns, special=True).tolist(),
+    )
+
+
 def _encode(card: ModelCard, engine: Engine) -> EncodedPrompt:
     """Put the card's prompt into the file's own tokens and check that the card means the same ones."""
     try:
         prompt = Prompt.from_dict(card.prompt)
-        encoded = encode_prompt(prompt, lambda text: engine.tokenize(text).tolist(), engine.begin_of_sequence)
+        encoded = encode_in(engine, prompt)
     except PromptError as error:
         raise ClassifierError(str(error)) from error
     except (KeyError, TypeError) as error:

@@ -52,7 +52,14 @@ class InferenceError(Exception):
 class Engine:
     """A loaded model, its vocabulary and, where there is one, its adapter."""
 
-    def __init__(self, gguf: Path, adapter: Path | None = None, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        gguf: Path,
+        adapter: Path | None = None,
+        *,
+        threads: int | None = None,
+        vocabulary_only: bool = False,
+    ) -> None:
         import llama_cpp
 
         _keep_messages(llama_cpp)
@@ -66,6 +73,7 @@ class Engine:
         weakref.finalize(self, self._freeing.close)
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = -1 if self.device == "GPU" else 0
+        params.vocab_only = vocabulary_only
         _messages.clear()
         self.model = llama_cpp.llama_model_load_from_file(os.fsencode(gguf), params)
         if not self.model:
@@ -94,14 +102,24 @@ class Engine:
             return None
         return int(self._llama.llama_vocab_bos(self.vocabulary))
 
-    def tokenize(self, text: str) -> "Tokens":
-        """Return the ids of plain text: nothing is added, and a special token's text stays plain text."""
+    @property
+    def can_share_a_prefix(self) -> bool:
+        """Whether the model's memory is a cache of tokens: that of a recurrent model cannot be cut back to a prefix."""
+        return not (
+            self._llama.llama_model_is_recurrent(self.model) or self._llama.llama_model_is_hybrid(self.model)
+        )
+
+    def tokenize(self, text: str, *, special: bool = False) -> "Tokens":
+        """Return the ids of plain text: nothing is added, and a special token's text stays plain text.
+
+        With `special` it becomes the token: for the turns of a chat model, never for what people wrote.
+        """
         import numpy as np
 
         raw = text.encode("utf-8")
         ids = np.empty(len(raw) + 8, dtype=np.int32)
         pointer = ids.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
-        count = self._llama.llama_tokenize(self.vocabulary, raw, len(raw), pointer, len(ids), False, False)
+        count = self._llama.llama_tokenize(self.vocabulary, raw, len(raw), pointer, len(ids), False, special)
         if count < 0:
             raise InferenceError("A text could not be split into tokens.", _detail())
         return ids[:count].copy()

@@ -1,8 +1,12 @@
-"""A model on disk, in either of its two forms, and the card inside it.
+"""A model on disk, in one of its forms, and its card.
 
 Single form: one 4-bit GGUF. Adapter form: the 4-bit base as `base.gguf` and the trained `adapter.gguf`
 beside it. The file that was trained holds the card in its metadata: the whole of it as JSON under
 `stancedesk.card`, and its main points under `stancedesk.*` for people who look with other programs.
+
+Prompted form: an untrained model that is asked with a codebook. Nothing was trained, so there is no file to hold the
+card: it lies by itself as `prompt.json`, and beside it `base.json` says where the model's own file lies. The
+card's bytes tell such a model from every other, as a trained file's bytes do.
 """
 
 import hashlib
@@ -16,7 +20,8 @@ from app.inference.gguf_file import rewrite
 from training.contract.gguf_head import GGUFError, GGUFHead, read_head
 
 SINGLE, BASE, ADAPTER = "model.gguf", "base.gguf", "adapter.gguf"
-FORMS = ("single", "adapter")
+PROMPT, BASE_PLACE = "prompt.json", "base.json"
+FORMS = ("single", "adapter", "prompted")
 _PREFIX = "stancedesk."
 _CARD = _PREFIX + "card"
 
@@ -72,22 +77,28 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model to load: `gguf` is the whole model or the base, `adapter` what was trained over it."""
+    """A model to load: `gguf` is the whole model or the base, `adapter` what was trained over it.
+
+    `prompt` is the file with the card of an untrained model.
+    """
 
     gguf: Path
     adapter: Path | None
     card: ModelCard | None
     size: int
+    prompt: Path | None = None
 
     @property
     def form(self) -> str:
-        """`single` or `adapter`."""
+        """`single`, `adapter` or `prompted`."""
+        if self.prompt is not None:
+            return "prompted"
         return "single" if self.adapter is None else "adapter"
 
     @property
     def trained(self) -> Path:
-        """The file that was trained and holds the card."""
-        return self.adapter or self.gguf
+        """The file that holds the card: the trained one, of an untrained model its prompt."""
+        return self.prompt or self.adapter or self.gguf
 
     @classmethod
     def open(cls, path: Path) -> "ModelFile":
@@ -96,6 +107,8 @@ class ModelFile:
         The files' heads are read and compared with their sizes (a fraction of a second); no weights are read.
         """
         path = Path(path)
+        if (path / PROMPT).is_file():
+            return _open_prompted(path)
         gguf, adapter = _find(path)
         head = _read(gguf)
         if head.value("general.type") == "adapter":
@@ -155,10 +168,38 @@ def write_card(path: Path, card: ModelCard) -> None:
         ) from error
 
 
+def write_prompted(folder: Path, gguf: Path, card: ModelCard) -> None:
+    """Write an untrained model into a folder: its card, and where its file lies. Raises `OSError`."""
+    place = {"gguf": str(gguf.resolve())}
+    (folder / BASE_PLACE).write_text(json.dumps(place, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(card.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / PROMPT).write_text(text + "\n", encoding="utf-8")
+
+
+def read_prompted(folder: Path) -> tuple[ModelCard, Path]:
+    """Return an untrained model's card, and where its file lay; raise `ModelFileError` where these are damaged."""
+    try:
+        card = ModelCard.from_dict(json.loads((folder / PROMPT).read_text(encoding="utf-8")))
+        return card, Path(json.loads((folder / BASE_PLACE).read_text(encoding="utf-8"))["gguf"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"The files of the untrained model in {folder.name} are damaged. Remove it and try the model anew."
+        ) from error
+
+
 def sha256(path: Path) -> str:
     """Return a file's SHA-256 as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _open_prompted(folder: Path) -> ModelFile:
+    card, gguf = read_prompted(folder)
+    if not gguf.is_file():
+        raise ModelFileError(
+            f"The file of this untrained model is no longer at {gguf}. Put it back there, or try the model anew."
+        )
+    return ModelFile(gguf, None, card, _read(gguf).size, folder / PROMPT)
 
 
 def _find(path: Path) -> tuple[Path, Path | None]:

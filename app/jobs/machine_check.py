@@ -1,69 +1,18 @@
 """Trying this machine before a training run, in a child process that ends with the study."""
 
-import shutil
 from collections.abc import Sequence
-from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
-from app.jobs.job import Job
-from app.jobs.outcome import JobOutcome
+from app.jobs.side_job import SideJob
 
 
-class MachineCheck(QObject):
-    """One check at a time, followed on the page that asked for it and nowhere else.
-
-    `told` gives a sentence on what is being done, `ended` how it ended.
-    """
-
-    told = Signal(str)
-    ended = Signal(JobOutcome)
+class MachineCheck(SideJob):
+    """One check at a time, followed on the page that asked for it and nowhere else."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._job: Job | None = None
-        if parent is not None:
-            parent.destroyed.connect(self.close)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a check is under way."""
-        return self._job is not None
+        super().__init__("check", self.tr("Checking this machine"), parent)
 
     def start(self, words: Sequence[str]) -> None:
         """Start `stancedesk WORDS… --check`. Raises `OSError` where it cannot be started."""
-        if self._job is not None:
-            return
-        # Without the study's name: a later window has no use for what this one began.
-        self._job = Job.start(
-            "check", self.tr("Checking this machine"), [*words, "--check"], grace=20.0, parent=self
-        )
-        self._job.event_received.connect(self._take)
-        self._job.ended.connect(self._end)
-
-    def stop(self) -> None:
-        """Ask the check to stop; asked again, it is made to."""
-        if self._job is not None:
-            self._job.stop()
-
-    def close(self) -> None:
-        """End the check that is under way, unheard."""
-        job, self._job = self._job, None
-        if job is None:
-            return
-        job.event_received.disconnect(self._take)
-        job.ended.disconnect(self._end)
-        job.stop()
-        job.release()
-        job.deleteLater()
-
-    def _take(self, event: dict[str, Any]) -> None:
-        if event["event"] == "stage":
-            self.told.emit(f"{event['message']} …")
-
-    def _end(self, outcome: JobOutcome) -> None:
-        job, self._job = self._job, None
-        if job is not None:
-            shutil.rmtree(job.folder, ignore_errors=True)
-            job.deleteLater()
-        self.ended.emit(outcome)
+        super().start([*words, "--check"])

@@ -200,15 +200,18 @@ def facts_of(path: Path) -> dict[str, Any]:
             f"{path.name} is of the kind “{kind}”; StanceDesk trains llama and gemma3 models.",
             "Choose another base.",
         )
-    number = head.value("general.file_type") if "general.file_type" in head.keys else None
     return {
         "architecture": kind,
         "parameters": sum(math.prod(tensor.shape) for tensor in head.tensors),
         "size": path.stat().st_size,
-        "quantisation": _FILE_TYPES.get(int(number), "as in its file")
-        if number is not None
-        else "as in its file",
+        "quantisation": quantisation(head.value("general.file_type")),
     }
+
+
+def quantisation(file_type: int | None) -> str:
+    """Return what GGUF's `general.file_type` is called, of a file that has one."""
+    unknown = "as in its file"
+    return unknown if file_type is None else _FILE_TYPES.get(int(file_type), unknown)
 
 
 def _half_up(gigabytes: float) -> float:

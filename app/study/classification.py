@@ -71,6 +71,16 @@ def open_classifier(model: "ModelFile", tuning: Tuning | None = None) -> "Classi
     """
     from app.inference.classifier import Classifier, ClassifierError, InferenceError
 
+    if (
+        model.prompt is not None
+        and model.card is not None
+        and sha256(model.gguf) != model.card.base["sha256"]
+    ):
+        # The card's hash stands for the file as well: what another file says would be told as this one's.
+        raise UserError(
+            f"{model.gguf.name} was changed since this untrained model was made of it (its hash differs).",
+            "Try the untrained model anew: it becomes a model of its own.",
+        )
     try:
         return Classifier(model, tuning=tuning)
     except (ClassifierError, InferenceError) as error:

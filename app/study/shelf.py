@@ -16,7 +16,7 @@ from typing import Any
 
 from app import paths
 from app.errors import UserError
-from app.inference.model_file import ModelCard, ModelFile, ModelFileError
+from app.inference.model_file import PROMPT, ModelCard, ModelFile, ModelFileError
 from app.study import base_models, course, seen_texts
 from app.study.base_models import Base, BaseFile
 
@@ -115,6 +115,10 @@ class Shelf:
         folders = [f for f in self.folder.iterdir() if f.is_dir() and not f.name.startswith(".")]
         return sorted((_entry(folder) for folder in folders), key=lambda m: (m.created, m.name), reverse=True)
 
+    def untrained_folders(self) -> list[Path]:
+        """Return the folders of the untrained models, which are asked with a prompt, by name."""
+        return sorted(path.parent for path in self.folder.glob(f"[!.]*/{PROMPT}"))
+
     def has(self, name: str) -> bool:
         """Tell whether a fine-tuned model of this name is on the shelf."""
         return is_model_name(name) and (self.folder / name).is_dir()
@@ -155,6 +159,11 @@ class Shelf:
             raise UserError(
                 f"{source.name} was not fine-tuned by StanceDesk: it holds no model card.",
                 "Add models that StanceDesk trained; as a base for training, give the file's path instead.",
+            )
+        if opened.prompt is not None:
+            raise UserError(
+                f"{source.name} is an untrained model with its prompt; what it needs lies elsewhere.",
+                "Make it on this machine: stancedesk classify STUDY --untrained MODEL",
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f".{name}.partial"
@@ -268,7 +277,8 @@ def link_or_copy(source: Path, target: Path) -> None:
 def _entry(folder: Path) -> ModelEntry:
     size = sum(f.stat().st_size for f in folder.glob("*.gguf"))
     try:
-        card = ModelFile.open(folder).card
+        opened = ModelFile.open(folder)
+        card, size = opened.card, opened.size
         problem = "" if card is not None else "It holds no model card."
     except ModelFileError as error:
         card, problem = None, str(error)

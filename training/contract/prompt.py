@@ -7,6 +7,9 @@ A classified tweet is laid out as token pieces, each tokenised by itself with sp
 and the answer is read from the logits of the last position, restricted to the answer tokens. Tokenising
 the pieces apart makes three things simple: the prefix can be shared between tweets, a long tweet can be
 cut without touching the cue, and a special token's text inside a tweet stays plain text.
+
+An untrained chat model is asked in its own turns: `opening` stands before the prefix and `closing` between tweet
+and cue. Both come from the template in the model's file, and in them alone special tokens are parsed.
 """
 
 import re
@@ -53,7 +56,8 @@ def normalise(text: str) -> str:
 class Prompt:
     """How a tweet is shown to a model and which answers are compared.
 
-    `answers[i]` is the text of the single token that stands for leaf `i`.
+    `answers[i]` is the text of the single token that stands for leaf `i`. `opening` and `closing` are the turns of
+    a chat model around prefix and tweet, "" for a model that is asked in plain text.
     """
 
     answers: tuple[str, ...]
@@ -61,10 +65,14 @@ class Prompt:
     cue: str = "\nClass:"
     max_text_tokens: int = 512
     version: str = PROMPT_VERSION
+    opening: str = ""
+    closing: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the prompt as plain values for a spec or a model card."""
-        return asdict(self) | {"answers": list(self.answers)}
+        values = asdict(self) | {"answers": list(self.answers)}
+        # A prompt without turns is written as before there were any: older programs read its cards.
+        return {name: value for name, value in values.items() if value or name not in ("opening", "closing")}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Prompt":
@@ -105,16 +113,26 @@ class EncodedPrompt:
 
 
 def encode_prompt(
-    prompt: Prompt, tokenize: Callable[[str], Sequence[int]], begin_of_sequence: int | None
+    prompt: Prompt,
+    tokenize: Callable[[str], Sequence[int]],
+    begin_of_sequence: int | None,
+    tokenize_turns: Callable[[str], Sequence[int]] | None = None,
 ) -> EncodedPrompt:
     """Put a prompt into a model's tokens and verify that each answer is one token of its own.
 
-    `tokenize` maps plain text to ids without adding or parsing special tokens. Raises `PromptError`
-    where an answer is not a single token after the cue, or two answers share one.
+    `tokenize` maps plain text to ids without adding or parsing special tokens; `tokenize_turns` parses them, for the
+    turns of a chat model. Raises `PromptError` where an answer is not a single token after the cue, two answers
+    share one, or there are turns and nothing to parse them with.
     """
-    before = ([] if begin_of_sequence is None else [begin_of_sequence]) + (
-        list(tokenize(prompt.prefix)) if prompt.prefix else []
-    )
+    if (prompt.opening or prompt.closing) and tokenize_turns is None:
+        raise PromptError("A prompt in a chat model's turns can only be used to classify, not to train.")
+    turns = tokenize_turns or tokenize
+    before = list(turns(prompt.opening)) if prompt.opening else []
+    # Many templates write the begin-of-sequence token themselves; it stands there once.
+    if begin_of_sequence is not None and before[:1] != [begin_of_sequence]:
+        before.insert(0, begin_of_sequence)
+    before += list(tokenize(prompt.prefix)) if prompt.prefix else []
+    closing = list(turns(prompt.closing)) if prompt.closing else []
     after = list(tokenize(prompt.cue))
     leaf_tokens = []
     for answer in prompt.answers:
@@ -127,4 +145,4 @@ def encode_prompt(
         leaf_tokens.append(in_context[-1])
     if len(set(leaf_tokens)) != len(leaf_tokens):
         raise PromptError("The base model cannot tell the answers apart. Choose another base model.")
-    return EncodedPrompt(prompt, tuple(before), tuple(after), tuple(leaf_tokens), tokenize)
+    return EncodedPrompt(prompt, tuple(before), (*closing, *after), tuple(leaf_tokens), tokenize)

@@ -81,6 +81,21 @@ def test_a_prompt_survives_its_card_and_another_version_is_refused() -> None:
         Prompt.from_dict(prompt.as_dict() | {"version": "0.0"})
 
 
+def test_a_chat_models_turns_stand_around_prefix_and_tweet_and_are_parsed_by_themselves() -> None:
+    prompt = Prompt((" A", " B"), prefix="codes ", cue="Class:", opening="<s>user", closing="</user>")
+    assert Prompt.from_dict(prompt.as_dict()) == prompt
+    # A card without turns is as older programs know it.
+    assert not {"opening", "closing"} & fine_tuned_prompt(4).as_dict().keys()
+    turns = {"<s>user": [1, 90], "</user>": [91]}
+    encoded = encode_prompt(prompt, words, None, turns.__getitem__)
+    assert encoded.ids("hello") == [1, 90, *words("codes "), *words("hello"), 91, *words("Class:")]
+    # Where the model begins each sequence with the token that the template wrote, it stands there once.
+    assert encode_prompt(prompt, words, 1, turns.__getitem__).before == encoded.before
+    assert encode_prompt(prompt, words, 5, turns.__getitem__).before == (5, *encoded.before)
+    with pytest.raises(PromptError, match="not to train"):
+        encode_prompt(prompt, words, None)
+
+
 @pytest.mark.parametrize("count", [1, 27])
 def test_too_few_and_too_many_classes_are_told(count: int) -> None:
     with pytest.raises(PromptError, match=f"this one has {count}"):
