@@ -89,9 +89,7 @@ class Cascade:
         """What was found so far, as plain values (`cascade_text` puts them into words)."""
         return self._record.facts | {"stage": self._record.stage}
 
-    def begin(
-        self, keys: Sequence[int], job: Mapping[str, Any], terms: Terms, seed: int | None = None
-    ) -> list[int]:
+    def begin(self, keys: Sequence[int], job: Mapping[str, Any], terms: Terms) -> list[int]:
         """Take up the cascade that these tweets are left of, or begin one; return what is not done yet.
 
         `job` are the choices that selected the tweets: with others it is another job.
@@ -105,7 +103,7 @@ class Cascade:
             self._record = found
             done = predictions.done_since(self._study, self._model_id, found.created)
             return [key for key in keys if key not in done]
-        seed = secrets.randbelow(2**31) if seed is None else seed
+        seed = secrets.randbelow(2**31) if terms.seed is None else terms.seed
         able = cascade_record.eligible(self._study, keys)
         drawn = np.random.default_rng(seed).permutation(np.asarray([key for key, _ in able], dtype=np.int64))
         learn = terms.learnt(len(able))
@@ -308,6 +306,7 @@ class Cascade:
             event = {"stage": "settle", "done": done, "total": len(keys), "unit": "tweets"}
             self._on_event(make_event("progress", **event, rate=speed, seconds_left=left, message=message))
         facts["distinct_settled"] = len(met)
+        facts["light_per_second"] = len(keys) / max(1e-9, time.monotonic() - begin)
         facts["seconds"] = facts.get("seconds", 0.0) + time.monotonic() - begin
         record.audited = np.asarray(audited, dtype=np.int64)
         record.stage = "classify"

@@ -24,10 +24,11 @@ class Terms:
     """What a cascade keeps to. `bound`: the share of the related tweets that may be lost, with this `confidence`.
 
     `learn`: the sample to learn from, as a share of the job, within `least_learn` and `most_learn` tweets.
-    `most_share`: of the job, in both samples together; the cascade is taken up where the job is expected to cost
-    less than `pays` of a full pass. A smaller job than `least_job`, and a language of less than `least_language`
-    tweets in the first sample, are classified in full. The `audit` share of what is settled, within `least_audit`
-    and `most_audit` tweets, goes through the model as well.
+    `most_share`: of the job, in both samples together, and no more than `most_calibrate` tweets in the second. The
+    cascade is taken up where the job is expected to cost less than `pays` of a full pass. A smaller job than
+    `least_job`, and a language of less than `least_language` tweets in the first sample, are classified in full. The
+    `audit` share of what is settled, within `least_audit` and `most_audit` tweets, goes through the model as well.
+    Tweets are drawn with the `seed`, None for a new one.
     """
 
     bound: float = 0.005
@@ -37,11 +38,13 @@ class Terms:
     least_learn: int = 400
     most_learn: int = 2000
     most_share: float = 0.5
+    most_calibrate: int = 60_000
     pays: float = 0.9
     least_language: int = 20
     audit: float = 0.01
     least_audit: int = 100
     most_audit: int = 500
+    seed: int | None = None
 
     @classmethod
     def of_per_cent(cls, bound: float) -> "Terms":
@@ -91,7 +94,7 @@ def plan_calibration(unrelated: Any, is_related: Any, left: int, terms: Terms) -
     job = learnt + left
     # The share of related tweets may be less than in the sample; too few of them would prove nothing.
     share = proportion_interval(found, learnt, 0.8)[0] if learnt else 0.0
-    most = min(left, int(terms.most_share * job) - learnt)
+    most = min(left, int(terms.most_share * job) - learnt, terms.most_calibrate)
     needed = least_related(terms.bound, terms.delta)
     best = Plan(0)
     if share > 0 and most > 0:
@@ -100,7 +103,7 @@ def plan_calibration(unrelated: Any, is_related: Any, left: int, terms: Terms) -
         lost = np.cumsum(related) / related.sum()
         # In a small job half of the related tweets that a large one needs can be enough.
         first = max(50, min(most, math.ceil(needed / share / 3)))
-        for tweets in sorted({*np.geomspace(first, most, 24).astype(int).tolist(), most}):
+        for tweets in sorted({*np.geomspace(first, most, 16).astype(int).tolist(), most}):
             errors = allowed_errors(int(share * tweets), tweets, left, terms.bound, terms.delta)
             if errors is None:
                 continue
@@ -109,7 +112,7 @@ def plan_calibration(unrelated: Any, is_related: Any, left: int, terms: Terms) -
             rest = (left - tweets) * (1 - settled) + terms.audited((left - tweets) * settled)
             cost = (learnt + tweets + rest) / job
             if best.tweets == 0 or cost < best.cost:
-                best = Plan(tweets, cost)
+                best = Plan(tweets, float(cost))
     if best.tweets == 0:
         return Plan(
             0,

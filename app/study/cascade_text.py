@@ -50,13 +50,13 @@ def methods(facts: dict[str, Any], model: str) -> str:
     terms, audit = facts["terms"], facts["audit"]
     return (
         f"Of {facts['selected']:,} tweets, {facts['settled']:,} ({per_cent(facts['settled'] / facts['selected'])}) "
-        f"were classified as unrelated by a light model (logistic regression on hashed character 3- to 5-grams) and all "
-        f"others by {model}. The light model was trained on what {model} said of {facts['learn']:,} tweets drawn at "
-        f"random and on the labelled tweets. Its threshold was calibrated on {facts['calibrated']:,} further tweets "
+        "were classified as unrelated by a light model (logistic regression on hashed character 3- to 5-grams) and "
+        f"all others by {model}. The light model was trained on what {model} said of {facts['learn']:,} tweets drawn "
+        f"at random and on the labelled tweets. Its threshold was calibrated on {facts['calibrated']:,} further tweets "
         f"drawn at random, {facts['calibrated_related']:,} of which {model} called related, by Learn then Test "
         "(Angelopoulos et al. 2021, arXiv:2110.01052) with exact p-values for a finite population: with "
-        f"{per_cent(terms['confidence'], 0)} confidence at most {per_cent(terms['bound'], 2)} of the tweets that {model} "
-        f"would have called related were settled as unrelated. {_audit(audit)} (Seed {facts['seed']}.)"
+        f"{per_cent(terms['confidence'], 0)} confidence at most {per_cent(terms['bound'], 2)} of the tweets that "
+        f"{model} would have called related were settled as unrelated. {_audit(audit)} (Seed {facts['seed']}.)"
     )
 
 

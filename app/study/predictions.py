@@ -105,10 +105,8 @@ def said_since(study: Study, model: int, tweets: Sequence[int], since: str, leav
 
 
 def done_since(study: Study, model: int, since: str) -> set[int]:
-    """Return the tweets that have a prediction of a model, settled or not, from a time on."""
-    statement = select(Prediction.tweet_id).where(
-        Prediction.model_id == model, Prediction.status == "predicted", Prediction.created >= since
-    )
+    """Return the tweets that have an outcome of a model from a time on: predicted, settled or failed."""
+    statement = select(Prediction.tweet_id).where(Prediction.model_id == model, Prediction.created >= since)
     with study.reading() as session:
         return set(session.scalars(statement))
 

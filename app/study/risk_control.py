@@ -25,6 +25,9 @@ from typing import Any
 
 # Of the error probability, the part that M lies above its bound.
 _FOR_THE_NUMBER = 0.1
+# Numbers of losses for which the exact test is computed; beyond, its binomial bound.
+_MOST_COUNTED = 500
+_LARGE = 100_000
 
 
 def least_related(bound: float, delta: float) -> int:
@@ -45,8 +48,8 @@ def allowed_errors(related: int, drawn: int, population: int, bound: float, delt
     left = (1 - _FOR_THE_NUMBER) * delta
     if p_value(0, related, most, bound) > left:
         return None
-    low, high = 0, related
-    # The p-value grows with the errors.
+    # The p-value grows with the errors; the expected number at the bound, twice, is always too many.
+    low, high = 0, min(related, math.ceil(2 * bound * related / (1 - drawn / (population + 1))) + 1)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if p_value(middle, related, most, bound) <= left else (low, middle - 1)
@@ -55,9 +58,13 @@ def allowed_errors(related: int, drawn: int, population: int, bound: float, delt
 
 def most_related(related: int, drawn: int, population: int, delta: float) -> int:
     """Return the number of related tweets in the population that is exceeded with a probability of `delta` at most."""
-    from scipy.stats import hypergeom
+    from scipy.stats import beta, hypergeom
 
     low, high = related, population - (drawn - related)
+    if population > _LARGE:
+        # The binomial bound lies above the exact one, by little, and takes no sum over all sampled tweets.
+        share = float(beta.ppf(1 - delta, related + 1, drawn - related)) if related < drawn else 1.0
+        return min(high, math.ceil(share * population))
     while low < high:
         middle = (low + high + 1) // 2
         likely = hypergeom.cdf(related, population, middle, drawn) > delta
@@ -72,17 +79,23 @@ def p_value(errors: int, related: int, most: int, bound: float) -> float:
     outside the sample.
     """
     import numpy as np
-    from scipy.stats import hypergeom
+    from scipy.stats import binom, hypergeom
 
+    first, last = _whole(bound * related), _whole(bound * most)
+    of_large_jobs = 0.0
+    if last - first > _MOST_COUNTED:
+        # Beyond, the hypergeometric tail lies below the binomial one (Hoeffding 1956), this far from the mean.
+        of_large_jobs = float(binom.cdf(errors, related, bound)) if errors <= related * bound - 1 else 1.0
+        last = first + _MOST_COUNTED
     # For each number of losses that is just too many, the largest M is the one that makes few errors likeliest.
-    too_many = np.arange(_whole(bound * related), _whole(bound * most) + 1) + 1
+    too_many = np.arange(first, last + 1) + 1
     of = np.minimum(most, np.ceil(too_many / bound - 1e-9).astype(np.int64) - 1)
     # As many can be lost only where they fit beside the sample.
     possible = (of >= related) & (too_many <= of - related)
     if not possible.any():
-        return 0.0
+        return of_large_jobs
     of, too_many = of[possible], too_many[possible]
-    return float(hypergeom.cdf(errors, of, too_many + errors, related).max())
+    return max(of_large_jobs, float(hypergeom.cdf(errors, of, too_many + errors, related).max()))
 
 
 def threshold(scores: Any, errors: int) -> float:
