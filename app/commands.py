@@ -277,6 +277,7 @@ def _tell_classified(report: Any, events: Any, as_json: bool) -> int:
         if report.cascade is not None:
             print(f"\n{cascade_text.outcome(report.cascade)}")
             if report.cascade["stage"] == "done":
+                print(cascade_text.languages(report.cascade))
                 print(
                     f"About {duration(report.cascade.get('seconds_saved', 0.0))} of the model's time were saved."
                 )

@@ -9,6 +9,9 @@ from app.gui import theme
 from app.study.cascade_planning import LEAST_BOUND, MOST_BOUND, USUAL_BOUND, Terms
 from app.study.codebook import Leaf
 
+# A longer line is hard to read.
+_LINE = 720
+
 
 class CascadeChoice(QWidget):
     """A box to tick, the bound in per cent, and a sentence that says what it means. Off unless it is asked for."""
@@ -31,8 +34,10 @@ class CascadeChoice(QWidget):
         )
         self.bound.lineEdit().setTextMargins(theme.SMALL - 2, 0, theme.SMALL - 2, 0)
         self.loses = QLabel(self.tr("losing at most"))
+        self.of = QLabel(self.tr("of the related tweets"))
         self.explanation = QLabel(self._explain(aside))
         self.explanation.setWordWrap(True)
+        self.explanation.setMaximumWidth(_LINE)
         self.explanation.setProperty("role", "muted")
         line = QHBoxLayout()
         line.setContentsMargins(0, 0, 0, 0)
@@ -40,10 +45,11 @@ class CascadeChoice(QWidget):
         line.addWidget(self.wanted)
         line.addWidget(self.loses)
         line.addWidget(self.bound)
+        line.addWidget(self.of)
         line.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(theme.SMALL // 2)
+        layout.setSpacing(0)
         layout.addLayout(line)
         layout.addWidget(self.explanation)
         self.wanted.setEnabled(bool(aside))
@@ -67,7 +73,7 @@ class CascadeChoice(QWidget):
         ).format(leaf="”, “".join(leaf.name for leaf in aside), confidence=f"{100 * Terms().confidence:g}")
 
     def _show_state(self) -> None:
-        for widget in (self.loses, self.bound):
+        for widget in (self.loses, self.bound, self.of):
             widget.setEnabled(self.wanted.isChecked())
         self.explanation.setVisible(self.wanted.isChecked() or not self.wanted.isEnabled())
         self.changed.emit()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -33,7 +34,7 @@ class CascadeView(QWidget):
         layout.setSpacing(theme.SMALL)
         for widget in (self.heading, self.outcome, self.saved, self.languages):
             layout.addWidget(widget)
-        layout.addWidget(self.copy)
+        layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
         self.hide()
 
     def show_facts(self, facts: dict[str, Any] | None, model: str) -> None:
@@ -58,7 +59,7 @@ class CascadeView(QWidget):
                     self.tr("tweets"),
                     self.tr("settled"),
                     self.tr("related in the test"),
-                    self.tr("of them ahead"),
+                    self.tr("of them settled"),
                     self.tr("bound"),
                 ],
                 [
@@ -72,6 +73,17 @@ class CascadeView(QWidget):
                     ]
                     for code, of in facts["languages"].items()
                 ],
+                tips=[
+                    "",
+                    self.tr("Tweets neither labelled nor sealed"),
+                    self.tr("By the light model"),
+                    self.tr("Tweets of the sample to calibrate on that the model called related"),
+                    self.tr("Related tweets of that sample that are surer than the threshold"),
+                    self.tr(
+                        "Alone: the bound is proven for this language by itself. Pooled: over all languages together, "
+                        "because too few related tweets were drawn here. In full: too few tweets were drawn."
+                    ),
+                ],
             )
 
     def copy_methods(self) -> None:
@@ -80,5 +92,5 @@ class CascadeView(QWidget):
 
     def _bound(self, of: dict[str, Any]) -> str:
         if not of["cascaded"]:
-            return self.tr("in full: too few drawn")
-        return self.tr("holds here, too") if of["holds"] else self.tr("over all together")
+            return self.tr("classified in full")
+        return self.tr("holds alone, too") if of["holds"] else self.tr("pooled with the others")

@@ -239,13 +239,13 @@ QToolButton::menu-indicator {{ image: none; width: 0; }}
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {t.surface};
     border: 1px solid {t.line}; border-radius: 6px; padding: 5px 8px; selection-background-color: {t.selection};
     selection-color: {t.text}; }}
-QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QComboBox:focus {{
+QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QAbstractSpinBox:focus, QComboBox:focus {{
     border-color: {t.accent}; }}
 QComboBox::drop-down {{ border: 0; width: 28px; }}
 QComboBox::down-arrow {{ {_arrow("down", t.muted)} width: 12px; height: 12px; }}
-QSpinBox::up-button, QSpinBox::down-button {{ border: 0; background: transparent; width: 24px; }}
-QSpinBox::up-arrow {{ {_arrow("up", t.muted)} width: 10px; height: 10px; }}
-QSpinBox::down-arrow {{ {_arrow("down", t.muted)} width: 10px; height: 10px; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: 0; background: transparent; width: 24px; }}
+QAbstractSpinBox::up-arrow {{ {_arrow("up", t.muted)} width: 10px; height: 10px; }}
+QAbstractSpinBox::down-arrow {{ {_arrow("down", t.muted)} width: 10px; height: 10px; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.line}; }}
 QTabBar {{ background: transparent; }}
 QTabBar::tab {{ background: transparent; color: {t.muted}; border: 0; border-bottom: 2px solid transparent;

@@ -14,19 +14,16 @@ def outcome(facts: dict[str, Any]) -> str:
             "The cascade goes on where it was when the classification is started again with the same choices."
         )
     terms, audit = facts["terms"], facts["audit"]
-    parts = [
+    return (
         f"A light model settled {_of(facts['settled'], facts['selected'])} tweets as unrelated. With "
         f"{per_cent(terms['confidence'], 0)} confidence, at most {per_cent(terms['bound'], 2)} of the tweets that the "
         "model would call related are lost by that, over all languages together: it was tested on "
         f"{facts['calibrated']:,} tweets drawn at random, of which {facts['calibrated_related']:,} were related and "
-        f"{facts['ahead']:,} of these would have been settled."
-    ]
-    parts.append(_audit(audit))
-    parts += languages(facts)
-    return " ".join(part for part in parts if part)
+        f"{facts['ahead']:,} of these would have been settled. {_audit(audit)}"
+    )
 
 
-def languages(facts: dict[str, Any]) -> list[str]:
+def languages(facts: dict[str, Any]) -> str:
     """Return in sentences for which languages the bound holds by itself, and which were not cascaded."""
     known = facts["languages"]
     alone = [_name(code) for code, of in known.items() if of.get("holds")]
@@ -34,15 +31,15 @@ def languages(facts: dict[str, Any]) -> list[str]:
     never = [_name(code) for code, of in known.items() if not of.get("cascaded")]
     parts = []
     if alone:
-        parts.append(f"The bound holds in each of these languages by itself, too: {', '.join(alone)}.")
+        parts.append(f"The bound holds in each of these languages alone, too: {', '.join(alone)}.")
     if pooled:
         parts.append(
-            f"Too few related tweets were drawn, or too many of them would have been settled, to say that of each of "
-            f"{', '.join(pooled)} by itself."
+            "Pooled with the others, because too few related tweets were drawn to say it of them alone: "
+            f"{', '.join(pooled)}."
         )
     if never:
-        parts.append(f"Classified in full, because too few were drawn: {', '.join(never)}.")
-    return parts
+        parts.append(f"Classified in full, because too few tweets were drawn: {', '.join(never)}.")
+    return " ".join(parts)
 
 
 def methods(facts: dict[str, Any], model: str) -> str:
