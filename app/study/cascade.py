@@ -229,7 +229,7 @@ class Cascade:
         rows = [i for i, text in enumerate(said[0]) if digest(text) not in known]
         texts, languages = [said[0][i] for i in rows], [said[1][i] for i in rows]
         related = np.asarray([self._is_related(said[2][i]) for i in rows], dtype=bool)
-        unrelated = self._sureness(model, model.probabilities(texts, languages), languages)
+        unrelated = self._sureness(model, texts, languages)
         left = facts["eligible"] - facts["learn"]
         number, found = len(rows), int(related.sum())
         errors = allowed_errors(found, number, left, terms.bound, terms.delta)
@@ -351,13 +351,17 @@ class Cascade:
             rows = [rows[i] for i in sorted(chosen.tolist())]
         return rows
 
-    def _sureness(self, model: CascadeModel, probabilities: Any, languages: Sequence[str]) -> Any:
+    def _sureness(self, model: CascadeModel, texts: Sequence[str], languages: Sequence[str]) -> Any:
         """Return the probability of being unrelated, 0 in languages that are not cascaded."""
         import numpy as np
 
         known = self._record.facts["languages"]
         able = np.asarray([known.get(language, {}).get("cascaded", False) for language in languages], bool)
-        return np.where(able, model.unrelated(probabilities), 0.0)
+        found = [np.zeros(0)]
+        for start in range(0, len(texts), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            found.append(model.unrelated(model.probabilities(texts[part], languages[part])))
+        return np.where(able, np.concatenate(found), 0.0)
 
     def _digests(self, keys: Sequence[int]) -> set[bytes]:
         with self._study.reading() as session:
