@@ -81,7 +81,7 @@ class CascadeView(QWidget):
                     self.tr("Related tweets of that sample that are surer than the threshold"),
                     self.tr(
                         "Alone: the bound is proven for this language by itself. Pooled: over all languages together, "
-                        "because too few related tweets were drawn here. In full: too few tweets were drawn."
+                        "because the sample cannot show it for this one. In full: too few tweets were drawn."
                     ),
                 ],
             )

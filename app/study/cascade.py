@@ -193,11 +193,13 @@ class Cascade:
         self._tell("learn", "The light model learns from what the model said.")
         from threadpoolctl import threadpool_limits
 
+        labels = self._labels(keys)
+        facts["labels"] = len(labels)
         # As for the light model of the labels: more threads make it slower.
         with threadpool_limits(1):
             begin = time.monotonic()
             model, unseen = CascadeModel.fit(
-                Sample(texts, languages, probabilities), self._leaves, self._aside, self._labels(keys)
+                Sample(texts, languages, probabilities), self._leaves, self._aside, labels
             )
             facts["seconds"] = time.monotonic() - begin
         able = [facts["languages"][language]["cascaded"] for language in languages]

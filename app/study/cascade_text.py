@@ -45,12 +45,13 @@ def languages(facts: dict[str, Any]) -> str:
 def methods(facts: dict[str, Any], model: str) -> str:
     """Return the sentences for a methods section; the cascade has ended with tweets settled."""
     terms, audit = facts["terms"], facts["audit"]
+    labels = f" and on {facts['labels']:,} labelled tweets" if facts["labels"] else ""
     return (
         f"Of {facts['selected']:,} tweets, {facts['settled']:,} ({per_cent(facts['settled'] / facts['selected'])}) "
         "were classified as unrelated by a light model (logistic regression on hashed character 3- to 5-grams) and "
         f"all others by {model}. The light model was trained on what {model} said of {facts['learn']:,} tweets drawn "
-        f"at random and on the labelled tweets. Its threshold was calibrated on {facts['calibrated']:,} further tweets "
-        f"drawn at random, {facts['calibrated_related']:,} of which {model} called related, by Learn then Test "
+        f"at random{labels}. Its threshold was calibrated on {facts['calibrated']:,} further tweets drawn at random, "
+        f"{facts['calibrated_related']:,} of which {model} called related, by Learn then Test "
         "(Angelopoulos et al. 2021, arXiv:2110.01052) with exact p-values for a finite population: with "
         f"{per_cent(terms['confidence'], 0)} confidence at most {per_cent(terms['bound'], 2)} of the tweets that "
         f"{model} would have called related were settled as unrelated. {_audit(audit)} (Seed {facts['seed']}.)"

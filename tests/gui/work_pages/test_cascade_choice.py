@@ -50,6 +50,7 @@ def facts(**fields: Any) -> dict[str, Any]:
         "seed": 7,
         "selected": 6009,
         "learn": 401,
+        "labels": 40,
         "calibrated": 1602,
         "calibrated_related": 620,
         "ahead": 0,
@@ -118,6 +119,7 @@ def test_what_was_settled_lost_and_audited_is_told(
     assert [row[-1] for row in rows] == ["holds alone, too", "pooled with the others", "classified in full"]
     page.cascade_view.copy.click()
     copied = QGuiApplication.clipboard().text()
+    assert "401 tweets drawn at random and on 40 labelled tweets" in copied
     assert "Angelopoulos et al. 2021" in copied and "seed 7" in copied.casefold()
 
 
