@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from app import __version__, commands, models_commands, training_commands
 from app.errors import UserError
+from app.study.cascade_planning import USUAL_BOUND
 from app.study.costs import Assumptions
 from app.study.import_report import IMPORTED
 from app.terminal import tell_failure
@@ -239,6 +240,15 @@ def parser() -> argparse.ArgumentParser:
     classify.add_argument("--limit", type=int, help="at most so many tweets")
     classify.add_argument(
         "--again", action="store_true", help="also those that the model has classified before"
+    )
+    classify.add_argument(
+        "--cascade",
+        type=float,
+        nargs="?",
+        const=USUAL_BOUND,
+        metavar="PERCENT",
+        help="let a light model settle what is surely unrelated: of the tweets that the model would call related, "
+        f"at most so many per cent are lost ({USUAL_BOUND:g} where no number is given)",
     )
 
     files = _add(

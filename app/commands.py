@@ -226,12 +226,14 @@ def classify(arguments: argparse.Namespace) -> int:
     """Classify the tweets of a study."""
     from app import untrained_commands
     from app.study import classification
+    from app.study.cascade_planning import Terms
     from app.study.study import Study
     from app.terminal import JobEvents
 
     if arguments.untrained is None and (arguments.examples or arguments.trial is not None):
         raise WrongUsage("--examples and --trial go with --untrained")
     events = JobEvents(arguments.json)
+    terms = None if arguments.cascade is None else Terms.of_per_cent(arguments.cascade)
     with Study.open(arguments.study) as study:
         model = arguments.model
         if arguments.untrained is not None:
@@ -245,6 +247,7 @@ def classify(arguments: argparse.Namespace) -> int:
             only_unlabelled=arguments.only == "unlabelled",
             limit=arguments.limit,
             again=arguments.again,
+            cascade=terms,
             on_event=events.append,
             stop=stopper(arguments),
         )
@@ -272,6 +275,7 @@ def classify_file(arguments: argparse.Namespace) -> int:
 
 
 def _tell_classified(report: Any, events: Any, as_json: bool) -> int:
+    from app.study import cascade_text
     from app.terminal import duration
 
     if report.stopped:
@@ -281,6 +285,14 @@ def _tell_classified(report: Any, events: Any, as_json: bool) -> int:
     if not as_json:
         print(report.summary())
         print(f"{report.per_second:.1f} tweets a second, {duration(report.seconds)} in all.")
+        if report.cascade is not None:
+            print(f"\n{cascade_text.outcome(report.cascade)}")
+            if report.cascade["stage"] == "done":
+                print(cascade_text.languages(report.cascade))
+                print(
+                    f"About {duration(report.cascade.get('seconds_saved', 0.0))} of the model's time were saved."
+                )
+                print(f"\nFor a methods section: {cascade_text.methods(report.cascade, report.model)}")
     return 0
 
 

@@ -29,7 +29,7 @@ from db.errors import (
 # "StDk": written into the header of each study (https://www.sqlite.org/fileformat.html#application_id).
 APPLICATION_ID = 0x5374446B
 # Number of the newest migration; `PRAGMA user_version` of a file says which one it is at.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_S = 15.0
 # SQLite's own default: a writer folds the log in when it is as long as this.
 _LOG_PAGES = 1000

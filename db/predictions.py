@@ -33,7 +33,7 @@ def put(session: Session, values: list[dict[str, Any]]) -> None:
     if not values:
         return
     statement = upsert(_PREDICTIONS)
-    replaced = ("leaf", "confidence", "probabilities", "status", "reason", "created")
+    replaced = ("leaf", "confidence", "probabilities", "status", "reason", "created", "settled")
     session.execute(
         statement.on_conflict_do_update(
             index_elements=["model_id", "tweet_id"], set_={c: statement.excluded[c] for c in replaced}
@@ -54,10 +54,31 @@ def of(session: Session, model_id: int, ids: Sequence[int]) -> dict[int, Any]:
             columns.probabilities,
             columns.status,
             columns.reason,
+            columns.created,
+            columns.settled,
         ).where(columns.model_id == model_id, columns.tweet_id.in_(batch))
         for row in session.execute(statement):
             found[row.tweet_id] = row
     return found
+
+
+def outcomes_since(session: Session, model_id: int, since: str) -> list[tuple[str, str | None, bool, int]]:
+    """Return (language, leaf or None for failed, settled, tweets) of a model's predictions from a time on."""
+    statement = (
+        select(Tweet.lang, Prediction.leaf, Prediction.settled, func.count())
+        .join(Tweet, Tweet.id == Prediction.tweet_id)
+        .where(Prediction.model_id == model_id, Prediction.created >= since)
+        .group_by(Tweet.lang, Prediction.leaf, Prediction.settled)
+    )
+    return [(row[0], row[1], bool(row[2]), row[3]) for row in session.execute(statement)]
+
+
+def has_settled(session: Session, model_id: int) -> bool:
+    """Say whether a light model has settled any tweet for this model."""
+    statement = select(_PREDICTIONS.c.tweet_id).where(
+        _PREDICTIONS.c.model_id == model_id, _PREDICTIONS.c.settled.is_(True)
+    )
+    return session.execute(statement.limit(1)).first() is not None
 
 
 def count(session: Session, model_id: int, status: str = "predicted") -> int:

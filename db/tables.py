@@ -431,7 +431,8 @@ class Evaluation(Base):
 class Prediction(Base):
     """What a model says about a tweet.
 
-    `probabilities`: little-endian float32, one a leaf, in the order of the model's `leaves`.
+    `probabilities`: little-endian float32, one a leaf, in the order of the model's `leaves`. `settled`: not the
+    model said it, but the light model of a cascade in front of it, and the probabilities are the light model's.
     """
 
     __tablename__ = "predictions"
@@ -445,6 +446,7 @@ class Prediction(Base):
         Index("ix_predictions_model_id_status_tweet_id", "model_id", "status", "tweet_id"),
         Index("ix_predictions_model_id_leaf_tweet_id", "model_id", "leaf", "tweet_id"),
         Index("ix_predictions_model_id_confidence", "model_id", "confidence"),
+        Index("ix_predictions_settled", "model_id", "tweet_id", sqlite_where=text("settled IS 1")),
         {"sqlite_with_rowid": False},
     )
 
@@ -456,3 +458,28 @@ class Prediction(Base):
     status: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
     created: Mapped[str]
+    settled: Mapped[bool] = mapped_column(default=False, server_default="0")
+
+
+class Cascade(Base):
+    """A classification in which a light model settles what is surely unrelated, kept so that it goes on as it began.
+
+    `stage`: learn, calibrate, settle, classify, done; declined where all tweets were classified in full. `facts` has
+    the bound and what was found so far, `arrays` (NumPy's npz) the tweets of the job, those that were drawn and the
+    light model.
+    """
+
+    __tablename__ = "cascades"
+    __table_args__ = (
+        CheckConstraint(
+            "stage IN ('learn', 'calibrate', 'settle', 'classify', 'done', 'declined')", name="stage"
+        ),
+        Index("ix_cascades_model_id", "model_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
+    created: Mapped[str]
+    stage: Mapped[str]
+    facts: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    arrays: Mapped[bytes] = mapped_column(LargeBinary)

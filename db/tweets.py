@@ -26,19 +26,22 @@ from db.tables import CodebookVersion, Coder, CurrentLabel, LabelEvent, Predicti
 BATCH = 500
 ORDERS = ("file", "-file", "uncertain", "certain")
 # What tells something about labels of others or predictions.
-_TELLING = ("disputed", "adjudicated", "predicted", "failed")
+_TELLING = ("disputed", "adjudicated", "predicted", "settled", "failed")
+# Statuses of tweets that have a prediction: they are looked for among the predictions.
+_PREDICTED = ("predicted", "settled")
 
 
 @dataclass(frozen=True)
 class TweetQuery:
     """Which tweets. Empty fields ask for nothing.
 
-    `status`: labelled, unlabelled, disputed, adjudicated, second_look, sealed, grouped, predicted, unpredicted,
-    failed. `group` is that of near-duplicates. `leaf` is compared with the prediction where the status is
-    "predicted", with the agreed label otherwise. Tweets have a label of each of the `coders` (names), and each of
-    the leaves `between` as a label of someone. "second_look" are those with a label, of any of the coders or of
-    anyone, that was given before a codebook version touched its leaf; "sealed" are the test tweets. `labelled_by`
-    is one more coder whose label all of them have, whatever else is asked; `unlocked` leaves out locked tweets.
+    `status`: labelled, unlabelled, disputed, adjudicated, second_look, sealed, grouped, predicted, settled (predicted
+    by the light model of a cascade), unpredicted, failed. `group` is that of near-duplicates. `leaf` is compared with
+    the prediction where the status is "predicted" or "settled", with the agreed label otherwise. Tweets have a label
+    of each of the `coders` (names), and each of the leaves `between` as a label of someone. "second_look" are those
+    with a label, of any of the coders or of anyone, that was given before a codebook version touched its leaf;
+    "sealed" are the test tweets. `labelled_by` is one more coder whose label all of them have, whatever else is
+    asked; `unlocked` leaves out locked tweets.
     What asks about labels of others or about predictions finds no sealed tweet of which the `viewer` must know
     nothing yet (`sealing.hidden_from`).
     """
@@ -77,7 +80,7 @@ def page_ids(session: Session, query: TweetQuery, offset: int, limit: int, order
             return list(range(offset + 1, min(offset + limit, last) + 1))
         return list(range(last - offset, max(last - offset - limit, 0), -1))
     statement = _matching(query, with_prediction=order in ("uncertain", "certain"))
-    by_prediction = query.status == "predicted" or order in ("uncertain", "certain")
+    by_prediction = query.status in _PREDICTED or order in ("uncertain", "certain")
     key: Any = Prediction.tweet_id if by_prediction else Tweet.id
     if order == "file":
         statement = statement.order_by(key)
@@ -92,21 +95,21 @@ def page_ids(session: Session, query: TweetQuery, offset: int, limit: int, order
 
 def ids_after(session: Session, query: TweetQuery, after: int, limit: int) -> list[int]:
     """Return the next ids greater than `after`, in file order: to walk through all without an offset."""
-    key: Any = Prediction.tweet_id if query.status == "predicted" else Tweet.id
+    key: Any = Prediction.tweet_id if query.status in _PREDICTED else Tweet.id
     statement = _matching(query).where(key > after).order_by(key).limit(limit)
     return list(session.scalars(statement))
 
 
 def id_before(session: Session, query: TweetQuery, before: int | None) -> int | None:
     """Return the greatest id below `before`, of all where it is None; None where there is none."""
-    key: Any = Prediction.tweet_id if query.status == "predicted" else Tweet.id
+    key: Any = Prediction.tweet_id if query.status in _PREDICTED else Tweet.id
     statement = _matching(query).order_by(key.desc()).limit(1)
     return session.scalar(statement if before is None else statement.where(key < before))
 
 
 def place_of(session: Session, query: TweetQuery, tweet: int) -> int:
     """Return how many tweets come before one, in file order."""
-    key: Any = Prediction.tweet_id if query.status == "predicted" else Tweet.id
+    key: Any = Prediction.tweet_id if query.status in _PREDICTED else Tweet.id
     before = _matching(query).where(key < tweet).subquery()
     return session.scalar(select(func.count()).select_from(before)) or 0
 
@@ -119,13 +122,15 @@ def matching(query: TweetQuery) -> Select[int]:
 def _matching(query: TweetQuery, with_prediction: bool = False) -> Select[int]:
     conditions: list[ColumnElement[bool]] = []
     on_tweets = True
-    if query.status == "predicted" or with_prediction:
+    if query.status in _PREDICTED or with_prediction:
         statement = select(Prediction.tweet_id)
         conditions += [Prediction.model_id == query.model_id, Prediction.status == "predicted"]
+        if query.status == "settled":
+            conditions.append(Prediction.settled.is_(True))
         on_tweets = bool(
-            query.search or query.group or query.language is not None or query.status != "predicted"
+            query.search or query.group or query.language is not None or query.status not in _PREDICTED
         )
-        if query.leaf and query.status == "predicted":
+        if query.leaf and query.status in _PREDICTED:
             conditions.append(Prediction.leaf == query.leaf)
         if on_tweets:
             statement = statement.join(Tweet, Tweet.id == Prediction.tweet_id)
@@ -145,7 +150,7 @@ def _matching(query: TweetQuery, with_prediction: bool = False) -> Select[int]:
     if on_tweets:
         conditions += _on_tweets(query)
     if query.leaf or query.between or with_prediction or query.status in _TELLING:
-        key: Any = Prediction.tweet_id if with_prediction or query.status == "predicted" else Tweet.id
+        key: Any = Prediction.tweet_id if with_prediction or query.status in _PREDICTED else Tweet.id
         conditions.append(key.not_in(sealing.hidden_from(query.viewer)))
     return statement.where(*conditions)
 
@@ -178,7 +183,7 @@ def _on_tweets(query: TweetQuery) -> Iterable[ColumnElement[bool]]:
         yield Tweet.labelled.is_(False)
     if query.status == "disputed":
         yield Tweet.agreed_leaf.is_(None)
-    if query.leaf and query.status != "predicted":
+    if query.leaf and query.status not in _PREDICTED:
         yield Tweet.agreed_leaf == query.leaf
     if query.search:
         yield or_(

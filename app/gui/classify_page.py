@@ -17,6 +17,8 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import figures, form_parts, theme
+from app.gui.cascade_choice import CascadeChoice
+from app.gui.cascade_view import CascadeView
 from app.gui.cost_button import CostButton
 from app.gui.device_badge import DeviceBadge
 from app.gui.empty_state import EmptyState
@@ -73,6 +75,8 @@ class ClassifyPage(QWidget):
         self.language.setToolTip(self.tr("Only tweets in this language (Alt+L)"))
         self.again = QCheckBox(self.tr("Also those that this model has classified &before"))
         self.again.setToolTip(self.tr("Their predictions are replaced by the new ones (Alt+B)"))
+        self.cascade = CascadeChoice([study.codebook.leaf(code) for code in study.codebook.aside])
+        self.cascade_view = CascadeView()
         self.selected = QLabel()
         self.selected.setProperty("role", "heading")
         self.start = QPushButton(self.tr("&Start classifying"))
@@ -149,6 +153,7 @@ class ClassifyPage(QWidget):
         form.addRow(self.tr("&Tweets"), self.which)
         form.addRow(self.tr("&Language"), self.language)
         form.addRow("", self.again)
+        form.addRow("", self.cascade)
         start = QHBoxLayout()
         start.setSpacing(theme.LARGE)
         start.addWidget(self.start)
@@ -170,6 +175,7 @@ class ClassifyPage(QWidget):
         layout.addWidget(self.bars_heading)
         layout.addWidget(self.bars)
         layout.addWidget(self.sum)
+        layout.addWidget(self.cascade_view)
         layout.addWidget(self.failures)
         layout.addLayout(after)
         layout.addStretch(1)
@@ -283,7 +289,7 @@ class ClassifyPage(QWidget):
             words.append(f"--language={language}")
         if self.again.isChecked():
             words.append("--again")
-        return words
+        return words + self.cascade.words()
 
     def _path(self) -> Path:
         return Path(self._study.path).resolve()
@@ -342,17 +348,25 @@ class ClassifyPage(QWidget):
     def _show_report(self, report: dict[str, Any] | None) -> None:
         for widget in (self.sum, self.failures, self.retry, self.results, self.bars, self.bars_heading):
             widget.hide()
+        self.cascade_view.show_facts(None, "")
         if report is None:
             return
         self.device.take_event(report)
         self.costs.take_speed(float(report["per_second"]), final=True)
         selected, predicted, failed = (int(report[key]) for key in ("selected", "predicted", "failed"))
+        settled = int(report.get("settled", 0))
+        self.cascade_view.show_facts(report.get("cascade"), str(report["model"]))
+        counts = self.tr("{selected} selected = {predicted} classified + {failed} failed · {rate} · {time}")
+        if settled:
+            counts = self.tr(
+                "{selected} selected = {predicted} classified in full + {settled} settled + {failed} failed · {rate} "
+                "· {time}"
+            )
         self.sum.setText(
-            self.tr(
-                "{selected} selected = {predicted} classified + {failed} failed · {rate} · {time}"
-            ).format(
+            counts.format(
                 selected=figures.count(selected),
                 predicted=figures.count(predicted),
+                settled=figures.count(settled),
                 failed=figures.count(failed),
                 rate=figures.rate(float(report["per_second"]), self.tr("tweets")),
                 time=figures.duration(float(report["seconds"])),
@@ -364,11 +378,11 @@ class ClassifyPage(QWidget):
         self.bars.set_counts(report["per_leaf"])
         self.bars_heading.show()
         self.bars.show()
-        if selected != predicted + failed:
+        if selected != predicted + settled + failed:
             self.notice.tell(
                 Tone.ERROR,
                 self.tr("{n} tweets are missing: neither classified nor failed.").format(
-                    n=figures.count(selected - predicted - failed)
+                    n=figures.count(selected - predicted - settled - failed)
                 ),
                 self.tr("Start again; only what is missing is done."),
             )

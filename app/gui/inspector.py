@@ -149,6 +149,8 @@ class Inspector(QWidget):
             text = self.tr("{name}, with a probability of {share}").format(
                 name=name, share=figures.share(row.confidence or 0.0, 1)
             )
+            if row.settled:
+                text += "\n" + self.tr("Settled by the light model of a cascade: the model did not see it.")
         else:
             text = ""
         self.prediction.setText(text)

@@ -377,6 +377,7 @@ class TweetsPage(Page):
                     (self.tr("Has near-duplicates"), "grouped"),
                     (self.tr("Sealed test set"), "sealed"),
                     (self.tr("Predicted"), "predicted"),
+                    (self.tr("Settled by a light model"), "settled"),
                     (self.tr("Not predicted"), "unpredicted"),
                     (self.tr("Prediction failed"), "failed"),
                 ],

@@ -11,6 +11,8 @@ from app.inference.engine import has_unused_gpu
 from app.inference.model_file import sha256
 from app.inference.tuning import Tuning
 from app.study import models, predictions, tweets
+from app.study.cascade import Cascade, check_codebook
+from app.study.cascade_planning import Terms
 from app.study.chunked_classification import classify_unknown
 from app.study.known_tunings import tuned
 from app.study.seen_texts import digest
@@ -31,23 +33,33 @@ Events = Callable[[dict[str, Any]], None]
 
 @dataclass
 class ClassificationReport:
-    """What a classification did. `selected` = `predicted` + `failed`, unless it was stopped."""
+    """What a classification did. `selected` = `predicted` + `settled` + `failed`, unless it was stopped.
+
+    `predicted`: by the model itself; `settled`: by the light model of a cascade, whose `cascade` tells the facts.
+    """
 
     model: str
     selected: int = 0
     predicted: int = 0
     failed: int = 0
+    settled: int = 0
     seconds: float = 0.0
     per_leaf: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     device: str = ""
     output: str = ""
     stopped: bool = False
+    cascade: dict[str, Any] | None = None
+
+    @property
+    def done(self) -> int:
+        """Tweets that have their outcome."""
+        return self.predicted + self.settled + self.failed
 
     @property
     def per_second(self) -> float:
         """Tweets a second from the first tweet to the last; loading the model is not counted."""
-        return (self.predicted + self.failed) / self.seconds if self.seconds > 0 else 0.0
+        return self.done / self.seconds if self.seconds > 0 else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -56,6 +68,8 @@ class ClassificationReport:
     def summary(self) -> str:
         """Return the counts in a sentence."""
         done = f"{self.predicted:,} of {self.selected:,} tweets classified with “{self.model}”"
+        if self.settled:
+            done += f", {self.settled:,} settled by the light model"
         if self.stopped:
             return f"Stopped: {done}. What is done is kept; start again to go on."
         shares = ", ".join(f"{leaf} {n:,}" for leaf, n in self.per_leaf.items())
@@ -113,15 +127,19 @@ def classify_study(
     limit: int | None = None,
     again: bool = False,
     keys: Sequence[int] | None = None,
+    cascade: Terms | None = None,
     on_event: Events = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     shelf: Shelf | None = None,
 ) -> ClassificationReport:
     """Classify tweets and write the predictions to the study, a chunk at a time.
 
-    Selected are the tweets that this model has not predicted yet (with `again`, all), or those of `keys`.
+    Selected are the tweets that this model has not predicted yet (with `again`, all), or those of `keys`. With a
+    `cascade`, a light model settles what is surely unrelated, on these terms (`app.study.cascade`).
     What was written stays when it is stopped or killed, and is not done twice.
     """
+    if cascade is not None:
+        check_codebook(study.codebook.aside)
     shelf = shelf or Shelf()
     file = shelf.model(model)
     if file.card is not None and set(file.card.leaves) != set(study.codebook.leaf_codes):
@@ -144,6 +162,21 @@ def classify_study(
         tuned(classifier, file, len(keys), lambda: on_event(tuning_event(classifier.device)), stop)
         report = ClassificationReport(classifier.card.name, len(keys), device=classifier.device)
         report.per_leaf = dict.fromkeys(classifier.leaves, 0)
+        full_pass = _FullPass(study, classifier, model_id, report, on_event, stop)
+        ahead = None
+        if cascade is not None:
+            job = {"language": language, "only_unlabelled": only_unlabelled, "limit": limit, "again": again}
+            ahead = Cascade(
+                study, model_id, classifier.leaves, full_pass.classify, full_pass.take_settled, on_event, stop
+            )
+            keys = ahead.begin(keys, job, cascade)
+            report.selected = len(keys)
+            left = ahead.settle(keys)
+            report.cascade = ahead.facts
+            if left is None:
+                report.stopped = True
+                return report
+            keys = left
         on_event(
             make_event(
                 "stage",
@@ -153,7 +186,9 @@ def classify_study(
                 unused_gpu=classifier.device == "CPU" and has_unused_gpu(),
             )
         )
-        _classify_keys(study, classifier, model_id, keys, report, on_event, stop)
+        if full_pass.classify(keys) and ahead is not None:
+            ahead.end(full_pass.seconds, report.predicted)
+            report.cascade = ahead.facts
     return report
 
 
@@ -175,43 +210,62 @@ def register(study: Study, model: str, file: "ModelFile", shelf: Shelf) -> model
     )
 
 
-def _classify_keys(
-    study: Study,
-    classifier: "Classifier",
-    model_id: int,
-    keys: Sequence[int],
-    report: ClassificationReport,
-    on_event: Events,
-    stop: Callable[[], bool],
-) -> None:
-    from app.inference.classifier import ClassificationStopped
+class _FullPass:
+    """Classifies tweets with the model, writes what it says a chunk at a time, and counts it into a report.
 
-    begin = time.monotonic()
-    seen = DistinctTexts(classifier)
-    for start in range(0, len(keys), CHUNK):
-        chunk = keys[start : start + CHUNK]
-        texts = {row.id: row.text for row in tweets.get(study, chunk)}
+    `seconds`: how long the model itself was at work.
+    """
 
-        def progress(done: int, _total: int, before: int = start) -> None:
-            report.seconds = time.monotonic() - begin
-            on_event(progress_event(before + done, len(keys), report))
+    def __init__(
+        self,
+        study: Study,
+        classifier: "Classifier",
+        model_id: int,
+        report: ClassificationReport,
+        on_event: Events,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._study, self._classifier, self._model_id = study, classifier, model_id
+        self._report, self._on_event, self._stop = report, on_event, stop
+        self._begin = time.monotonic()
+        self._seen = DistinctTexts(classifier)
+        self.seconds = 0.0
 
-        try:
-            probabilities = seen.classify([texts[key] for key in chunk], progress, stop)
-        except ClassificationStopped:
-            report.stopped = True
-            return
-        predictions.save(
-            study,
-            model_id,
-            classifier.leaves,
-            chunk,
-            probabilities,
-            EMPTY,
-        )
-        count_predictions(report, classifier.leaves, probabilities)
-        report.seconds = time.monotonic() - begin
-        on_event(progress_event(start + len(chunk), len(keys), report))
+    def classify(self, keys: Sequence[int]) -> bool:
+        """Classify tweets; return False where it was stopped."""
+        from app.inference.classifier import ClassificationStopped
+
+        report, leaves = self._report, self._classifier.leaves
+        for start in range(0, len(keys), CHUNK):
+            chunk = keys[start : start + CHUNK]
+            begin, before = time.monotonic(), report.done
+            texts = {row.id: row.text for row in tweets.get(self._study, chunk)}
+
+            def progress(done: int, _total: int, before: int = before) -> None:
+                self._tell(before + done)
+
+            try:
+                probabilities = self._seen.classify([texts[key] for key in chunk], progress, self._stop)
+            except ClassificationStopped:
+                report.stopped = True
+                return False
+            predictions.save(self._study, self._model_id, leaves, chunk, probabilities, EMPTY)
+            count_predictions(report, leaves, probabilities)
+            self.seconds += time.monotonic() - begin
+            self._tell(report.done)
+        return True
+
+    def take_settled(self, leaves: Counter[str]) -> None:
+        """Count what a light model settled."""
+        report = self._report
+        for leaf, number in leaves.items():
+            report.per_leaf[leaf] = report.per_leaf.get(leaf, 0) + number
+        report.settled += leaves.total()
+        report.seconds = time.monotonic() - self._begin
+
+    def _tell(self, done: int) -> None:
+        self._report.seconds = time.monotonic() - self._begin
+        self._on_event(progress_event(done, self._report.selected, self._report))
 
 
 def tuning_event(device: str) -> dict[str, Any]:

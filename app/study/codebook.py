@@ -116,6 +116,16 @@ class Codebook:
         """The classes' codes, in the order of `leaves`."""
         return tuple(leaf.code for leaf in self.leaves)
 
+    @cached_property
+    def aside(self) -> tuple[str, ...]:
+        """The leaves at which the first question ends while another of its answers leads on: “unrelated”.
+
+        Empty where no answer to the first question leads on.
+        """
+        if not any(option.follow_up for option in self.question(self.start).options):
+            return ()
+        return tuple(leaf.code for leaf in self.leaves if len(leaf.path) == 1)
+
     def question(self, code: str) -> Question:
         """Return the question with this code."""
         return next(q for q in self.questions if q.code == code)

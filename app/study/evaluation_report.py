@@ -75,8 +75,8 @@ def evaluate(
     chosen = set(by_role[kind])
     rows = [(key, row) for key, row in labelled if key in chosen]
     keys = [key for key, _ in rows]
-    done = predictions.of(study, model_id, keys)
-    missing = [key for key in keys if key not in done]
+    # What a light model settled before the tweet got its label says nothing of the model.
+    missing = predictions.not_said(study, model_id, keys)
     if missing:
         done_now = classify_study(study, model, keys=missing, on_event=on_event, stop=stop, shelf=shelf)
         if done_now.stopped:

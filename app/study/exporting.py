@@ -36,10 +36,11 @@ def export(
     where it is known: label_sources (the queue that brought the tweet, "coder: queue"), suggestions_shown, repeats
     (what was said when a tweet came again, hidden); where anything was adjudicated: gold_label, gold_by,
     gold_reason; and where a model has predicted: predicted_label, one predicted_<question> each, confidence, one
-    p_<leaf> each, model, prediction_status. Where the confidence is below `undecided_below`, predicted_label is
-    "undecided" and the predicted_<question> are empty; the probabilities stay. Predictions on sealed tweets that
-    nobody has labelled are left out: who codes them must not have read them in a file. The file appears whole or
-    not at all. Raises `UserError` where the format cannot hold the study or the disk refuses.
+    p_<leaf> each, model, prediction_status; where a cascade was used: predicted_by ("model" or "light model"). Where
+    the confidence is below `undecided_below`, predicted_label is "undecided" and the predicted_<question> are empty;
+    the probabilities stay. Predictions on sealed tweets that nobody has labelled are left out: who codes them must not
+    have read them in a file. The file appears whole or not at all. Raises `UserError` where the format cannot hold the
+    study or the disk refuses.
     """
     path = checked_path(out_path)
     if undecided_below and UNDECIDED in study.codebook.leaf_codes:
@@ -65,7 +66,8 @@ def _chunks(
         yield chunk
 
 
-def _model(study: Study, filter: tweets.TweetFilter) -> tuple[str, tuple[str, ...]] | None:
+def _model(study: Study, filter: tweets.TweetFilter) -> tuple[str, tuple[str, ...], bool] | None:
+    """Return the model's name, its leaves, and whether a light model settled tweets in its place."""
     with study.reading() as session:
         if filter.model == "":
             condition = Model.id == predictions.latest_model(session)
@@ -73,13 +75,15 @@ def _model(study: Study, filter: tweets.TweetFilter) -> tuple[str, tuple[str, ..
             condition = Model.name == filter.model
         else:
             condition = Model.id == filter.model
-        row = session.execute(select(Model.name, Model.leaves).where(condition)).first()
-        return None if row is None else (row.name, tuple(row.leaves))
+        row = session.execute(select(Model.id, Model.name, Model.leaves).where(condition)).first()
+        if row is None:
+            return None
+        return row.name, tuple(row.leaves), predictions.has_settled(session, row.id)
 
 
 def _columns(
     study: Study,
-    model: tuple[str, tuple[str, ...]] | None,
+    model: tuple[str, tuple[str, ...], bool] | None,
     provenance: Provenance | None,
     undecided_below: float,
 ) -> tuple[list[Column[TweetRow]], dict[str, str]]:
@@ -102,7 +106,10 @@ def _columns(
     if review.counts(study).adjudicated:
         after += _gold_columns()
     if model:
-        after += _prediction_columns(study.codebook, *model, undecided_below)
+        name, leaves, has_settled = model
+        after += _prediction_columns(study.codebook, name, leaves, undecided_below)
+        if has_settled:
+            after.append(Column("predicted_by", _predicted_by))
     taken = {column.name.casefold() for column in before + after}
     originals = []
     renamed = {}
@@ -205,6 +212,12 @@ def _status(row: TweetRow) -> str | None:
     if row.prediction_status == "failed":
         return f"failed: {row.prediction_reason}"
     return row.prediction_status or None
+
+
+def _predicted_by(row: TweetRow) -> str | None:
+    if not row.prediction_status:
+        return None
+    return "light model" if row.settled else "model"
 
 
 def _original_columns(study: Study) -> list[str]:

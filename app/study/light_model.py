@@ -1,12 +1,13 @@
 """A light model of the labels so far: character n-grams and logistic regression, trained within seconds.
 
-It orders what is labelled next and shows whether more labels would help; it is no model to classify a study with.
+It orders what is labelled next and shows whether more labels would help; it is no model to classify a study with,
+but can settle in front of one what is surely unrelated (`cascade`).
 Chosen by five-fold cross-validation on 2,625 labelled tweets in 13 languages (macro-F1 of four classes): n-grams of
 3 to 5 characters within words 0.54, of 2 to 4 0.53, across words 0.52; classes weighted alike 0.52, unweighted 0.50.
 Hashed, because hashing needs no pass over the texts: one matrix serves every fold and every size of a curve.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,31 @@ class LightModel:
         )
         classifier.fit(weights.transform(counts[:, columns]), np.asarray(leaves))
         return cls(tuple(str(leaf) for leaf in classifier.classes_), columns, weights, classifier)
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the model as arrays, from which `from_arrays` makes the same one."""
+        import numpy as np
+
+        return {
+            "leaves": np.asarray(self.leaves, dtype=np.str_),
+            "columns": self._columns.astype(np.int32),
+            "idf": self._weights.idf_,
+            "coefficients": self._classifier.coef_,
+            "intercepts": self._classifier.intercept_,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> "LightModel":
+        """Make a model of its arrays."""
+        from sklearn.feature_extraction.text import TfidfTransformer
+        from sklearn.linear_model import LogisticRegression
+
+        weights = TfidfTransformer(sublinear_tf=True)
+        weights.idf_ = arrays["idf"]
+        classifier = LogisticRegression()
+        classifier.classes_ = arrays["leaves"]
+        classifier.coef_, classifier.intercept_ = arrays["coefficients"], arrays["intercepts"]
+        return cls(tuple(str(leaf) for leaf in arrays["leaves"]), arrays["columns"], weights, classifier)
 
     def probabilities(self, counts: Any) -> Any:
         """Return float32 (texts, leaves) for the `features` of texts; each row sums to 1."""

@@ -12,11 +12,19 @@ from db.tables import Model, Prediction, Tweet
 
 
 def save(
-    study: Study, model: int, leaves: Sequence[str], tweets: Sequence[int], probabilities: Any, reason: str
+    study: Study,
+    model: int,
+    leaves: Sequence[str],
+    tweets: Sequence[int],
+    probabilities: Any,
+    reason: str,
+    *,
+    settled: bool = False,
 ) -> None:
     """Write the predictions of a chunk of tweets in one transaction; a newer one replaces the older.
 
-    `probabilities` is float32 (tweets, leaves); a row with NaN is written as failed, with `reason`.
+    `probabilities` is float32 (tweets, leaves); a row with NaN is written as failed, with `reason`. `settled`: they
+    are those of a light model in front of the model.
     """
     import numpy as np
 
@@ -34,6 +42,7 @@ def save(
             "status": "failed" if failed[i] else "predicted",
             "reason": reason if failed[i] else "",
             "created": when,
+            "settled": settled,
         }
         for i, tweet in enumerate(tweets)
     ]
@@ -84,6 +93,35 @@ def latest_model(study: Study) -> str:
     """Return the name of the newest model that has predictions, whose answers an export writes; "" for none."""
     with study.reading() as session:
         return session.scalar(select(Model.name).where(Model.id == queries.latest_model(session))) or ""
+
+
+def not_said(study: Study, model: int, tweets: Sequence[int]) -> list[int]:
+    """Return those of the tweets that the model itself was not tried on: not at all, or settled in its place."""
+    with study.reading() as session:
+        found = queries.of(session, model, tweets)
+    return [key for key in tweets if key not in found or found[key].settled]
+
+
+def said_since(study: Study, model: int, tweets: Sequence[int], since: str, leaves: int) -> dict[int, Any]:
+    """Return {tweet: float32 (leaves)} of what the model itself said from a time on, NaN where it failed."""
+    import numpy as np
+
+    with study.reading() as session:
+        found = queries.of(session, model, tweets)
+    return {
+        key: np.frombuffer(row.probabilities, dtype="<f4")
+        if row.probabilities
+        else np.full(leaves, np.nan, "<f4")
+        for key, row in found.items()
+        if not row.settled and row.created >= since
+    }
+
+
+def done_since(study: Study, model: int, since: str) -> set[int]:
+    """Return the tweets that have an outcome of a model from a time on: predicted, settled or failed."""
+    statement = select(Prediction.tweet_id).where(Prediction.model_id == model, Prediction.created >= since)
+    with study.reading() as session:
+        return set(session.scalars(statement))
 
 
 def per_language(study: Study, model: int | str) -> dict[str, dict[str, int]]:

@@ -33,7 +33,7 @@ from db.queues import Fit
 _MOST = 50_000
 # Filters that ask for tweets with labels; all others are about tweets to label.
 _LABELLED = ("labelled", "disputed", "adjudicated", "second_look")
-_OF_PREDICTIONS = ("predicted", "unpredicted", "failed")
+_OF_PREDICTIONS = ("predicted", "settled", "unpredicted", "failed")
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ def rounded(value: float, places: int, shift: int = 0) -> Decimal:
     return exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + 0
 
 
-def per_cent(share: float) -> str:
-    """Return a share as ``81.3 %``."""
-    return f"{rounded(share, 1, shift=2)} %".replace("-", MINUS)
+def per_cent(share: float, places: int = 1) -> str:
+    """Return a share as ``81.3 %``, with so many decimals."""
+    return f"{rounded(share, places, shift=2)} %".replace("-", MINUS)
 
 
 def score(value: float) -> str:

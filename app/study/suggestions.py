@@ -38,7 +38,8 @@ def suggest(study: Study, row: TweetRow, turn: Turn, scores: LightScores | None)
             return None
         latest = predictions.latest_model(session)
     known = study.codebook.leaf_codes
-    if row.predicted in known and row.confidence is not None and latest is not None:
+    by_model = row.predicted in known and not row.settled
+    if by_model and row.predicted is not None and row.confidence is not None and latest is not None:
         return Suggestion(row.predicted, row.confidence, models.get(study, latest).name)
     found = None if scores is None else scores.suggestion(row.id)
     if scores is None or found is None or found[0] not in known:

@@ -18,7 +18,7 @@ from db.tables import Model
 
 STATUSES = (
     "", "labelled", "unlabelled", "disputed", "adjudicated", "second_look", "sealed", "grouped",
-    "predicted", "unpredicted", "failed",
+    "predicted", "settled", "unpredicted", "failed",
 )  # fmt: skip
 ORDERS = queries.ORDERS
 
@@ -28,10 +28,10 @@ class TweetFilter:
     """Which tweets to show; empty fields ask for nothing.
 
     `search` is looked for in text and author, and is compared with the id. `leaf` is compared with the
-    prediction where `status` is "predicted", else with the label. `language` "" is any; `NO_LANGUAGE` those
-    without one. `model` is a model's name or id; the latest with predictions where empty. `coders` are names:
-    tweets that each of them labelled; with "second_look", tweets on which one of them should look again.
-    `between` are leaves that are each the label of some coder. `group` is that of near-duplicates; the status
+    prediction where `status` is "predicted" or "settled" (by a light model), else with the label. `language` "" is
+    any; `NO_LANGUAGE` those without one. `model` is a model's name or id; the latest with predictions where empty.
+    `coders` are names: tweets that each of them labelled; with "second_look", tweets on which one of them should look
+    again. `between` are leaves that are each the label of some coder. `group` is that of near-duplicates; the status
     "grouped" asks for tweets of any group. `unlocked` leaves out the tweets of locked batches.
 
     `viewer` is the name of the coder who looks, "" for one without a name: of a sealed tweet nothing is told of
@@ -55,8 +55,9 @@ class TweetFilter:
     @property
     def asks_for_labels(self) -> bool:
         """Say whether which tweets pass tells what somebody labelled them."""
+        of_predictions = self.status in ("predicted", "settled")
         of_labels = self.status in ("disputed", "adjudicated", "second_look")
-        return bool(of_labels or self.coders or self.between or (self.leaf and self.status != "predicted"))
+        return bool(of_labels or self.coders or self.between or (self.leaf and not of_predictions))
 
 
 NO_LANGUAGE = "none"
@@ -70,7 +71,8 @@ class TweetRow:
     `disputed` is true. `labels` are all of them: (coder's name, leaf), `remarks` what was said beside them, by
     coder, where something was. `gold` is what was adjudicated, `gold_by`
     by whom. The labels of a tweet that is `locked` are not changed. `prediction_status` is "", "predicted" or
-    "failed". `similar` counts the near-duplicates beside it, in its `group`; 0 for none. `sealed` is "test" for a
+    "failed"; `settled`: a light model predicted in the model's place. `similar` counts the near-duplicates beside it,
+    in its `group`; 0 for none. `sealed` is "test" for a
     test tweet, "copy" for a near-duplicate of one. A tweet that is `hidden` has been left without what others and
     models say of it, because it is sealed and not labelled yet; one that is `blind` without the labels that others
     gave.
@@ -93,6 +95,7 @@ class TweetRow:
     remarks: tuple[tuple[str, Remark], ...] = ()
     prediction_status: str = ""
     prediction_reason: str = ""
+    settled: bool = False
     gold: str | None = None
     gold_by: str = ""
     gold_reason: str = ""
@@ -286,7 +289,7 @@ def _query(
     if filter.status not in STATUSES:
         raise ValueError(f"unknown status {filter.status!r}")
     model = _model(session, filter.model)
-    if model is None and filter.status in ("predicted", "failed"):
+    if model is None and filter.status in ("predicted", "settled", "failed"):
         return None, None
     language: str | None = filter.language or None
     if language == NO_LANGUAGE:
@@ -360,7 +363,8 @@ def _blinded(row: TweetRow, viewer: str | None) -> TweetRow:
         return row
     return replace(
         row, label=None, label_coder="", labels=(), remarks=(), disputed=False, gold=None, gold_by="", gold_reason="",
-        predicted=None, confidence=None, probabilities={}, prediction_status="", prediction_reason="", hidden=True,
+        predicted=None, confidence=None, probabilities={}, prediction_status="", prediction_reason="", settled=False,
+        hidden=True,
     )  # fmt: skip
 
 
@@ -396,6 +400,7 @@ def _row(
         ),
         prediction_status=prediction.status if prediction is not None else "",
         prediction_reason=prediction.reason if prediction is not None else "",
+        settled=prediction is not None and bool(prediction.settled),
         gold=row.gold_leaf,
         gold_by=decision.coder if decision is not None else "",
         gold_reason=decision.reason if decision is not None else "",

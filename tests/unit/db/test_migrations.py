@@ -14,7 +14,7 @@ import db.migrations
 from db import drafts, label_overview, labels
 from db.engine import StudyFile, open_study
 from db.migrations import downgrade, upgrade
-from db.tables import Base, LabelEvent, Tweet
+from db.tables import Base, Cascade, LabelEvent, Prediction, Tweet
 from tests.unit.db.conftest import event
 
 MakeStudy = Callable[[int], StudyFile]
@@ -217,5 +217,39 @@ def test_the_second_schema_knows_who_followed_whom_and_goes_back(make_study: Mak
         ]  # fmt: skip
     with pytest.raises(IntegrityError, match="only ever added"), file.writing() as session:
         session.execute(text("DELETE FROM label_events"))
+    upgrade(file._writer)
+    assert _schema_differences(file) == []
+
+
+def test_the_third_schema_tells_what_a_light_model_settled_and_goes_back(make_study: MakeStudy) -> None:
+    file = make_study(5)
+    downgrade(file._writer, 2)
+    with file.writing() as session:
+        session.execute(
+            text(
+                "INSERT INTO models (id, name, path, sha256, created, leaves, card) "
+                "VALUES (1, 'm', '', '', '', '[]', '{}')"
+            )
+        )
+        for tweet in (1, 2):
+            session.execute(
+                text(
+                    "INSERT INTO predictions "
+                    "(model_id, tweet_id, leaf, confidence, probabilities, status, reason, created) "
+                    f"VALUES (1, {tweet}, 'pro', 0.5, x'00', 'predicted', '', '')"
+                )
+            )
+    upgrade(file._writer)
+    assert _schema_differences(file) == []
+    with file.writing() as session:
+        assert session.scalars(select(Prediction.settled)).all() == [False, False]
+        session.execute(text("UPDATE predictions SET settled = 1 WHERE tweet_id = 2"))
+        session.add(Cascade(model_id=1, created="", stage="done", facts={"bound": 0.005}, arrays=b""))
+    with pytest.raises(IntegrityError, match="ck_cascades_stage"), file.writing() as session:
+        session.add(Cascade(model_id=1, created="", stage="gone", facts={}, arrays=b""))
+    downgrade(file._writer, 2)
+    with file.reading() as session:
+        # The second schema could not tell that the model never said it.
+        assert session.execute(text("SELECT tweet_id, leaf FROM predictions")).all() == [(1, "pro")]
     upgrade(file._writer)
     assert _schema_differences(file) == []

@@ -43,7 +43,8 @@ def mixed(study: Study, tmp_path: Path) -> Iterator[Study]:
         row[tweet % 4] = best
         if tweet % 10 == 0:
             row = [float("nan")] * 4
-        predictions.save(study, model.id, study.codebook.leaf_codes, [tweet], [row], "empty")
+        settled = tweet in (7, 12, 26)
+        predictions.save(study, model.id, study.codebook.leaf_codes, [tweet], [row], "empty", settled=settled)
     models.register(study, "unused", "/n", "1" * 64, study.codebook.leaf_codes)
     yield study
 
@@ -57,12 +58,13 @@ def _passes(row: TweetRow, filter: TweetFilter) -> bool:
         "adjudicated": row.gold is not None,
         "second_look": row.id in (4, 9),
         "predicted": row.prediction_status == "predicted",
+        "settled": row.id in (7, 12, 26),
         "sealed": row.sealed == "test",
         "grouped": row.similar > 0,
         "unpredicted": row.id > 40,
         "failed": row.prediction_status == "failed",
     }[filter.status]
-    leaf = row.predicted if filter.status == "predicted" else row.label
+    leaf = row.predicted if filter.status in ("predicted", "settled") else row.label
     language = "" if filter.language == NO_LANGUAGE else filter.language
     needle = filter.search.casefold()
     return (
@@ -115,6 +117,7 @@ def test_rows_say_what_is_known(mixed: Study) -> None:
     )  # fmt: skip
     assert decided.labels == (("Ana", "pro"), ("Ben", "neutral"))
     assert (alone.label, alone.labels) == ("neutral", ())
+    assert not plain.settled and tweets.get(mixed, [7])[0].settled
     assert plain.predicted == "unrelated" and plain.confidence == pytest.approx(0.33)
     assert sum(plain.probabilities.values()) == pytest.approx(1, abs=1e-6)
     assert (failed.prediction_status, failed.prediction_reason, failed.predicted) == ("failed", "empty", None)
