@@ -334,8 +334,8 @@ class UntrainedDialog(QDialog):
         about = form_parts.words(
             self.tr(
                 "A model that nobody trained is asked with this study's codebook, so that you can see how far that "
-                "goes before you label much. Small models are often poor at it: a fine-tuned one of the same size is "
-                "usually far better, and much faster."
+                "goes before you label much. Small models are often poor at it: the same model, fine-tuned, is usually "
+                "far better."
             )
         )
         form = QFormLayout()

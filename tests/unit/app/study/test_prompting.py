@@ -154,6 +154,15 @@ def test_the_same_model_is_one_entry_and_another_prompt_another(labelled: Study,
     assert entry.size == tiny.stat().st_size
 
 
+def test_another_codebook_makes_another_model(labelled: Study, tiny: Path) -> None:
+    untrained = compose(labelled, str(tiny))
+    card = untrained_trial.check(untrained)
+    place(Shelf(), untrained, card)
+    changed = replace(untrained, codebook=untrained.codebook.replace('version = "1"', 'version = "2"'))
+    placed = place(Shelf(), changed, untrained_trial.check(changed))
+    assert (placed.name, placed.is_new) == ("llama, zero-shot (2)", True)
+
+
 def test_it_classifies_like_any_other_and_its_examples_are_never_scored(
     labelled: Study,
     tiny: Path,
