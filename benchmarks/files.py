@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ def main() -> int:
         size = source.stat().st_size / 2**20
         print(f"{arguments.rows:,} rows of {arguments.texts:,} distinct texts, {size:,.0f} MiB as CSV")
         whole, cut = folder / "whole.csv", folder / "cut.csv"
-        took = run_undisturbed(source, whole, model, arguments.rows)
-        run_killed(source, cut, model, arguments.kills, took)
+        told = run_undisturbed(source, whole, model, arguments.rows)
+        run_killed(source, cut, model, arguments.kills, told)
         same = filecmp.cmp(whole, cut, shallow=False)
         print(
             f"the outputs, {whole.stat().st_size / 2**20:,.0f} MiB each, are {'equal' if same else 'NOT EQUAL'}"
@@ -98,8 +99,12 @@ class Job:
 
     def __init__(self, source: Path, target: Path, model: str) -> None:
         words = ["classify-file", source, target, "--model", model, "--json"]
+        # A short pipe: the command waits for us where it would be many events ahead.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", *map(str, words)], stdout=subprocess.PIPE, encoding="utf-8"
+            [sys.executable, "-m", "app", *map(str, words)],
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            pipesize=4096,
         )
         self._peak = 0.0
 
@@ -119,73 +124,73 @@ class Job:
         return self._peak
 
 
-def run_undisturbed(source: Path, target: Path, model: str, rows: int) -> dict[str, float]:
-    """Classify the file, print the peak memory on the way, and return {stage: the seconds that it took}."""
+def run_undisturbed(source: Path, target: Path, model: str, rows: int) -> Counter[str]:
+    """Classify the file, print the peak memory on the way, and return {stage: how often it told its progress}."""
     job = Job(source, target, model)
     begin = time.monotonic()
     stages: dict[str, float] = {}
+    told: Counter[str] = Counter()
     left = list(SHARES)
+    report: dict[str, Any] = {}
     for event in job.events():
         peak = job.peak_mebibytes()
         if event["event"] == "stage":
             stages[event["stage"]] = time.monotonic()
-        elif event["event"] == "progress" and event["stage"] == "classify":
-            while left and event["done"] >= left[0] * rows:
-                print(
-                    f"peak memory at {left.pop(0):4.0%} of the rows  {peak:6.0f} MiB",
-                    flush=True,
-                )
-        elif event["event"] == "progress" and event["done"] == event["total"]:
-            print(f"peak memory when they are written {peak:6.0f} MiB")
         elif event["event"] == "finished":
-            told = event
+            report = event
+        elif event["event"] == "progress":
+            told[event["stage"]] += 1
+            while event["stage"] == "classify" and left and event["done"] >= left[0] * rows:
+                print(f"peak memory at {left.pop(0):4.0%} of the rows  {peak:6.0f} MiB", flush=True)
     end = time.monotonic()
     if job.process.wait() != 0:
         raise SystemExit("the undisturbed run failed")
     print(
-        f"undisturbed: {duration(end - begin)}, {duration(end - stages['write'])} of them writing; "
-        f"{told['per_second']:,.0f} rows a second"
+        f"peak memory when they are written {peak:6.0f} MiB\n"
+        f"undisturbed: {duration(end - begin)}: {duration(stages['load'] - begin)} reading it through, "
+        f"{duration(end - stages['write'])} writing; {report['per_second']:,.0f} rows a second"
     )
-    return {
-        "start": stages["classify"] - begin,
-        "classify": stages["write"] - stages["classify"],
-        "write": end - stages["write"],
-    }
+    return told
 
 
-def run_killed(source: Path, target: Path, model: str, kills: int, took: dict[str, float]) -> None:
-    """Classify the file in a job that is killed so often, as far as it does not end before, and print what it took."""
+def run_killed(source: Path, target: Path, model: str, kills: int, told: Counter[str]) -> None:
+    """Classify the file in a job that is killed so often, and print what it took.
+
+    A moment is a number of times that a start tells its progress, so that a busy machine shifts none; none at all
+    is a moment while it starts. On average the starts come as far as the end, and the last is killed in the writing.
+    """
     rng = random.Random(SEED)
-    begin, done, part_size = time.monotonic(), 0, 0
-    # On average each start comes so far that the last is killed in the writing.
-    step = 2 * took["classify"] / max(1, kills)
+    begin, reached, part_size = time.monotonic(), Counter[str](), 0
     for number in range(kills):
+        stage = "classify" if number < kills - 1 else "write"
+        heard = rng.randint(0, 2 * told["classify"] // kills if stage == "classify" else told["write"] - 1)
         job = Job(source, target, model)
-        if number < kills - 1:
-            time.sleep(rng.uniform(0, took["start"] + step))
-        else:
-            for event in job.events():
-                if event.get("stage") == "write":
-                    break
-            time.sleep(rng.uniform(0, 0.8 * took["write"]))
-        if job.process.poll() is not None:
-            break
+        at = "start"
+        for event in job.events():
+            at = event.get("stage", at)
+            heard -= event["event"] == "progress" and at in (stage, "write")
+            if heard < 0:
+                break
+        time.sleep(rng.uniform(0, 0.05))
         job.process.kill()
-        job.process.wait()
-        done += 1
+        if job.process.wait() == 0:
+            print(f"the job came to its end before it was to be killed for the {number + 1}. time")
+            break
+        reached[at] += 1
         part = part_path(target)
         part_size = max(part_size, part.stat().st_size if part.exists() else 0)
         if target.exists():
             raise SystemExit("a job that was killed left an output")
-    if not target.exists():
+    else:
         job = Job(source, target, model)
         for _ in job.events():
             pass
         if job.process.wait() != 0:
             raise SystemExit("the run that was killed could not be ended")
-    took_all = duration(time.monotonic() - begin)
+    where = ", ".join(f"{number} in “{stage}”" for stage, number in reached.items())
+    took = duration(time.monotonic() - begin)
     print(
-        f"killed {done} times: {took_all} with the {done + 1} starts; the part file took {part_size / 2**20:.1f} MiB"
+        f"killed {reached.total()} times ({where}): {took} with all starts; part file {part_size / 2**20:.1f} MiB"
     )
 
 

@@ -115,7 +115,7 @@ def counts(report: ClassificationReport) -> tuple[int, int, int, dict[str, int]]
     return report.selected, report.predicted, report.failed, report.per_leaf
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(texts, min_size=1, max_size=20),
     stops=st.lists(st.integers(0, 5), max_size=4),
@@ -157,7 +157,7 @@ def test_any_table_stopped_anywhere_ends_as_one_that_was_not(
     assert all(row["predicted_status"] in ("classified", EMPTY) for row in written)
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     shards=st.lists(st.lists(texts, min_size=1, max_size=12), min_size=1, max_size=3),
     size=st.integers(1, 5),
