@@ -40,7 +40,7 @@ CREATE TABLE chunk (
     seconds REAL NOT NULL
 );
 """
-_CACHE_KIB = 16_384
+_CACHE_KIB = 4_096
 _AT_ONCE = 900
 _AGAIN = "Begin anew with --restart, or choose another name for the output."
 _OTHER = {
