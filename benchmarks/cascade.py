@@ -195,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels", type=Path, metavar="CSV", help="labelled tweets: those it was trained on")
     parser.add_argument("--minutes", type=float, default=60, help="of the full pass (default: 60)")
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--bounds", type=float, nargs="+", default=[0.5], metavar="PERCENT")
+    parser.add_argument("--bounds", type=_numbers, default=[0.5], metavar="PERCENT,PERCENT")
     parser.add_argument(
         "--pays",
         type=float,
@@ -203,6 +203,10 @@ def _parser() -> argparse.ArgumentParser:
         help="take it up where it is expected to cost less than this",
     )
     return parser
+
+
+def _numbers(told: str) -> list[float]:
+    return [float(number) for number in told.split(",")]
 
 
 if __name__ == "__main__":
