@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Tokens = np.ndarray[Any, np.dtype[np.int32]]
 
-_ON_PROCESSOR = (256, 512, 768, 1024, 1536)
+_ON_PROCESSOR = (256, 512, 768, 1024)
 _ON_GPU = (1024, 2048, 4096, 8192)
 _GPU_TEXTS = 255
 _ROUNDS = 3
