@@ -48,8 +48,7 @@ class UnitPlot(QWidget):
         return QPointF(area.left() + area.width() * across, area.bottom() - area.height() * height)
 
     def draw(self, painter: QPainter) -> None:
-        """Draw what is measured; the subclass's own."""
-        raise NotImplementedError
+        """Draw what is measured: each kind of plot has its own way."""
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
