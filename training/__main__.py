@@ -14,7 +14,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
@@ -205,5 +205,18 @@ def _began(pid: int) -> float | None:
         return None
 
 
+def _leave(status: int) -> NoReturn:
+    """End the process; one of several without taking the interpreter apart.
+
+    A thread of torch.distributed that asks for Python's lock meanwhile is ended by force, and that aborts the process
+    ("terminate called without an active exception"): a run that had ended well was told as failed.
+    """
+    if Processes.of_environment().size > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())
