@@ -2,9 +2,11 @@
 
 import importlib.util
 import struct
+from dataclasses import replace
 from pathlib import Path
 
-from training.gguf_file import GGUFFile
+from training.contract.gguf_copy import copy_gguf
+from training.contract.gguf_head import read_head
 
 _LAYERS = 2
 
@@ -18,11 +20,11 @@ def embedded_base() -> Path:
 
 def write_small_base(path: Path) -> Path:
     """Write the embedded base with two layers alone, and return its path."""
-    whole = GGUFFile(embedded_base())
-    for name in list(whole.tensors):
-        if name.startswith("blk.") and int(name.split(".")[1]) >= _LAYERS:
-            del whole.tensors[name]
-    whole.copy(path, {})
+    head = read_head(embedded_base())
+    kept = tuple(
+        t for t in head.tensors if not t.name.startswith("blk.") or int(t.name.split(".")[1]) < _LAYERS
+    )
+    copy_gguf(replace(head, tensors=kept), path, {})
     # The number of tensors is counted by the copy; the number of layers is a key, changed in place.
     key = b"llama.block_count"
     start = path.read_bytes().index(key) + len(key) + 4

@@ -1,25 +1,19 @@
-"""A GGUF file as training needs it: keys, tensors as numbers, and a copy in which some tensors are others.
-
-Keys are copied as the bytes they are, so that a copy says exactly what the original said.
-"""
+"""A GGUF file as training needs it: keys, tensors as numbers, and a copy in which some tensors are others."""
 
 import mmap
-import os
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.contract.gguf_head import GGUFError, encode_text, read_head
+from training.contract.gguf_copy import copy_gguf
+from training.contract.gguf_head import GGUFError, read_head
 from training.errors import TrainingError
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, Any]
-
-_UINT32 = 4
 
 
 @dataclass(frozen=True)
@@ -101,44 +95,9 @@ class GGUFFile:
     ) -> None:
         """Write this file anew with other tensors in place of some.
 
-        `replaced` maps a tensor's name to its new type and to what makes its bytes, called when they are due.
-        `file_type` becomes the file's `general.file_type`. The target appears in one step or not at all;
-        `check` is called between tensors and may raise.
+        See `training.contract.gguf_copy`.
         """
-        kinds = {name: replaced[name][0] if name in replaced else t.kind for name, t in self.tensors.items()}
-        file_type_key = "general.file_type"
-        kept = [key for name, key in self.head.keys.items() if file_type is None or name != file_type_key]
-        head = [
-            b"GGUF",
-            struct.pack("<IQQ", self.head.version, len(kinds), len(kept) + (file_type is not None)),
-        ]
-        head += [self._map[key.start : key.end] for key in kept]
-        if file_type is not None:
-            head.append(encode_text(file_type_key) + struct.pack("<II", _UINT32, file_type))
-        offset = 0
-        for name, tensor in self.tensors.items():
-            head.append(encode_text(name) + struct.pack("<I", len(tensor.shape)))
-            head.append(struct.pack(f"<{len(tensor.shape)}Q", *reversed(tensor.shape)))
-            head.append(struct.pack("<IQ", kinds[name], offset))
-            rows = 1
-            for size in tensor.shape[:-1]:
-                rows *= size
-            offset += rows * row_bytes(kinds[name], tensor.shape[-1])
-            offset += -offset % self.head.alignment
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            with open(temporary, "wb") as file:
-                file.write(b"".join(head))
-                for name in self.tensors:
-                    check()
-                    file.write(b"\0" * (-file.tell() % self.head.alignment))
-                    file.write((replaced[name][1]() if name in replaced else self.bytes_of(name)).tobytes())
-                file.write(b"\0" * (-file.tell() % self.head.alignment))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        copy_gguf(self.head, target, replaced, file_type, check)
 
 
 def row_bytes(kind: int, width: int) -> int:

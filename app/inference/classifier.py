@@ -1,22 +1,26 @@
 """Texts in, a probability for each leaf out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.inference import calibration
 from app.inference.engine import Engine, InferenceError, PackedContext
 from app.inference.model_file import ModelCard, ModelFile
-from app.inference.tuning import Tuning, fastest
+from app.inference.tuning import Tuning, agree, fastest
+from app.inference.unfolding import Unfolding
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt, normalise
 
 if TYPE_CHECKING:
     import numpy as np
 
     Floats = np.ndarray[Any, np.dtype[np.float32]]
+    Tokens = np.ndarray[Any, np.dtype[np.int32]]
 
-# Distinct texts tokenised at a time: enough to pack by length, little enough that stopping is quick.
-_WINDOW = 2048
+# Distinct texts tokenised at a time: enough to pack by length, little enough that computing soon begins.
+_WINDOW = 512
 
 __all__ = ["ClassificationStopped", "Classifier", "ClassifierError", "InferenceError"]
 
@@ -42,8 +46,10 @@ class Classifier:
     """A fine-tuned model, ready to classify. Use it from one thread at a time, and close it.
 
     `card` replaces the card in the file: for a model whose card is not written yet. `tuning` is how the model is run:
-    with that of an earlier classifier results equal its own to the last bit. Raises `ClassifierError` where the model
-    was not fine-tuned by StanceDesk or does not fit its card, `InferenceError` where llama.cpp cannot load it.
+    with that of an earlier classifier results equal its own to the last bit. `unfolded` is the folder for weights
+    unfolded to 16 bits (`app.inference.unfolding`); without one they are run as they are stored. Raises
+    `ClassifierError` where the model was not fine-tuned by StanceDesk or does not fit its card, `InferenceError` where
+    llama.cpp cannot load it.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Classifier:
         threads: int | None = None,
         card: ModelCard | None = None,
         tuning: Tuning | None = None,
+        unfolded: Path | None = None,
     ) -> None:
         card = card or model.card
         if card is None:
@@ -62,12 +69,19 @@ class Classifier:
             )
         self.card = card
         self.leaves = tuple(card.leaves)
+        self._model = model
+        self._threads = threads
+        self._unfolding = None if unfolded is None else Unfolding(model, unfolded)
+        self.tuning = tuning or Tuning()
+        # As it is stored, beside unfolded weights: only where these cannot say what a text is.
+        self._stored: tuple[Engine, PackedContext] | None = None
         self._closing = ExitStack()
         with ExitStack() as undo:
-            self.engine = undo.enter_context(Engine(model.gguf, model.adapter, threads=threads))
+            undo.callback(self._close_all)
+            self.engine = self._open(self.tuning.weights)
+            undo.callback(lambda: self.engine.close())
             self.encoded = _encode(card, self.engine)
             self._longest = self.encoded.prompt.max_text_tokens + len(self.encoded.after)
-            self.tuning = tuning or Tuning()
             self._context = self._make_context()
             undo.callback(lambda: self._context.close())
             self._closing = undo.pop_all()
@@ -79,18 +93,67 @@ class Classifier:
 
     def tune(self, stop: Callable[[], bool] = lambda: False) -> Tuning:
         """Find out in some seconds what is fastest on this machine, and run the model so from now on."""
-        self.use(fastest(self.engine, self.encoded.before, self._longest, stop))
+        self.use(Tuning())
+        before, longest = self.encoded.before, self._longest
+        with ExitStack() as opened:
+            engines = {"": self.engine}
+            for kind in self._kinds():
+                file = self._unfolding.file(kind, stop) if self._unfolding else None
+                if file is None:
+                    break
+                engine = opened.enter_context(Engine(file, threads=self._threads))
+                if agree(self.engine, engine, before, longest, self.encoded.leaf_tokens):
+                    engines[kind] = engine
+            found = fastest(engines, before, longest, stop)
+        for kind in self._kinds():
+            if kind != found.weights and self._unfolding:
+                self._unfolding.remove(kind)
+        self.use(found)
         return self.tuning
 
     def use(self, tuning: Tuning) -> None:
-        """Run the model in another way from now on."""
-        if tuning != self.tuning:
-            self.tuning = tuning
+        """Run the model in another way from now on; raise `InferenceError` where its weights cannot be unfolded."""
+        if tuning == self.tuning:
+            return
+        if tuning.weights != self.tuning.weights:
+            engine = self._open(tuning.weights)
             self._context.close()
-            self._context = self._make_context()
+            self.engine.close()
+            self.engine = engine
+        else:
+            self._context.close()
+        self.tuning = tuning
+        self._context = self._make_context()
+
+    def _kinds(self) -> tuple[str, ...]:
+        """In which types the weights can be unfolded; a GPU has other limits than arithmetic."""
+        return self._unfolding.kinds if self._unfolding and self.device == "CPU" else ()
+
+    def _open(self, weights: str) -> Engine:
+        if not weights:
+            return Engine(self._model.gguf, self._model.adapter, threads=self._threads)
+        if self._unfolding is None:
+            raise InferenceError("This job began with unfolded weights, and there is no folder for them.")
+        file = self._unfolding.file(weights)
+        assert file is not None
+        return Engine(file, threads=self._threads)
 
     def _make_context(self) -> PackedContext:
         return self.tuning.context(self.engine, self.encoded.before, self._longest)
+
+    def _as_stored(self, sequences: "Sequence[Tokens]") -> "Floats":
+        """Return logits by the model as it is stored: of texts whose numbers are too large for 16 bits."""
+        if self._stored is None:
+            engine = self._open("")
+            self._stored = engine, PackedContext(engine, self.encoded.before, self._longest)
+        return self._stored[1].evaluate(sequences, self.encoded.leaf_tokens)
+
+    def _close_all(self) -> None:
+        if self._stored is not None:
+            engine, context = self._stored
+            self._stored = None
+            context.close()
+            engine.close()
 
     def classify(
         self,
@@ -134,20 +197,14 @@ class Classifier:
         # The last row, which index -1 picks, stands for the empty texts: NaN, and there is nothing to reach.
         reached[-1] = True
         finished = int((index < 0).sum())
-        after = np.asarray(self.encoded.after, dtype=np.int32)
-        cut = self.encoded.prompt.max_text_tokens
 
-        for start in range(0, len(distinct), _WINDOW):
-            window = distinct[start : start + _WINDOW]
+        for start, sequences in self._tokenised(distinct):
             if stop is not None and stop():
                 raise ClassificationStopped(logits[index], reached[index])
-            sequences = [np.concatenate([self.engine.tokenize(text)[:cut], after]) for text in window]
-            shares = repeats[start : start + len(window)]
+            shares = repeats[start : start + len(sequences)]
             stopped = False
 
-            def on_batch(
-                rows: Sequence[int], offset: int = start, shares: Any = shares, last: int = len(window)
-            ) -> bool:
+            def on_batch(rows: Sequence[int], offset: int = start, shares: Any = shares) -> bool:
                 nonlocal finished, stopped
                 reached[[offset + row for row in rows]] = True
                 finished += int(shares[list(rows)].sum())
@@ -157,12 +214,34 @@ class Classifier:
                     stopped = stop()
                 return not stopped
 
-            logits[start : start + len(window)] = self._context.evaluate(
-                sequences, self.encoded.leaf_tokens, on_batch
-            )
+            part = slice(start, start + len(sequences))
+            logits[part] = self._context.evaluate(sequences, self.encoded.leaf_tokens, on_batch)
+            if self.tuning.weights:
+                beyond = np.flatnonzero(reached[part] & ~np.isfinite(logits[part]).all(axis=1))
+                for place in beyond.tolist():
+                    logits[start + place] = self._as_stored([sequences[place]])[0]
             if stopped:
                 raise ClassificationStopped(logits[index], reached[index])
         return logits[index]
+
+    def _tokenised(self, texts: Sequence[str]) -> "Iterator[tuple[int, list[Tokens]]]":
+        """Yield (number of the first text, token sequences) of some texts at a time.
+
+        The next are tokenised while the last are computed: llama.cpp needs no lock of Python's for either.
+        """
+        with ThreadPoolExecutor(1) as beside:
+            coming = beside.submit(self._sequences, texts[:_WINDOW])
+            for start in range(0, len(texts), _WINDOW):
+                sequences = coming.result()
+                coming = beside.submit(self._sequences, texts[start + _WINDOW : start + 2 * _WINDOW])
+                yield start, sequences
+
+    def _sequences(self, texts: Sequence[str]) -> "list[Tokens]":
+        import numpy as np
+
+        after = np.asarray(self.encoded.after, dtype=np.int32)
+        cut = self.encoded.prompt.max_text_tokens
+        return [np.concatenate([self.engine.tokenize(text)[:cut], after]) for text in texts]
 
     def close(self) -> None:
         """Free the model; a second call does nothing."""

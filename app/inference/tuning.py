@@ -2,16 +2,18 @@
 
 A large batch keeps the arithmetic busy, but in a unified cache attention runs over every cell of it, and what a
 processor's caches hold is another's limit: on one machine 512 tokens are best, on another 1,024. Flash attention
-and hyper-threads help some models on some machines and hurt others. So nothing is assumed: each is tried.
+and hyper-threads help some models on some machines and hurt others, and so do weights unfolded to 16 bits. So nothing
+is assumed: each is tried.
 """
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from app.inference.engine import BATCH_TEXTS, BATCH_TOKENS, Engine, InferenceError, PackedContext
+from app.inference.unfolding import KINDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +30,8 @@ _MOST_SECONDS = 20.0
 _HOPELESS = 1.25
 # A gain of less than this is noise: then the usual batch stays.
 _LEAST_GAIN = 1.02
+# In nats: see `agree`.
+_MOST_DIVERGENCE = 0.005
 # Lengths of tweets in Gemma's tokens, links and handles as one word: the middles of the deciles of 26,889.
 _LENGTHS = (8, 13, 16, 20, 23, 26, 29, 32, 37, 51)
 
@@ -36,6 +40,7 @@ _LENGTHS = (8, 13, 16, 20, 23, 26, 29, 32, 37, 51)
 class Tuning:
     """How a model is run. `threads` 0: one a physical core; `flash_attention` -1: as llama.cpp decides, 0 off, 1 on.
 
+    `weights`: the type that the weights are unfolded to (`app.inference.unfolding`), "" for as they are stored.
     `tokens_per_second` is what was measured, 0 where nothing was.
     """
 
@@ -43,9 +48,10 @@ class Tuning:
     batch_texts: int = BATCH_TEXTS
     threads: int = 0
     flash_attention: int = -1
+    weights: str = ""
     tokens_per_second: float = 0.0
 
-    def batches(self) -> dict[str, int]:
+    def batches(self) -> dict[str, int | str]:
         """Return what decides which texts are computed together and how, and so about the last bits of a result.
 
         How many threads there are changes no bit: each number is summed up by one of them.
@@ -54,6 +60,7 @@ class Tuning:
             "batch_tokens": self.batch_tokens,
             "batch_texts": self.batch_texts,
             "flash_attention": self.flash_attention,
+            "weights": self.weights,
         }
 
     @classmethod
@@ -64,7 +71,9 @@ class Tuning:
             numbers = (found.batch_tokens, found.batch_texts, found.threads + 1, found.flash_attention + 2)
         except TypeError as error:
             raise ValueError("not a tuning") from error
-        if not all(isinstance(number, int) and number > 0 for number in numbers):
+        if not all(isinstance(number, int) and number > 0 for number in numbers) or (
+            found.weights not in ("", *KINDS)
+        ):
             raise ValueError("not a tuning")
         return found
 
@@ -82,42 +91,77 @@ class Tuning:
 
 
 def fastest(
-    engine: Engine, before: Sequence[int], longest: int, stop: Callable[[], bool] = lambda: False
+    engines: Mapping[str, Engine],
+    before: Sequence[int],
+    longest: int,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Tuning:
     """Return the fastest way to run a model with this beginning, tried one thing after the other.
 
-    First the size of the batch, then flash attention, then threads. What needs more memory than there is, is left
+    `engines` has the model as it is stored under "", and its unfolded weights under their types. First these are
+    tried, then the size of the batch, flash attention, and threads. What needs more memory than there is, is left
     out. After 20 seconds, or where `stop` says so, what is best so far is returned.
     """
     until = time.monotonic() + _MOST_SECONDS
+    stored = engines[""]
 
-    def is_over() -> bool:
-        return time.monotonic() > until or stop()
+    def best_of(usual: Tuning, ways: Sequence[Tuning]) -> Tuning:
+        return _best(
+            lambda way: _rate(engines[way.weights], before, longest, way),
+            usual,
+            ways,
+            lambda: time.monotonic() > until or stop(),
+        )
 
-    on_gpu = engine.device == "GPU"
-    usual = Tuning(batch_tokens=_ON_GPU[1], batch_texts=_GPU_TEXTS) if on_gpu else Tuning()
-    sizes = [replace(usual, batch_tokens=size) for size in (_ON_GPU if on_gpu else _ON_PROCESSOR)]
-    best = _best(engine, before, longest, usual, sizes, is_over)
-    attentions = [best, *(replace(best, flash_attention=choice) for choice in (0, 1))]
-    best = _best(engine, before, longest, best, attentions, is_over)
-    if (logical := _logical_cores()) != engine.threads and not on_gpu:
-        best = _best(engine, before, longest, best, [best, replace(best, threads=logical)], is_over)
+    on_gpu = stored.device == "GPU"
+    best = Tuning(batch_tokens=_ON_GPU[1], batch_texts=_GPU_TEXTS) if on_gpu else Tuning()
+    # llama.cpp's attention runs over 256 cells at a time, and the common beginning takes some.
+    sizes = [size - (0 if on_gpu else len(before) % 256) for size in (_ON_GPU if on_gpu else _ON_PROCESSOR)]
+    for ways in (
+        lambda best: [replace(best, weights=kind) for kind in engines],
+        lambda best: [
+            best,
+            *(replace(best, batch_tokens=size) for size in sizes if size != best.batch_tokens),
+        ],
+        lambda best: [best, *(replace(best, flash_attention=choice) for choice in (0, 1))],
+    ):
+        best = best_of(best, ways(best))
+    if (logical := _logical_cores()) != stored.threads and not on_gpu:
+        best = best_of(best, [best, replace(best, threads=logical)])
     return best
 
 
+def agree(first: Engine, second: Engine, before: Sequence[int], longest: int, columns: Sequence[int]) -> bool:
+    """Tell whether two forms of a model say the same of made-up texts: five thousandths of a nat apart on average.
+
+    What is compared are the probabilities of the answers `columns`, as Kullback-Leibler divergence. What rounding to
+    16 bits changes is a tenth of that; a number that 16 bits cannot hold, or a form that is another model, shows.
+    """
+    import numpy as np
+
+    answers = []
+    for engine in (first, second):
+        context = PackedContext(engine, before, longest)
+        try:
+            texts = _made_up(engine, context.batch_tokens, context.batch_texts, longest)
+            logits = context.evaluate(texts, columns).astype(np.float64)
+        finally:
+            context.close()
+        answers.append(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    divergence = (np.exp(answers[0]) * (answers[0] - answers[1])).sum(axis=1).mean()
+    return bool(divergence < _MOST_DIVERGENCE)
+
+
 def _best(
-    engine: Engine,
-    before: Sequence[int],
-    longest: int,
-    usual: Tuning,
-    ways: Sequence[Tuning],
-    is_over: Callable[[], bool],
+    rate: Callable[[Tuning], float], usual: Tuning, ways: Sequence[Tuning], is_over: Callable[[], bool]
 ) -> Tuning:
     """Return the fastest of some ways: `usual`, which is one of them, unless another is clearly faster.
 
     They take turns, and the best turn of each counts: what disturbs a machine for a moment makes one turn slow and
     no turn fast.
     """
+    if len(ways) == 1:
+        return usual
     rates: dict[Tuning, float] = {}
     for _ in range(_ROUNDS):
         for way in ways:
@@ -126,17 +170,17 @@ def _best(
             if way in rates and rates[way] * _HOPELESS < max(rates.values()):
                 continue
             try:
-                rate = _rate(engine, before, longest, way)
+                found = rate(way)
             except InferenceError:
                 # More memory than there is.
-                rate = 0.0
-            rates[way] = max(rates.get(way, 0.0), rate)
+                found = 0.0
+            rates[way] = max(rates.get(way, 0.0), found)
     if not rates.get(usual):
         return usual
-    found = max(rates, key=lambda way: rates[way])
-    if rates[usual] * _LEAST_GAIN >= rates[found]:
-        found = usual
-    return replace(found, tokens_per_second=round(rates[found], 1))
+    fastest = max(rates, key=lambda way: rates[way])
+    if rates[usual] * _LEAST_GAIN >= rates[fastest]:
+        fastest = usual
+    return replace(fastest, tokens_per_second=round(rates[fastest], 1))
 
 
 def _rate(engine: Engine, before: Sequence[int], longest: int, way: Tuning) -> float:

@@ -14,7 +14,7 @@ from app.study import models, predictions, tweets
 from app.study.cascade import Cascade, check_codebook
 from app.study.cascade_planning import Terms
 from app.study.chunked_classification import classify_unknown
-from app.study.known_tunings import tuned
+from app.study.known_tunings import tuned, unfolded_folder
 from app.study.seen_texts import digest
 from app.study.shelf import Shelf
 from app.study.study import Study
@@ -96,7 +96,7 @@ def open_classifier(model: "ModelFile", tuning: Tuning | None = None) -> "Classi
             "Try the untrained model anew: it becomes a model of its own.",
         )
     try:
-        return Classifier(model, tuning=tuning)
+        return Classifier(model, tuning=tuning, unfolded=unfolded_folder())
     except (ClassifierError, InferenceError) as error:
         raise UserError(str(error)) from error
     except ImportError as error:

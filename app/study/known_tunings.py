@@ -10,12 +10,13 @@ import logging
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import paths
+from app.inference.engine import InferenceError
 from app.inference.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # Fewer texts than these are classified sooner than it takes to find out how they would be fastest.
 LEAST_TEXTS = 2000
+# Of what is tried: what was measured with less is measured anew.
+_VERSION = 2
 # Of so many kinds of models; the oldest are forgotten.
 _MOST = 100
 
@@ -45,7 +48,12 @@ def tuned(
     known = _read()
     if key in known:
         with contextlib.suppress(ValueError):
-            classifier.use(Tuning.from_dict(known[key]))
+            found = Tuning.from_dict(known[key])
+            try:
+                classifier.use(found)
+            except InferenceError as error:
+                _log.warning("The model is run as it is stored: %s", error)
+                classifier.use(replace(found, weights=""))
             return classifier.tuning
     if texts >= LEAST_TEXTS:
         tell()
@@ -55,9 +63,15 @@ def tuned(
     return classifier.tuning
 
 
+def unfolded_folder() -> Path:
+    """Return the folder of weights that are unfolded to 16 bits (`app.inference.unfolding`)."""
+    return paths.cache_folder() / "unfolded"
+
+
 def _key(classifier: "Classifier", model: "ModelFile") -> str:
     """Return what the speed depends on: model, beginning that all texts share, llama.cpp, machine."""
     parts = (
+        _VERSION,
         model.gguf.stat().st_size,
         model.adapter.stat().st_size if model.adapter else 0,
         len(classifier.encoded.before),

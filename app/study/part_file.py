@@ -71,7 +71,7 @@ class PartFile(AbstractContextManager["PartFile"]):
             with self._telling():
                 self._begin(dict(job))
                 self._sum_up()
-                self._settings: dict[str, int] = self._get("settings") or {}
+                self._settings: dict[str, Any] = self._get("settings") or {}
         except BaseException:
             self._database.close()
             raise
@@ -142,12 +142,12 @@ class PartFile(AbstractContextManager["PartFile"]):
         return counts
 
     @property
-    def settings(self) -> dict[str, int]:
+    def settings(self) -> dict[str, Any]:
         """What the job began with: rows a chunk, settings of the engine; empty where none were kept yet."""
         return dict(self._settings)
 
     @settings.setter
-    def settings(self, settings: dict[str, int]) -> None:
+    def settings(self, settings: dict[str, Any]) -> None:
         with self._writing():
             self._set("settings", settings)
         self._settings = settings

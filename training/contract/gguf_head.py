@@ -129,7 +129,8 @@ def _parse(path: Path, data: mmap.mmap, size: int) -> GGUFHead:
     for _ in range(tensor_count):
         tensor, at = _read_tensor(data, at)
         tensors.append(tensor)
-        extents.append((tensor.offset, _tensor_bytes(tensor)))
+        # A type newer than our table is left to llama.cpp, which checks it too; one byte must be there at least.
+        extents.append((tensor.offset, tensor_bytes(tensor) if tensor.kind in _BLOCKS else 1))
     alignment = 32
     if "general.alignment" in keys:
         alignment = _decode(data, keys["general.alignment"].value, keys["general.alignment"].kind)[0]
@@ -154,16 +155,14 @@ def _read_tensor(data: mmap.mmap, at: int) -> tuple[Tensor, int]:
     return Tensor(name, shape, kind, offset), at + 16 + 8 * dimensions
 
 
-def _tensor_bytes(tensor: Tensor) -> int:
-    # A type newer than our table is left to llama.cpp, which checks it too; one byte must be there at least.
+def tensor_bytes(tensor: Tensor) -> int:
+    """Return how many bytes a tensor takes; `ValueError` where its type is not known or does not fit its shape."""
     values, length = _BLOCKS.get(tensor.kind, (0, 0))
-    if not values:
-        return 1
     count = 1
     for dimension in tensor.shape:
         count *= dimension
-    if count == 0 or tensor.shape[0] % values:
-        raise ValueError("shape")
+    if not values or count == 0 or tensor.shape[0] % values:
+        raise ValueError(f"type {tensor.kind} of shape {tensor.shape}")
     return count // values * length
 
 
