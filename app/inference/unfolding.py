@@ -161,6 +161,7 @@ def _count(tensor: Tensor) -> int:
 
 def _write(model: ModelFile, target: Path, kind: int, check: Callable[[], None]) -> None:
     """Write a copy of the base in which the linear weights are those of the whole model, of another type."""
+    import numpy as np
     from gguf import GGMLQuantizationType
     from gguf.quants import quantize
 
@@ -174,7 +175,9 @@ def _write(model: ModelFile, target: Path, kind: int, check: Callable[[], None])
             a, b = (_numbers(head, part) for part in adapted[tensor.name])
             alpha = head.value("adapter.lora.alpha")
             numbers += (alpha / len(a) if alpha else 1.0) * (b @ a)
-        made: Floats = quantize(numbers, GGMLQuantizationType(kind))
+        # What F16 cannot hold becomes infinite: then the forms do not agree, and this one is not taken.
+        with np.errstate(over="ignore"):
+            made: Floats = quantize(numbers, GGMLQuantizationType(kind))
         return made
 
     replaced = {tensor.name: (kind, partial(make, tensor)) for tensor in weights}
