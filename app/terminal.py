@@ -101,7 +101,7 @@ class JobEvents:
 def _line_of(event: dict[str, Any]) -> str:
     match event["event"]:
         case "stage":
-            return str(event.get("message", ""))
+            return str(event.get("message", "")) + (_idle_gpu() if event.get("unused_gpu") else "")
         case "evaluated":
             return f"  epoch {event['epoch']}: macro-F1 {event['macro_f1']:.3f} on the validation rows"
         case "warning":
@@ -110,6 +110,12 @@ def _line_of(event: dict[str, Any]) -> str:
             return _check_line(event["state"], event["message"], event["next_step"])
         case _:
             return ""
+
+
+def _idle_gpu() -> str:
+    from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
+
+    return f"\n⚠ {UNUSED_GPU} {UNUSED_GPU_STEP}"
 
 
 def trial_text(trial: "Trial", title: str) -> str:

@@ -140,6 +140,9 @@ def _both(statement: Any, before: Any, after: Any, older: int, newer: int) -> An
             after.model_id == newer,
             after.status == "predicted",
             before.status == "predicted",
+            # What a light model settled, neither of them has said.
+            after.settled.is_(False),
+            before.settled.is_(False),
             not_sealed(),
         )
     )

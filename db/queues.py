@@ -149,11 +149,16 @@ def passing(session: Session, selected: Select[int], fit: Fit) -> Sequence[int]:
 
 
 def least_confident(session: Session, model_id: int, fit: Fit, limit: int) -> list[Any]:
-    """Return (id, probabilities) of the tweets of whose class a model is least sure."""
+    """Return (id, probabilities) of the tweets of whose class a model itself is least sure."""
     statement = (
         select(_TWEETS.c.id, _PREDICTIONS.c.probabilities)
         .join(_PREDICTIONS, _PREDICTIONS.c.tweet_id == _TWEETS.c.id)
-        .where(_PREDICTIONS.c.model_id == model_id, _PREDICTIONS.c.confidence.is_not(None), *_conditions(fit))
+        .where(
+            _PREDICTIONS.c.model_id == model_id,
+            _PREDICTIONS.c.confidence.is_not(None),
+            _PREDICTIONS.c.settled.is_(False),
+            *_conditions(fit),
+        )
         .order_by(_PREDICTIONS.c.confidence)
         .limit(limit)
     )
@@ -161,13 +166,17 @@ def least_confident(session: Session, model_id: int, fit: Fit, limit: int) -> li
 
 
 def contradicted(session: Session, model_id: int, fit: Fit) -> list[Any]:
-    """Return (id, leaf: what the model says) of labelled tweets on which it contradicts, the surest first."""
+    """Return (id, leaf: what the model says) of labelled tweets on which it contradicts, the surest first.
+
+    What a light model settled, the model has not said.
+    """
     statement = (
         select(_TWEETS.c.id, _PREDICTIONS.c.leaf)
         .join(_PREDICTIONS, _PREDICTIONS.c.tweet_id == _TWEETS.c.id)
         .where(
             _PREDICTIONS.c.model_id == model_id,
             _PREDICTIONS.c.leaf != _TWEETS.c.agreed_leaf,
+            _PREDICTIONS.c.settled.is_(False),
             *_conditions(fit),
         )
         .order_by(_PREDICTIONS.c.confidence.desc(), _TWEETS.c.id)

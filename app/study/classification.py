@@ -178,13 +178,7 @@ def classify_study(
                 return report
             keys = left
         on_event(
-            make_event(
-                "stage",
-                stage="classify",
-                message=f"Classifying {len(keys):,} tweets on the {classifier.device}.",
-                device=classifier.device,
-                unused_gpu=classifier.device == "CPU" and has_unused_gpu(),
-            )
+            classify_event(f"Classifying {len(keys):,} tweets on the {classifier.device}.", classifier.device)
         )
         if full_pass.classify(keys) and ahead is not None:
             ahead.end(full_pass.seconds, report.predicted)
@@ -273,6 +267,12 @@ def tuning_event(device: str) -> dict[str, Any]:
     return make_event(
         "stage", stage="tune", message=f"Finding out how the model is fastest on this {device}."
     )
+
+
+def classify_event(message: str, device: str) -> dict[str, Any]:
+    """Return that classification begins as an event: on what, and whether a GPU lies idle beside it."""
+    unused = device == "CPU" and has_unused_gpu()
+    return make_event("stage", stage="classify", message=message, device=device, unused_gpu=unused)
 
 
 def progress_event(done: int, total: int, report: ClassificationReport) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from app.study.classification import (
     EMPTY,
     ClassificationReport,
     Events,
+    classify_event,
     open_classifier,
     progress_event,
     tuning_event,
@@ -187,7 +188,7 @@ class _Run:
             where = f"Classifying {self._table.path.name} on the {classifier.device}."
             if part.chunks:
                 where += f" {report.selected:,} rows are done already."
-            self._on_event(make_event("stage", stage="classify", message=where))
+            self._on_event(classify_event(where, classifier.device))
             part.start_clock()
             self._begin = time.monotonic()
             whole = classify_chunks(self._texts(), classifier, part, self._progress, self._stop)

@@ -1,6 +1,7 @@
 """Which tweets got another label from one model than from another: what a newer model does differently.
 
-Compared are the tweets on which this study has a prediction of both. Sealed tweets are left out: nobody learns
+Compared are the tweets on which this study has a prediction of both; what a light model settled in front of one of them
+is none of its. Sealed tweets are left out: nobody learns
 anything of what models say of the test set but by a score.
 """
 
@@ -82,7 +83,8 @@ def compare(study: Study, newer: str, older: str = "") -> LabelChanges:
         counted = predictions.changes(session, first.id, second.id)
     if not counted:
         raise UserError(
-            f"No tweet was classified by both “{first.name}” and “{second.name}”.",
+            f"No tweet was classified by both “{first.name}” and “{second.name}” themselves (what a light model "
+            "settled does not count).",
             "Classify the same tweets with both.",
         )
     pairs: Counter[tuple[str, str]] = Counter()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from app.errors import UserError
 from app.inference.model_file import ModelCard, ModelFile
 from app.study import tweets
-from app.study.classification import open_classifier
+from app.study.classification import classify_event, open_classifier
 from app.study.prompting import Untrained, make_card
 from app.study.study import Study
 from app.study.tweets import TweetRow
@@ -101,7 +101,7 @@ def run(
     card = check(untrained)
     on_event(make_event("stage", stage="load", message=f"Loading {untrained.base.name}"))
     with open_untrained(untrained, card) as classifier:
-        on_event(make_event("stage", stage="classify", message=f"Trying {len(rows)} tweets"))
+        on_event(classify_event(f"Trying {len(rows)} tweets", classifier.device))
         begin = time.monotonic()
 
         def progress(done: int, total: int) -> None:

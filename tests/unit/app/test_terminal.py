@@ -5,8 +5,10 @@ import json
 import pytest
 
 from app import terminal
+from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
 from app.study.agreement import AgreementReport, QuestionAgreement
 from app.study.agreement_measures import all_measures
+from app.study.classification import classify_event
 from app.terminal import JobEvents, agreement_tables
 
 
@@ -44,3 +46,17 @@ def test_the_table_of_agreement_says_why_and_how_far_to_trust_it() -> None:
     assert {one.note for one in found.values() if one.note} <= {
         note.removeprefix("* ").split(" all tweets")[0] for note in notes
     }
+
+
+def test_a_gpu_that_lies_idle_is_told_where_classification_begins(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for idle in (True, False):
+        monkeypatch.setattr("app.study.classification.has_unused_gpu", lambda idle=idle: idle)
+        JobEvents(False).append(classify_event("Classifying 3 tweets on the CPU.", "CPU"))
+        told = capsys.readouterr().err
+        assert "Classifying 3 tweets on the CPU." in told
+        assert (UNUSED_GPU in told and UNUSED_GPU_STEP in told) is idle
+    monkeypatch.setattr("app.study.classification.has_unused_gpu", lambda: True)
+    JobEvents(False).append(classify_event("Classifying 3 tweets on the GPU.", "GPU"))
+    assert UNUSED_GPU not in capsys.readouterr().err

@@ -64,6 +64,17 @@ def test_sealed_tweets_are_neither_counted_nor_shown(predicted: Study) -> None:
         assert not shown & sealed
 
 
+def test_what_a_light_model_settled_is_no_change_of_the_model(predicted: Study) -> None:
+    with predicted as study:
+        new = models.get(study, "new")
+        settled = np.tile(np.asarray([0, 0, 0, 1], dtype=np.float32), (2, 1))
+        predictions.save(study, new.id, LEAVES, [1, 2], settled, "", settled=True)
+        found = label_changes.compare(study, "new")
+        assert (found.compared, found.changed) == (5, 3)
+        assert {one.row.id for one in label_changes.changed_tweets(study, "new")} == {3, 4, 7}
+        assert label_changes.compare(study, "old", "new").compared == 5
+
+
 def test_others_labels_are_hidden_from_a_coder_who_is_blind_to_them(predicted: Study) -> None:
     with predicted as study:
         ana = Labelling(study, "Ana")

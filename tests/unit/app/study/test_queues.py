@@ -22,6 +22,7 @@ from app.study.queues import Turn
 from app.study.repeats import RepeatingQueue
 from app.study.study import Coder, Study
 from app.study.tweets import TweetFilter
+from db.queues import Fit, least_confident
 from db.tables import Tweet
 from tests.unit.app.study.conftest import LEAVES, add_tweets
 
@@ -163,6 +164,18 @@ def test_model_disagrees_asks_a_fine_tuned_model_first(filled: Study) -> None:
     predictions.save(filled, model, LEAVES, [2, 4, 6], rows, "")
     scores = _scores(filled, {}, {8: "pro", 2: "anti"})
     assert _offered(filled, QueueChoice(queues.MODEL_DISAGREES), 5, scores=scores)[:3] == [4, 2, 8]
+
+
+def test_what_a_light_model_settled_the_model_has_not_said(filled: Study) -> None:
+    _label(filled, "Ana", {2: "pro", 4: "pro"})
+    model = models.register(filled, "big", str(filled.path), "0" * 64, LEAVES).id
+    row = np.asarray([[0.3, 0.4, 0.2, 0.1]], dtype=np.float32)
+    predictions.save(filled, model, LEAVES, [2, 9], row.repeat(2, axis=0), "")
+    predictions.save(filled, model, LEAVES, [4, 10], row.repeat(2, axis=0), "", settled=True)
+    assert _offered(filled, QueueChoice(queues.MODEL_DISAGREES), 5) == [2]
+    assert _offered(filled, QueueChoice(queues.UNCERTAIN), 2)[0] == 9
+    with filled.reading() as session:
+        assert [one.id for one in least_confident(session, model, Fit("Mia", fresh=True), 5)] == [9]
 
 
 def test_near_duplicates_come_group_by_group_the_largest_first(filled: Study) -> None:
