@@ -90,7 +90,8 @@ def measure(
         tuning = time.perf_counter() - begin
         print(
             f"loaded in {loading:.1f} s, tuned in {tuning:.1f} s: {tuned.batch_tokens} tokens a batch, "
-            f"{tuned.threads or classifier.engine.threads} threads, weights {tuned.weights or 'as stored'}, flash attention "
+            f"{tuned.threads or classifier.engine.threads} threads, weights {tuned.weights or 'as stored'}, "
+            "flash attention "
             f"{ {-1: 'as llama.cpp decides', 0: 'off', 1: 'on'}[tuned.flash_attention] }"
         )
         llama = llama_cpp.Llama(
@@ -157,7 +158,8 @@ def measure(
     ours = tokens / median["packed"]
     print(f"\npacked: {tokens / len(texts):.1f} tokens a tweet, {ours:.0f} tokens/s on the {device}")
     print(
-        f"llama.cpp with random tokens and the same weights: {limit:.0f} tokens/s; packed reaches {ours / limit:.0%} of it"
+        f"llama.cpp with random tokens and the same weights: {limit:.0f} tokens/s; "
+        f"packed reaches {ours / limit:.0%} of it"
     )
 
 
