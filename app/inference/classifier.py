@@ -120,6 +120,8 @@ class Classifier:
             self._context.close()
             self.engine.close()
             self.engine = engine
+            # It holds the tokenizer of the engine that it was made with.
+            self.encoded = _encode(self.card, engine)
         else:
             self._context.close()
         self.tuning = tuning

@@ -63,8 +63,10 @@ def test_it_answers_as_the_stored_model_with_its_adapter(
     model = adapted(0.02)
     with Classifier(model, unfolded=tmp_path / "cache") as classifier:
         stored = classifier.classify(TEXTS)
+        tokens = classifier.encoded.ids(TEXTS[5])
         classifier.use(Tuning(weights=kind))
         unfolded = classifier.classify(TEXTS)
+        assert classifier.encoded.ids(TEXTS[5]) == tokens
         classifier.use(Tuning())
         np.testing.assert_array_equal(classifier.classify(TEXTS), stored)
     np.testing.assert_allclose(unfolded, stored, atol=0.03)
