@@ -77,7 +77,7 @@ class Classifier:
         self._stored: tuple[Engine, PackedContext] | None = None
         self._closing = ExitStack()
         with ExitStack() as undo:
-            undo.callback(self._close_all)
+            undo.callback(self._close_stored)
             self.engine = self._open(self.tuning.weights)
             undo.callback(lambda: self.engine.close())
             self.encoded = _encode(card, self.engine)
@@ -98,11 +98,16 @@ class Classifier:
         with ExitStack() as opened:
             engines = {"": self.engine}
             for kind in self._kinds():
-                file = self._unfolding.file(kind, stop) if self._unfolding else None
-                if file is None:
-                    break
-                engine = opened.enter_context(Engine(file, threads=self._threads))
-                if agree(self.engine, engine, before, longest, self.encoded.leaf_tokens):
+                try:
+                    file = self._unfolding.file(kind, stop) if self._unfolding else None
+                    if file is None:
+                        break
+                    engine = opened.enter_context(Engine(file, threads=self._threads))
+                    agrees = agree(self.engine, engine, before, longest, self.encoded.leaf_tokens)
+                except InferenceError:
+                    # No room on the disk or in memory: a job that can be done without it is done without it.
+                    continue
+                if agrees:
                     engines[kind] = engine
             found = fastest(engines, before, longest, stop)
         for kind in self._kinds():
@@ -150,7 +155,7 @@ class Classifier:
             self._stored = engine, PackedContext(engine, self.encoded.before, self._longest)
         return self._stored[1].evaluate(sequences, self.encoded.leaf_tokens)
 
-    def _close_all(self) -> None:
+    def _close_stored(self) -> None:
         if self._stored is not None:
             engine, context = self._stored
             self._stored = None

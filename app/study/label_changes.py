@@ -1,8 +1,7 @@
 """Which tweets got another label from one model than from another: what a newer model does differently.
 
 Compared are the tweets on which this study has a prediction of both; what a light model settled in front of one of them
-is none of its. Sealed tweets are left out: nobody learns
-anything of what models say of the test set but by a score.
+is none of its. Sealed tweets are left out: nobody learns anything of what models say of the test set but by a score.
 """
 
 from collections import Counter

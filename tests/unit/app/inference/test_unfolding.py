@@ -140,6 +140,18 @@ def test_a_full_disk_leaves_the_model_as_it_is(base: Path, tmp_path: Path) -> No
         unfolding.file("F16")
 
 
+def test_a_job_without_room_for_unfolded_weights_is_tuned_without_them(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("no folder")
+    monkeypatch.setattr("app.inference.tuning._MOST_SECONDS", 0.0)
+    monkeypatch.setattr(Unfolding, "_has_room", lambda *_: True)
+    with Classifier(ModelFile(base, None, make_card(base), 0), unfolded=in_the_way / "cache") as classifier:
+        assert classifier.tune().weights == ""
+        assert np.isfinite(classifier.classify(TEXTS)).all()
+
+
 def test_stopped_it_leaves_nothing(base: Path, tmp_path: Path) -> None:
     assert Unfolding(ModelFile(base, None, None, 0), tmp_path).file("F16", lambda: True) is None
     assert list(tmp_path.iterdir()) == []
