@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.bases import Base
+from training.contract.gguf_copy import FILE_TYPE
 from training.errors import TrainingError
 from training.gguf_file import row_bytes
 from training.scales import written
@@ -100,8 +101,8 @@ def export(
         together.mkdir(exist_ok=True)
         link_or_copy(base.file.path, together / "base.gguf")
         write_adapter(base, adapter, together / "adapter.gguf", alpha=alpha)
-    file_type = None if method == "scales" else FILE_TYPES[single_type]
-    base.file.copy(single / "model.gguf", replaced, file_type, check)
+    values = {} if method == "scales" else {FILE_TYPE: FILE_TYPES[single_type]}
+    base.file.copy(single / "model.gguf", replaced, values, check)
 
 
 def merge(base: Base, name: str, module: str, adapter: dict[str, "Array"], scale: float) -> "Array":

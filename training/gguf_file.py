@@ -90,14 +90,14 @@ class GGUFFile:
         self,
         target: Path,
         replaced: Mapping[str, tuple[int, Callable[[], "Array"]]],
-        file_type: int | None = None,
+        values: Mapping[str, int] | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Write this file anew with other tensors in place of some.
+        """Write this file anew with other tensors, and other numbers for keys, in place of some.
 
         See `training.contract.gguf_copy`.
         """
-        copy_gguf(self.head, target, replaced, file_type, check)
+        copy_gguf(self.head, target, replaced, values, check)
 
 
 def row_bytes(kind: int, width: int) -> int:

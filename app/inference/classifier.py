@@ -11,7 +11,7 @@ from app.inference.engine import Engine, InferenceError, PackedContext
 from app.inference.model_file import ModelCard, ModelFile
 from app.inference.tuning import Tuning, agree, fastest
 from app.inference.unfolding import Unfolding
-from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt, normalise
+from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -195,7 +195,7 @@ class Classifier:
         places: dict[str, int] = {}
         index = np.empty(len(texts), dtype=np.intp)
         for row, text in enumerate(texts):
-            normalised = normalise(text)
+            normalised = self.encoded.prompt.normalised(text)
             index[row] = places.setdefault(normalised, len(places)) if normalised else -1
         distinct = list(places)
         repeats = np.bincount(index[index >= 0], minlength=len(distinct))

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.contract.prompt import normalise
+from training.contract.prompt import RETWEET, normalise
 
 ALIKE = 0.7
 LEAST_SHINGLES = 16
@@ -41,7 +41,6 @@ _PAIRS = 200_000
 # How much of the time has gone, about, when all is read, and when all pairs to compare are found.
 _READING, _BANDS_DONE = 0.6, 0.9
 
-_RETWEET = re.compile(r"^(?:rt\s+@user\s*:?\s*)+", re.IGNORECASE)
 _MENTION = re.compile(r"@user(?!\w)|(?<!\w)http(?!\w)")
 _NUMBER = re.compile(r"\d+")
 
@@ -57,7 +56,7 @@ class Stopped(Exception):
 def fold(text: str) -> str:
     """Return what of a tweet is compared; of a tweet of links and handles alone, these. Idempotent."""
     tweet = text.strip()
-    folded = " ".join(_MENTION.sub(" ", _RETWEET.sub("", normalise(tweet))).casefold().split())
+    folded = " ".join(_MENTION.sub(" ", RETWEET.sub("", normalise(tweet))).casefold().split())
     return folded or tweet.casefold()
 
 

@@ -8,33 +8,36 @@ import mmap
 import os
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from training.contract.gguf_head import GGUFHead, encode_text, tensor_bytes
+from training.contract.gguf_head import GGUFError, GGUFHead, encode_text, tensor_bytes
 
-_FILE_TYPE = "general.file_type"
-_UINT32 = 4
+# GGUF's number of a key that says what kind of numbers most of a file is, and of unsigned 32-bit numbers.
+FILE_TYPE = "general.file_type"
+_UINT32, _ARRAY = 4, 9
 
 
 def copy_gguf(
     head: GGUFHead,
     target: Path,
     replaced: Mapping[str, tuple[int, Callable[[], Any]]],
-    file_type: int | None = None,
+    values: Mapping[str, int] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the file that `head` is of anew as `target`, with other tensors in place of some.
 
     `replaced` maps a tensor's name to its new ggml type and to what makes its bytes (anything with a buffer), called
     when they are due.
-    `file_type` becomes the file's `general.file_type`. The target appears in one step or not at all; `check` is called
-    between tensors and may raise. Raises `ValueError` for a type that ggml's table
-    here does not know, or that does not fit a tensor's width.
+    `values` are keys with the unsigned 32-bit numbers that they get, whether the file had them or not. The target
+    appears in one step or not at all; `check` is called between tensors and may raise. Raises `ValueError` for a type
+    that ggml's table here does not know, or that does not fit a tensor's width.
     """
     kinds = {t.name: replaced[t.name][0] if t.name in replaced else t.kind for t in head.tensors}
     sizes = {t.name: tensor_bytes(t._replace(kind=kinds[t.name])) for t in head.tensors}
-    kept = [key for name, key in head.keys.items() if file_type is None or name != _FILE_TYPE]
+    values = values or {}
+    added = [name for name in values if name not in head.keys]
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with (
@@ -42,12 +45,13 @@ def copy_gguf(
             mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as data,
             open(temporary, "wb") as file,
         ):
-            keys = len(kept) + (file_type is not None)
+            keys = len(head.keys) + len(added)
             file.write(b"GGUF" + struct.pack("<IQQ", head.version, len(kinds), keys))
-            for key in kept:
-                file.write(data[key.start : key.end])
-            if file_type is not None:
-                file.write(encode_text(_FILE_TYPE) + struct.pack("<II", _UINT32, file_type))
+            for name in [*head.keys, *added]:
+                if name in values:
+                    file.write(encode_text(name) + struct.pack("<II", _UINT32, values[name]))
+                else:
+                    file.write(data[head.keys[name].start : head.keys[name].end])
             offset = 0
             for tensor in head.tensors:
                 file.write(encode_text(tensor.name) + struct.pack("<I", len(tensor.shape)))
@@ -68,3 +72,31 @@ def copy_gguf(
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def copy_first_layers(
+    head: GGUFHead, target: Path, layers: int, check: Callable[[], None] = lambda: None
+) -> None:
+    """Write a model's first `layers` layers, with its embedding, last norm and output matrix, as a model of its own.
+
+    The later layers of a language model add least (Gromov et al. 2024, arXiv 2403.17887); what the first ones lack is
+    learned in fine-tuning. Raises `GGUFError` where the model has not more layers, or says something for each
+    of them in its keys.
+    """
+    architecture = head.value("general.architecture")
+    count = f"{architecture}.block_count"
+    if not 0 < layers < int(head.value(count) or 0):
+        raise GGUFError(f"has no more than {layers} layers")
+    for name, key in head.keys.items():
+        if name.startswith(f"{architecture}.") and key.kind == _ARRAY:
+            raise GGUFError(
+                f"says something for each of its layers ({name}), which no shorter model can keep"
+            )
+    kept = tuple(t for t in head.tensors if _layer(t.name) < layers)
+    copy_gguf(replace(head, tensors=kept), target, {}, {count: layers}, check)
+
+
+def _layer(tensor: str) -> int:
+    """Return the layer that a tensor belongs to, -1 for what belongs to none."""
+    first, _, rest = tensor.partition(".")
+    return int(rest.partition(".")[0]) if first == "blk" else -1

@@ -18,8 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-NORMALISER_VERSION = 2
-PROMPT_VERSION = f"1.{NORMALISER_VERSION}"
+# 3: what a retweet repeats is the tweet; 2 left “RT @user:” in front of it.
+NORMALISER_VERSION = 3
+_LAYOUT = 1
+PROMPT_VERSION = f"{_LAYOUT}.{NORMALISER_VERSION}"
+# Models that were trained with an earlier normaliser are still asked as they were trained.
+_NORMALISERS = {f"{_LAYOUT}.{number}": number for number in (2, 3)}
 
 # Letters are single tokens after a space in every LLaMA-family vocabulary that we know of; training
 # verifies it in context for the base at hand and refuses where it does not hold.
@@ -29,6 +33,8 @@ _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<![\w@])@\w+")
 _RUN_OF_HANDLES = re.compile(r"@user(?: @user)+(?!\w)")
 _RUN_OF_LINKS = re.compile(r"(?<!\w)http(?: http)+(?!\w)")
+# How the network itself wrote retweets, and people before it; on text whose handles are “@user”.
+RETWEET = re.compile(r"^(?:rt\s+@user(?:\s*:\s*|\s+|$))+", re.IGNORECASE)
 # The Unicode categories Cc and Cs; those of them that are white space become a space in any case.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
@@ -38,18 +44,21 @@ class PromptError(ValueError):
     """The prompt does not fit the model: the message is a sentence for the user."""
 
 
-def normalise(text: str) -> str:
+def normalise(text: str, version: int = NORMALISER_VERSION) -> str:
     """Return the tweet as the model sees it; the study keeps the original.
 
     Links become ``http`` and handles ``@user``: they say nothing about stance, differ in every tweet and
-    cost 10 to 20 tokens each. A run of either becomes one: a reply to twenty names is a reply. White space is
-    folded, control characters and lone surrogates are dropped,
-    and the text is brought to Unicode NFC, so that equal-looking tweets are equal. Idempotent.
+    cost 10 to 20 tokens each. A run of either becomes one: a reply to twenty names is a reply. A retweet is what it
+    repeats, so that the two are one text to classify (not so before `version` 3). White space is folded, control
+    characters and lone surrogates are dropped, and the text is brought to Unicode NFC, so that equal-looking tweets
+    are equal. Idempotent.
     """
     text = _LINK.sub(" http ", text)
     text = _HANDLE.sub("@user", text)
     text = _SPACE.sub(" ", unicodedata.normalize("NFC", _CONTROL.sub(" ", text))).strip()
-    return _RUN_OF_LINKS.sub("http", _RUN_OF_HANDLES.sub("@user", text))
+    text = _RUN_OF_LINKS.sub("http", _RUN_OF_HANDLES.sub("@user", text))
+    # A tweet that says nothing else keeps it: it is not empty.
+    return (RETWEET.sub("", text) or text) if version >= 3 else text
 
 
 @dataclass(frozen=True)
@@ -74,10 +83,14 @@ class Prompt:
         # A prompt without turns is written as before there were any: older programs read its cards.
         return {name: value for name, value in values.items() if value or name not in ("opening", "closing")}
 
+    def normalised(self, text: str) -> str:
+        """Return a raw tweet as this prompt's model sees it."""
+        return normalise(text, _NORMALISERS[self.version])
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Prompt":
         """Read what `as_dict` wrote; raise `PromptError` for a version that this program cannot build."""
-        if values.get("version") != PROMPT_VERSION:
+        if values.get("version") not in _NORMALISERS:
             raise PromptError(
                 f"The model was trained with prompt version {values.get('version')}, this program builds "
                 f"version {PROMPT_VERSION}. Use the StanceDesk version that trained the model, or train it again."
@@ -104,7 +117,7 @@ class EncodedPrompt:
 
     def text_tokens(self, text: str) -> list[int]:
         """Return the token ids of one raw tweet: normalised, tokenised, cut. Empty for an empty tweet."""
-        normalised = normalise(text)
+        normalised = self.prompt.normalised(text)
         return list(self.tokenize(normalised))[: self.prompt.max_text_tokens] if normalised else []
 
     def ids(self, text: str) -> list[int]:

@@ -41,7 +41,7 @@ def test_a_replaced_tensor_and_the_file_type_are_all_that_changes(small_base: Pa
     original, path = GGUFFile(small_base), tmp_path / "copy.gguf"
     name = "blk.0.ffn_norm.weight"
     numbers = original.numbers(name) * 2
-    original.copy(path, {name: (0, lambda: numbers.view(np.uint8))}, file_type=7)
+    original.copy(path, {name: (0, lambda: numbers.view(np.uint8))}, values={"general.file_type": 7})
     copy = GGUFFile(path)
     assert copy.value("general.file_type") == 7
     assert {key: copy.value(key) for key in copy.head.keys if key != "general.file_type"} == {

@@ -275,3 +275,16 @@ def test_texts_that_a_model_sees_alike_have_one_digest() -> None:
     assert digest("See  https://a.b @Anna") == digest("See https://c.d\n@Ben ")
     assert digest("pro") != digest("anti")
     assert len(digest("")) == 16
+
+
+def test_a_list_of_an_earlier_normaliser_is_asked_as_it_was_made(folder: Path, tmp_path: Path) -> None:
+    card = read_card(folder / "model.gguf")
+    assert card is not None
+    made = SeenTexts(frozenset({digest("RT @a: b", 2)}), frozenset(), normaliser=2)
+    seen_texts.write(tmp_path, card, made)
+    read = seen_texts.read(tmp_path, card)
+    assert read == made
+    assert read is not None
+    assert (read.role("rt @a: b"), read.role("RT @c: b"), read.role("b")) == ("", "train", "")
+    now = SeenTexts.of(["b"], [])
+    assert (now.role("RT @c: b"), now.role("b")) == ("train", "train")

@@ -35,13 +35,35 @@ def words(text: str) -> list[int]:
         ("@ana: @ben", "@user: @user"),
         ("@ana's @ben's", "@user's @user's"),
         ("مرحبا @ana @ben شكرا", "مرحبا @user شكرا"),
+        ("RT @ana: let them in https://t.co/a", "let them in http"),
+        ("RT @ana: rt @ben @cem let them in", "let them in"),
+        ("RT @ana: @ben let them in", "@user let them in"),
+        ("let them in RT @ana: no", "let them in RT @user: no"),
+        ("RT @ana: دعهم يدخلون 😀", "دعهم يدخلون 😀"),
+        ("RT @ana:", "RT @user:"),
+        ("art @ana", "art @user"),
     ],
 )
 def test_what_the_model_sees(text: str, seen: str) -> None:
     assert normalise(text) == seen
 
 
-@given(st.lists(st.sampled_from(["@ana", "@", "http", "https://t.co/x", "a", " ", "\n", "'", "é", "😀"])))
+def test_a_model_of_an_earlier_normaliser_sees_tweets_as_it_was_trained() -> None:
+    now = fine_tuned_prompt(2)
+    before = Prompt.from_dict(now.as_dict() | {"version": "1.2"})
+    assert before.normalised("RT @ana: let @ana in") == "RT @user: let @user in"
+    assert before.as_dict()["version"] == "1.2"
+    assert encode_prompt(before, words, None).text_tokens("RT @ana: hi") == words("RT @user: hi")
+    assert encode_prompt(now, words, None).text_tokens("RT @ana: hi") == words("hi")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["@ana", "@", "RT ", "rt @ana", ":", "http", "https://t.co/x", "a", " ", "\n", "'", "é", "😀"]
+        )
+    )
+)
 def test_normalising_twice_changes_nothing_more(parts: list[str]) -> None:
     once = normalise("".join(parts))
     assert normalise(once) == once
