@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from training.contract import run_room
+from training.contract.spec import ONE_FILE
+
 if TYPE_CHECKING:
     from training.bases import Base
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# A checkpoint holds what is trained as it is, its average, the mean of the rounds, the best of it, and two moments of
-# the optimiser; while it is written, the one before is still there.
-_COPIES = 6
-_CHECKPOINTS = 2
 _LOOK_SECONDS = 5.0
 
 
@@ -29,7 +28,7 @@ def is_full(error: BaseException) -> bool:
 
 def trained_bytes(base: "Base", method: str, rank: int) -> int:
     """Return the size in float32 of what is trained: an adapter of this rank, or the scales of the base's blocks."""
-    if method == "scales":
+    if method == ONE_FILE:
         from training.scales import count_of_trained
 
         return 4 * count_of_trained(base)
@@ -37,20 +36,10 @@ def trained_bytes(base: "Base", method: str, rank: int) -> int:
     return sum(4 * rank * (shape[0] + shape[-1]) for shape in shapes)
 
 
-def checkpoint_bytes(base: "Base", method: str, rank: int) -> int:
-    """Return the most room that a run's checkpoints take."""
-    return _CHECKPOINTS * _COPIES * trained_bytes(base, method, rank)
-
-
-def model_bytes(base: "Base", method: str, rank: int) -> int:
-    """Return the most room that the trained model takes, in all its forms."""
-    forms = 1 if method == "scales" else 2
-    return forms * base.file.path.stat().st_size + 2 * trained_bytes(base, method, rank)
-
-
 def run_bytes(base: "Base", method: str, rank: int) -> int:
     """Return the most room that a run takes."""
-    return checkpoint_bytes(base, method, rank) + model_bytes(base, method, rank)
+    size = base.file.path.stat().st_size
+    return run_room.run_bytes(size, trained_bytes(base, method, rank), one_file=method == ONE_FILE)
 
 
 def in_words(number_of_bytes: int) -> str:

@@ -182,7 +182,7 @@ class LabelOrder(QObject):
         if wanted:
             self._since, self._failed_at = 0, -1
             languages = languages_of(labelling.coder, self._language) or ()
-            self.job.start(study.path, labelling.coder.name, languages, with_curve)
+            self.job.learn(study.path, labelling.coder.name, languages, with_curve)
 
     def _is_of(self, choice: QueueChoice) -> bool:
         return (self.choice.kind, self.choice.leaf) == (choice.kind, choice.leaf)

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import psutil
 
-from training.contract.gguf_head import GGUFError, read_head
+from training.contract import run_room
+from training.contract.gguf_head import GGUFError, block_of, read_head
+from training.contract.spec import ONE_FILE
 
 _CGROUP, _OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 # The linear weights that are adapted; all other tensors stay in float32.
 _LINEARS = ("attn_q.", "attn_k.", "attn_v.", "attn_output.", "ffn_gate.", "ffn_up.", "ffn_down.")
+# ggml's number of the type in which a norm is trained beside the scales.
+_F32 = 0
 # As in `resources/models.toml`: libraries, then activations, gradients and optimiser of a batch.
 _LIBRARIES, _BATCH = 1.0e9, 1.5e9
 # Weights held in nf4 with their scales, in bytes a weight.
 _NF4 = 0.55
-# The adapter as it is, averaged and best, and the optimiser's two moments; the checkpoint before is still there.
-_CHECKPOINT = 2 * 6
 # Events, log, rows and what else is small.
 _SMALL = 50_000_000
 
@@ -25,7 +27,8 @@ _SMALL = 50_000_000
 @dataclass(frozen=True)
 class Weights:
     """What of a base's file matters for memory and disk: its size in bytes, its numbers of weights, and the sums of
-    rows and columns of its linears, each number of an adapter's rank. `kinds`: ggml's numbers of the linears' types.
+    rows and columns of its linears, each number of an adapter's rank. `kinds`: ggml's numbers of the linears' types;
+    `scales`: how many scales their blocks have, with the weights of the norms.
     """
 
     size: int
@@ -33,18 +36,20 @@ class Weights:
     other: int
     sides: int
     kinds: frozenset[int]
+    scales: int
 
-    def adapter_bytes(self, rank: int) -> int:
-        """Return the size of an adapter in float32."""
-        return 4 * rank * self.sides
+    def trained_bytes(self, method: str, rank: int) -> int:
+        """Return the size in float32 of what is trained: an adapter of this rank, or the scales."""
+        return 4 * (self.scales if method == ONE_FILE else rank * self.sides)
 
-    def run_bytes(self, rank: int) -> int:
-        """Return the most that a run folder takes: checkpoints, adapter, both 4-bit forms."""
-        return 2 * self.size + (_CHECKPOINT + 2) * self.adapter_bytes(rank) + _SMALL
+    def run_bytes(self, method: str, rank: int) -> int:
+        """Return the most that a run folder takes: checkpoints, what is trained, the 4-bit forms, and what is small."""
+        trained = self.trained_bytes(method, rank)
+        return run_room.run_bytes(self.size, trained, one_file=method == ONE_FILE) + _SMALL
 
-    def shelf_bytes(self, rank: int) -> int:
+    def shelf_bytes(self, method: str, rank: int) -> int:
         """Return the most that the served form takes on the shelf, where it cannot be another name of the run's."""
-        return self.size + self.adapter_bytes(rank)
+        return self.size + self.trained_bytes(method, rank)
 
     def memory(self) -> int:
         """Return the main memory to train it on a processor, in float32."""
@@ -65,16 +70,19 @@ def weights_of(path: Path) -> Weights | None:
         head = read_head(path)
     except (GGUFError, OSError):
         return None
-    linear = other = sides = 0
+    linear = other = sides = scales = 0
     kinds = set()
     for tensor in head.tensors:
         if tensor.name.startswith("blk.") and any(part in tensor.name for part in _LINEARS):
             linear += math.prod(tensor.shape)
             sides += sum(tensor.shape)
+            scales += math.prod(tensor.shape) // block_of(tensor.kind)
             kinds.add(tensor.kind)
         else:
             other += math.prod(tensor.shape)
-    return Weights(path.stat().st_size, linear, other, sides, frozenset(kinds))
+            if len(tensor.shape) == 1 and tensor.kind == _F32 and tensor.name.endswith("norm.weight"):
+                scales += tensor.shape[0]
+    return Weights(path.stat().st_size, linear, other, sides, frozenset(kinds), scales)
 
 
 def free_memory() -> int:

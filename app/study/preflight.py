@@ -338,16 +338,16 @@ def look(
     if file is not None:
         spec = run_plan.spec_of(study.codebook, file, settings)
         trial = trials.remembered(file.sha256, spec)
-        rank, epochs = spec.rank, spec.epochs
+        method, rank, epochs = spec.method, spec.rank, spec.epochs
         if trial is not None and not ready.missing:
             estimated = trials.estimate(trial, ready.train, ready.validation, epochs)
     else:
-        rank = int(settings.get("rank", 16))
+        method, rank = str(settings.get("method", "auto")), int(settings.get("rank", 16))
     if settings.get("method") == ONE_FILE and weights is not None and not weights.kinds <= SCALABLE:
         checks.append(_ONE_FILE_CHECK)
     checks += _memory_checks(known, weights, trial, machine or {})
     if weights is not None or known is not None:
-        checks.append(disk_check(_rooms(shelf, known, weights, rank, is_ready=file is not None)))
+        checks.append(disk_check(_rooms(shelf, known, weights, method, rank, is_ready=file is not None)))
     if estimated is not None:
         checks.append(time_check(estimated))
     return Preflight(tuple(checks), ready, estimated)
@@ -392,18 +392,18 @@ def _memory_checks(
 
 
 def _rooms(
-    shelf: Shelf, base: Base | None, weights: Weights | None, rank: int, *, is_ready: bool
+    shelf: Shelf, base: Base | None, weights: Weights | None, method: str, rank: int, *, is_ready: bool
 ) -> list[Room]:
     """Return what goes to which disk: the run folder, the shelf, and the base where it is still to be put together."""
     runs = paths.data_folder() / "runs"
     device, free = disk_of(runs)
     # Of a base that is not here yet only the size is known.
     size = base.size if base is not None else 0
-    rooms = [Room("the run folders", device, weights.run_bytes(rank) if weights else 4 * size, free)]
+    rooms = [Room("the run folders", device, weights.run_bytes(method, rank) if weights else 4 * size, free)]
     shelf_device, shelf_free = disk_of(shelf.folder)
     # On one disk the model on the shelf is another name of the run's files.
     if shelf_device != device:
-        need = weights.shelf_bytes(rank) if weights else 2 * size
+        need = weights.shelf_bytes(method, rank) if weights else 2 * size
         rooms.append(Room("the models", shelf_device, need, shelf_free))
     if not is_ready:
         cache_device, cache_free = disk_of(paths.cache_folder())

@@ -5,7 +5,6 @@ where it is wanted, some labelled tweets. Both stand in its card, so that what i
 published. With another codebook or other examples it is another model, under a name of its own.
 """
 
-import shutil
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -260,18 +259,7 @@ def place(shelf: Shelf, untrained: Untrained, card: ModelCard) -> Placed:
     while (shelf.folder / name).exists():
         name, number = f"{card.name} ({number})", number + 1
     card.name = name
-    partial = shelf.folder / f".{name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-        _write(partial, untrained, card)
-        partial.rename(shelf.folder / name)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(
-            f"The model could not be put on the shelf: {error.strerror or error}.",
-            "Free some disk space or check the folder's permissions, then try again.",
-        ) from error
+    shelf.put(name, lambda partial: _write(partial, untrained, card))
     return Placed(name, True, card)
 
 

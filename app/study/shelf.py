@@ -155,7 +155,8 @@ class Shelf:
                 "Choose another name.",
             )
         opened = self.model(str(source))
-        if opened.card is None:
+        card = opened.card
+        if card is None:
             raise UserError(
                 f"{source.name} was not fine-tuned by StanceDesk: it holds no model card.",
                 "Add models that StanceDesk trained; as a base for training, give the file's path instead.",
@@ -165,21 +166,32 @@ class Shelf:
                 f"{source.name} is an untrained model with its prompt; what it needs lies elsewhere.",
                 "Make it on this machine: stancedesk classify STUDY --untrained MODEL",
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f".{name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            partial.mkdir()
+
+        def copy(partial: Path) -> None:
             if opened.adapter is None:
                 link_or_copy(opened.gguf, partial / "model.gguf")
             else:
                 link_or_copy(opened.gguf, partial / "base.gguf")
                 link_or_copy(opened.adapter, partial / "adapter.gguf")
-            seen = seen_texts.read(opened.trained.parent, opened.card)
+            seen = seen_texts.read(opened.trained.parent, card)
             if seen is not None:
-                seen_texts.write(partial, opened.card, seen)
+                seen_texts.write(partial, card, seen)
                 # The list names its model, so the course beside it is this model's, too.
                 course.copy(opened.trained.parent, partial)
+
+        self.put(name, copy)
+        return _entry(self.folder / name)
+
+    def put(self, name: str, write: Callable[[Path], None]) -> None:
+        """Put a folder on the shelf that `write` fills: whole or not at all. Raises `UserError` where the disk refuses.
+
+        The name must be free.
+        """
+        partial = self.folder / f".{name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir(parents=True)
+            write(partial)
             partial.rename(self.folder / name)
         except OSError as error:
             shutil.rmtree(partial, ignore_errors=True)
@@ -187,7 +199,6 @@ class Shelf:
                 f"The model could not be put on the shelf: {error.strerror or error}.",
                 "Free some disk space or check the folder's permissions, then try again.",
             ) from error
-        return _entry(self.folder / name)
 
     def rename(self, name: str, wanted: str) -> ModelEntry:
         """Give a model another name; raise `UserError` where that is taken or no name. Its files stay as they are."""

@@ -155,6 +155,11 @@ def _read_tensor(data: mmap.mmap, at: int) -> tuple[Tensor, int]:
     return Tensor(name, shape, kind, offset), at + 16 + 8 * dimensions
 
 
+def block_of(kind: int) -> int:
+    """Return how many numbers a block of a ggml type holds; 1 of a type that is not known."""
+    return _BLOCKS.get(kind, (1, 0))[0]
+
+
 def tensor_bytes(tensor: Tensor) -> int:
     """Return how many bytes a tensor takes; `ValueError` where its type is not known or does not fit its shape."""
     values, length = _BLOCKS.get(tensor.kind, (0, 0))

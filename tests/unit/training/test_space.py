@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from app.study.machine_room import weights_of
 from tests.unit.training.conftest import start_training, train
 from tests.unit.training.test_process import wait_for
 from training import space
 from training.bases import Base
+from training.contract import run_room
 from training.contract.run_folder import RunFolder
 from training.gguf_file import GGUFFile
 from training.space import Room, in_words, is_full, trained_bytes
@@ -31,7 +33,12 @@ def test_what_is_reckoned_is_what_is_written(
     # Beside the numbers there are only their names.
     assert trained_bytes(base, method, 8) == pytest.approx((run.adapter / file).stat().st_size, rel=0.05)
     model = sum(path.stat().st_size for path in run.model.rglob("*.gguf"))
-    assert model <= space.model_bytes(base, method, 8) <= 1.2 * model
+    trained = trained_bytes(base, method, 8)
+    need = run_room.model_bytes(small_base.stat().st_size, trained, one_file=method == "scales")
+    assert model <= need <= 1.2 * model
+    weights = weights_of(small_base)
+    # The program reckons from the head of the file alone, and comes to the same.
+    assert weights is not None and weights.trained_bytes(method, 8) == trained
 
 
 def test_the_largest_checkpoint_is_not_larger_than_reckoned(
@@ -43,7 +50,7 @@ def test_the_largest_checkpoint_is_not_larger_than_reckoned(
     run.stop.touch()
     process.communicate(timeout=120)
     (checkpoint,) = run.checkpoints.iterdir()
-    need = space.checkpoint_bytes(Base.open(GGUFFile(small_base)), "lora", 16)
+    need = run_room.checkpoint_bytes(trained_bytes(Base.open(GGUFFile(small_base)), "lora", 16))
     # Half of it: the one before is there, too, while it is written. The averages of the steps and of the
     # rounds, two of six parts, begin later.
     assert 0.65 * need < 2 * checkpoint.stat().st_size < 1.05 * need

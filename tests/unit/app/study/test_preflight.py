@@ -154,7 +154,7 @@ def test_a_base_file_tells_what_it_needs() -> None:
     assert weights is not None and weights.linear + weights.other == 134_515_008
     assert weights.memory() == pytest.approx(3.04 * GB, rel=0.01)
     # 30 layers of q, k, v, output, gate, up, down.
-    assert weights.adapter_bytes(16) == 4 * 16 * 30 * (2 * 1152 + 2 * 768 + 3 * 2112)
+    assert weights.trained_bytes("lora", 16) == 4 * 16 * 30 * (2 * 1152 + 2 * 768 + 3 * 2112)
     assert machine_room.weights_of(Path(__file__)) is None
 
 
