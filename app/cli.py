@@ -237,7 +237,7 @@ def parser() -> argparse.ArgumentParser:
     )
     classify.add_argument("--language", default="", help="only tweets in this language")
     classify.add_argument("--only", choices=("all", "unlabelled"), default="all", help="which tweets")
-    classify.add_argument("--limit", type=int, help="at most so many tweets")
+    classify.add_argument("--limit", type=int, help="classify at most so many tweets")
     classify.add_argument(
         "--again", action="store_true", help="also those that the model has classified before"
     )

@@ -352,7 +352,7 @@ def tell_failure(message: str, as_json: bool, kind: str, **fields: Any) -> None:
     """Tell a failure in one line on standard error, and as the last event to a program that listens."""
     if as_json:
         if kind == "cancelled":
-            JobEvents(True).write("cancelled")
+            JobEvents(True).write("cancelled", **fields)
         else:
             told = fields.pop("sentence", message)
             JobEvents(True).write("failed", message=told, kind=kind, **fields)

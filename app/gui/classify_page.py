@@ -19,6 +19,7 @@ from app.errors import UserError
 from app.gui import figures, form_parts, theme
 from app.gui.cascade_choice import CascadeChoice
 from app.gui.cascade_view import CascadeView
+from app.gui.classification_sum import ClassificationSum, done_now, missing
 from app.gui.cost_button import CostButton
 from app.gui.device_badge import DeviceBadge
 from app.gui.empty_state import EmptyState
@@ -38,6 +39,7 @@ from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
 from app.settings import Settings
 from app.study import classification, tweets
+from app.study.predictions import Selection
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
 
@@ -92,8 +94,7 @@ class ClassifyPage(QWidget):
         self.bars = ShareBars(study.codebook.leaves)
         self.bars_heading = QLabel(self.tr("Shares of the classes so far"))
         self.bars_heading.setProperty("role", "heading")
-        self.sum = QLabel()
-        self.sum.setWordWrap(True)
+        self.sum = ClassificationSum()
         self.failures = FigureTable(self.tr("Tweets that could not be classified"))
         self.retry = QPushButton(self.tr("Tr&y the failed ones again"))
         self.retry.setToolTip(self.tr("Classify the tweets that have no prediction yet (Alt+Y)"))
@@ -253,9 +254,9 @@ class ClassifyPage(QWidget):
         if not model:
             return
 
-        def take(selected: int) -> None:
+        def take(selection: Selection) -> None:
             if asked == self._asked:
-                self._take_count(selected)
+                self._take_count(selection)
 
         run_in_worker(
             lambda: classification.count_selected(
@@ -266,13 +267,16 @@ class ClassifyPage(QWidget):
             self,
         )
 
-    def _take_count(self, selected: int) -> None:
-        self._selected = selected
-        if selected:
-            self.selected.setText(self.tr("{n} tweets selected").format(n=figures.count(selected)))
-        else:
-            self.selected.setText(self.tr("No tweet is left to classify with these choices"))
-        self.start.setEnabled(selected > 0)
+    def _take_count(self, selection: Selection) -> None:
+        todo, before = len(selection.keys), selection.before
+        self._selected = todo
+        told = self.tr("{n} tweets selected")
+        if not todo:
+            told = self.tr("No tweet is left to classify with these choices")
+        elif before:
+            told = self.tr("{n} tweets to classify, {before} have been before")
+        self.selected.setText(told.format(n=figures.count(todo), before=figures.count(before)))
+        self.start.setEnabled(todo > 0)
 
     # The job
 
@@ -342,6 +346,9 @@ class ClassifyPage(QWidget):
         tell_ending(self.notice, job.title, outcome, kept)
         if outcome.is_finished:
             self._show_report(outcome.results)
+        elif "selected" in outcome.results:
+            # Stopped: what was done until then.
+            self._show_counts(outcome.results)
         self._pause.start()
         self.study_written.emit({"predictions", "models"})
 
@@ -351,38 +358,13 @@ class ClassifyPage(QWidget):
         self.cascade_view.show_facts(None, "")
         if report is None:
             return
-        self.device.take_event(report)
-        self.costs.take_speed(float(report["per_second"]), final=True)
-        selected, predicted, failed = (int(report[key]) for key in ("selected", "predicted", "failed"))
-        settled = int(report.get("settled", 0))
-        self.cascade_view.show_facts(report.get("cascade"), str(report["model"]))
-        counts = self.tr("{selected} selected = {predicted} classified + {failed} failed · {rate} · {time}")
-        if settled:
-            counts = self.tr(
-                "{selected} selected = {predicted} classified in full + {settled} settled + {failed} failed · {rate} "
-                "· {time}"
-            )
-        self.sum.setText(
-            counts.format(
-                selected=figures.count(selected),
-                predicted=figures.count(predicted),
-                settled=figures.count(settled),
-                failed=figures.count(failed),
-                rate=figures.rate(float(report["per_second"]), self.tr("tweets")),
-                time=figures.duration(float(report["seconds"])),
-            )
-        )
-        self.sum.show()
-        self.results.show()
-        self.bars_heading.setText(self.tr("Shares of the classes"))
-        self.bars.set_counts(report["per_leaf"])
-        self.bars_heading.show()
-        self.bars.show()
-        if selected != predicted + settled + failed:
+        self._show_counts(report)
+        failed, lost = int(report["failed"]), missing(report)
+        if lost:
             self.notice.tell(
                 Tone.ERROR,
                 self.tr("{n} tweets are missing: neither classified nor failed.").format(
-                    n=figures.count(selected - predicted - settled - failed)
+                    n=figures.count(lost)
                 ),
                 self.tr("Start again; only what is missing is done."),
             )
@@ -394,7 +376,22 @@ class ClassifyPage(QWidget):
             )
         else:
             self.notice.tell(Tone.GOOD, self.tr("Every selected tweet is classified."))
-        if failed:
+
+    def _show_counts(self, report: dict[str, Any]) -> None:
+        self.device.take_event(report)
+        self.costs.take_speed(float(report["per_second"]), final=True)
+        self.cascade_view.show_facts(report.get("cascade"), str(report["model"]))
+        self.sum.show_report(report)
+        self.results.show()
+        self.bars_heading.setText(
+            self.tr("Shares of the classes, of what was classified now")
+            if report.get("before")
+            else self.tr("Shares of the classes")
+        )
+        self.bars.set_counts(report["per_leaf"])
+        for widget in (self.bars, self.bars_heading):
+            widget.setVisible(done_now(report) > 0)
+        if report["failed"]:
             self.failures.show_rows(
                 [self.tr("reason"), self.tr("tweets")],
                 [[reason, figures.count(n)] for reason, n in report["failures"].items()],

@@ -1,6 +1,7 @@
 """What models say about a study's tweets."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -50,6 +51,18 @@ def save(
         queries.put(session, values)
 
 
+@dataclass(frozen=True)
+class Selection:
+    """The tweets that a classification is about: `keys` are to be done, in file order.
+
+    `before` have a prediction already and keep it, `before_settled` of them a light model's.
+    """
+
+    keys: list[int]
+    before: int = 0
+    before_settled: int = 0
+
+
 def select_tweets(
     study: Study,
     model: int | None,
@@ -57,23 +70,30 @@ def select_tweets(
     language: str = "",
     only_unlabelled: bool = False,
     limit: int | None = None,
-) -> list[int]:
-    """Return the keys of the tweets that a model (None: any) has not predicted yet, in file order."""
+    again: bool = False,
+) -> Selection:
+    """Return the tweets that a model is to predict: those that it has not yet, with `again` all.
+
+    `limit` bounds those to be done. `model` None: it has predicted nothing in this study.
+    """
     columns = Tweet.__table__.c
     statement = select(columns.id).order_by(columns.id).limit(limit)
     if language:
         statement = statement.where(columns.lang == language)
     if only_unlabelled:
         statement = statement.where(columns.labelled.is_(False))
-    if model is not None:
-        done = select(Prediction.tweet_id).where(
-            Prediction.model_id == model,
-            Prediction.tweet_id == columns.id,
-            Prediction.status == "predicted",
-        )
-        statement = statement.where(~done.exists())
+    if model is None or again:
+        with study.reading() as session:
+            return Selection(list(session.scalars(statement)))
+    done = select(Prediction.tweet_id).where(
+        Prediction.model_id == model,
+        Prediction.tweet_id == columns.id,
+        Prediction.status == "predicted",
+    )
     with study.reading() as session:
-        return list(session.scalars(statement))
+        keys = list(session.scalars(statement.where(~done.exists())))
+        before = queries.predicted(session, model, language, only_unlabelled=only_unlabelled)
+    return Selection(keys, before.total, before.settled)
 
 
 def of(study: Study, model: int, tweets: Sequence[int]) -> dict[int, str | None]:
@@ -120,6 +140,24 @@ def said_since(study: Study, model: int, tweets: Sequence[int], since: str, leav
 def done_since(study: Study, model: int, since: str) -> set[int]:
     """Return the tweets that have an outcome of a model from a time on: predicted, settled or failed."""
     statement = select(Prediction.tweet_id).where(Prediction.model_id == model, Prediction.created >= since)
+    with study.reading() as session:
+        return set(session.scalars(statement))
+
+
+def failed_since(study: Study, model: int, since: str) -> dict[int, str]:
+    """Return {tweet: reason} of those that a model failed on from a time on."""
+    statement = select(Prediction.tweet_id, Prediction.reason).where(
+        Prediction.model_id == model, Prediction.status == "failed", Prediction.created >= since
+    )
+    with study.reading() as session:
+        return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def settled_since(study: Study, model: int, since: str) -> set[int]:
+    """Return the tweets that a light model settled for a model from a time on."""
+    statement = select(Prediction.tweet_id).where(
+        Prediction.model_id == model, Prediction.settled.is_(True), Prediction.created >= since
+    )
     with study.reading() as session:
         return set(session.scalars(statement))
 

@@ -109,7 +109,7 @@ def test_what_was_settled_lost_and_audited_is_told(
     replay("classify", [ended], stays=False)
     settle(page.cascade_view.isVisible)
     assert page.notice.tone is Tone.GOOD
-    assert "6009 selected = 4109 classified in full + 1900 settled + 0 failed" in page.sum.text()
+    assert "6009 selected = 4109 classified + 1900 settled by the light model + 0 failed" in page.sum.text()
     told = page.cascade_view.outcome.text()
     assert "1,900 of 6,009 (31.6 %)" in told and "at most 0.50 %" in told and "90 % confidence" in told
     assert "Of 100 tweets drawn at random" in told

@@ -143,6 +143,35 @@ def report(**fields: Any) -> dict[str, Any]:
     } | fields
 
 
+def test_the_counts_reconcile_with_what_was_done_before_and_after_a_stop(
+    model: ModelEntry, page: ClassifyPage, replay: Replay, settle: Settle
+) -> None:
+    went_on = report(
+        before=30,
+        before_settled=4,
+        predicted=9,
+        settled=2,
+        failed=1,
+        failed_before=1,
+        left=0,
+        failures={"x": 1},
+    )
+    replay("classify", [went_on], stays=False)
+    settle(page.sum.isVisible)
+    told = page.sum.text()
+    assert "42 selected = 30 classified before (4 of them settled) + 9 classified now" in told
+    assert "+ 2 settled by the light model + 1 failed ·" in told and "left" not in told
+    assert page.notice.tone is Tone.WARNING, "nothing is missing, but one failed"
+    assert "of what was classified now" in page.bars_heading.text()
+
+    stopped = report(event="cancelled", before=10, predicted=12, failed=0, left=20, stopped=True)
+    replay("classify", [stopped], stays=False)
+    settle(lambda: "left" in page.sum.text())
+    told = page.sum.text()
+    assert "42 selected = 10 classified before + 12 classified now + 0 failed + 20 left" in told
+    assert "stopped" in page.notice.text and page.bars.isVisible()
+
+
 def test_failures_are_shown_with_reasons_and_can_be_tried_again(
     model: ModelEntry, page: ClassifyPage, replay: Replay, settle: Settle
 ) -> None:
