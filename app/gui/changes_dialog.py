@@ -24,8 +24,9 @@ from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
 from app.gui.tweet_view import isolated
 from app.jobs.worker import run_in_worker
-from app.study import label_changes
+from app.study import label_changes, models
 from app.study.label_changes import MOST_LISTED, ChangedTweet, LabelChanges
+from app.study.shelf import Shelf
 from app.study.study import Study
 
 _SIZE = (1000, 680)
@@ -140,6 +141,8 @@ class ChangesDialog(QDialog):
         self._show_what_works()
 
     def _comparable(self, study: Study) -> tuple[list[str], str]:
+        # Of the model that has this name now, not of one that had it before.
+        models.follow_shelf(study, Shelf())
         names = [model.name for model in label_changes.comparable(study)]
         if self._newer not in names:
             raise UserError(

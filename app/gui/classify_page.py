@@ -38,7 +38,7 @@ from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
 from app.settings import Settings
-from app.study import classification, tweets
+from app.study import classification, models, tweets
 from app.study.predictions import Selection
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
@@ -226,8 +226,8 @@ class ClassifyPage(QWidget):
         self.study_written.emit({"models"})
         self.refresh()
 
-    def _take_models(self, models: list[ModelEntry]) -> None:
-        self.model.set_models(models)
+    def _take_models(self, found: list[ModelEntry]) -> None:
+        self.model.set_models(found)
         self.stack.setCurrentIndex(
             1 if self.model.count() or self._jobs.running_of(KIND, self._path()) else 0
         )
@@ -254,14 +254,21 @@ class ClassifyPage(QWidget):
         if not model:
             return
 
-        def take(selection: Selection) -> None:
+        def count() -> tuple[dict[str, str], Selection]:
+            # Of the model that has this name now, not of one that had it before.
+            earlier = models.follow_shelf(study, Shelf())
+            return earlier, classification.count_selected(
+                study, model, language=language, only_unlabelled=unlabelled, again=again
+            )
+
+        def take(found: tuple[dict[str, str], Selection]) -> None:
+            for name, earlier in found[0].items():
+                self.notice.tell(Tone.INFO, models.set_aside_told(name, earlier))
             if asked == self._asked:
-                self._take_count(selection)
+                self._take_count(found[1])
 
         run_in_worker(
-            lambda: classification.count_selected(
-                study, model, language=language, only_unlabelled=unlabelled, again=again
-            ),
+            count,
             take,
             self._tell_error,
             self,

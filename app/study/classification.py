@@ -102,7 +102,7 @@ def classify_study(
         )
     on_event(make_event("stage", stage="load", message=f"Loading the model “{model}”."))
     with open_classifier(file) as classifier:
-        model_id = register(study, model, file, shelf).id
+        model_id = register(study, model, file, shelf, on_event).id
         chosen = Selection(list(keys or ()))
         if keys is None:
             chosen = predictions.select_tweets(
@@ -142,15 +142,20 @@ def classify_study(
     return report
 
 
-def register(study: Study, model: str, file: "ModelFile", shelf: Shelf) -> models.StudyModel:
-    """Make a model known to the study under its name on the shelf, or its card's where it is elsewhere."""
+def register(
+    study: Study, model: str, file: "ModelFile", shelf: Shelf, on_event: Events = lambda _: None
+) -> models.StudyModel:
+    """Make a model known to the study under its name on the shelf, or its card's where it is elsewhere.
+
+    Where another model had this name here, it is told what that one is called now.
+    """
     if file.card is None:
         raise UserError(
             f"{file.trained.name} was not fine-tuned by StanceDesk, so it has no classes.",
             "Fine-tune it on a study first.",
         )
     name = model if shelf.has(model) else file.card.name
-    return models.register(
+    known = models.register(
         study,
         name,
         str(file.trained.parent),
@@ -158,6 +163,9 @@ def register(study: Study, model: str, file: "ModelFile", shelf: Shelf) -> model
         file.card.leaves,
         card=file.card.as_dict(),
     )
+    if known.earlier:
+        on_event(make_event("warning", message=models.set_aside_told(name, known.earlier)))
+    return known
 
 
 class _FullPass:

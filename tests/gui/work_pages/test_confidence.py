@@ -18,6 +18,7 @@ from app.gui.model_details import ModelDetails
 from app.gui.results_page import ResultsPage
 from app.gui.threshold_view import ThresholdView
 from app.gui.unit_plot import UnitPlot
+from app.inference.model_file import sha256
 from app.jobs.job_list import JobList
 from app.study import evaluations, models, predictions
 from app.study.confidence import Answers, decide
@@ -158,7 +159,7 @@ def test_a_model_says_how_its_confidence_was_measured(qtbot: QtBot, model: Model
 def evaluated(study: Study, model: ModelEntry) -> Study:
     """A study in which a model has classified and was evaluated: sure to 0.9 of some, to 0.4 of others."""
     leaves = study.codebook.leaf_codes
-    known = models.register(study, model.name, str(model.folder), "0" * 64, leaves)
+    known = models.register(study, model.name, str(model.folder), sha256(model.folder / "model.gguf"), leaves)
     rows = labelled_rows(study)
     sure = [[0.9, 0.05, 0.03, 0.02] if n % 2 else [0.4, 0.3, 0.2, 0.1] for n in range(len(rows))]
     predictions.save(study, known.id, leaves, [key for key, _ in rows], np.array(sure, np.float32), "")
