@@ -1,5 +1,8 @@
 """How far a model's confidence can be believed: in words, as a diagram, and as a table."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -8,6 +11,7 @@ from app.gui.beside import Beside
 from app.gui.figure_table import FigureTable
 from app.gui.reliability_plot import ReliabilityPlot
 from app.study.confidence import Reliability
+from app.study.confidence_report import confidence_of_training
 
 
 class ReliabilityView(QWidget):
@@ -29,6 +33,10 @@ class ReliabilityView(QWidget):
         layout.addWidget(self.heading)
         layout.addWidget(self.told)
         layout.addWidget(self.figures)
+
+    def show_training(self, metrics: Mapping[str, Any]) -> None:
+        """Show what was measured when a model was trained: `metrics` of its card, or of the end of its training."""
+        self.show_reliability(*confidence_of_training(metrics))
 
     def show_reliability(self, found: Reliability | None, told: str) -> None:
         """Show what was measured, or only a sentence where nothing was."""
