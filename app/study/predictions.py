@@ -115,6 +115,13 @@ def latest_model(study: Study) -> str:
         return session.scalar(select(Model.name).where(Model.id == queries.latest_model(session))) or ""
 
 
+def has_settled(study: Study, model: str) -> bool:
+    """Tell whether a light model has settled any tweet in a model's place."""
+    with study.reading() as session:
+        key = session.scalar(select(Model.id).where(Model.name == model))
+        return key is not None and queries.has_settled(session, key)
+
+
 def not_said(study: Study, model: int, tweets: Sequence[int]) -> list[int]:
     """Return those of the tweets that the model itself was not tried on: not at all, or settled in its place."""
     with study.reading() as session:

@@ -188,6 +188,7 @@ def test_the_threshold_is_kept_with_the_study_and_export_proposes_it(
     choice = ExportChoice(evaluated)
     qtbot.addWidget(choice)
     assert not choice.undecided.isChecked() and choice.undecided_below() == 0.0
+    assert "settled" not in choice.said.text()
     page = ResultsPage(evaluated, jobs)
     qtbot.addWidget(page)
     page.show()
@@ -221,6 +222,12 @@ def test_the_threshold_is_kept_with_the_study_and_export_proposes_it(
     with open(tmp_path / "out.csv", encoding="utf-8-sig", newline="") as file:
         said = [row["predicted_label"] for row in csv.DictReader(file)]
     assert (said.count("undecided"), said.count("pro"), said.count("")) == (20, 20, 2)
+    (known,) = models.list_models(evaluated)
+    settled = np.array([[0.0, 0.0, 0.2, 0.8]], np.float32)
+    predictions.save(evaluated, known.id, known.leaves, [41], settled, "", settled=True)
+    choice = ExportChoice(evaluated)
+    qtbot.addWidget(choice)
+    assert "settled keeps its label" in choice.said.text()
 
 
 def test_scores_of_an_earlier_version_say_that_confidence_was_not_measured(
