@@ -248,7 +248,8 @@ def parser() -> argparse.ArgumentParser:
         const=USUAL_BOUND,
         metavar="PERCENT",
         help="let a light model settle what is surely unrelated: of the tweets that the model would call related, "
-        f"at most so many per cent are lost ({USUAL_BOUND:g} where no number is given)",
+        f"at most so many per cent are lost ({USUAL_BOUND:g} where no number is given); without it, the model itself "
+        "does what a light model settled before",
     )
 
     files = _add(

@@ -8,7 +8,7 @@ from app.gui import figures
 
 # The counts of a report whose tweets have a prediction.
 _PREDICTED = ("before", "predicted", "settled")
-_COUNTS = ("selected", "before_settled", "failed", "left", *_PREDICTED)
+_COUNTS = ("selected", "before_settled", "were_settled", "failed", "left", *_PREDICTED)
 
 
 class ClassificationSum(QLabel):
@@ -34,6 +34,8 @@ class ClassificationSum(QLabel):
         counts = {name: figures.count(int(report.get(name, 0))) for name in _COUNTS}
         before = bool(report.get("before"))
         parts = [self.tr("{predicted} classified now") if before else self.tr("{predicted} classified")]
+        if report.get("were_settled"):
+            parts[0] = self.tr("{predicted} classified now ({were_settled} of them settled before)")
         if report.get("before_settled"):
             parts.insert(0, self.tr("{before} classified before ({before_settled} of them settled)"))
         elif before:

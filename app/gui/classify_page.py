@@ -128,6 +128,8 @@ class ClassifyPage(QWidget):
             # Not connected to `start` itself: it would take the index for an interval.
             box.currentIndexChanged.connect(lambda _: self._pause.start())
         self.again.toggled.connect(lambda _: self._pause.start())
+        # What a light model settled is done for a cascade, and not without one.
+        self.cascade.wanted.toggled.connect(lambda _: self._pause.start())
         self._lay_out()
         self._show_report(None)
         jobs.added.connect(self._follow)
@@ -250,7 +252,7 @@ class ClassifyPage(QWidget):
         asked, study, model = self._asked, self._study, self.model.name()
         language = str(self.language.currentData() or "")
         unlabelled = self.which.currentData() == _UNLABELLED
-        again = self.again.isChecked()
+        again, cascade = self.again.isChecked(), bool(self.cascade.words())
         if not model:
             return
 
@@ -258,7 +260,7 @@ class ClassifyPage(QWidget):
             # Of the model that has this name now, not of one that had it before.
             earlier = models.follow_shelf(study, Shelf())
             return earlier, classification.count_selected(
-                study, model, language=language, only_unlabelled=unlabelled, again=again
+                study, model, language=language, only_unlabelled=unlabelled, again=again, cascade=cascade
             )
 
         def take(found: tuple[dict[str, str], Selection]) -> None:
@@ -282,7 +284,10 @@ class ClassifyPage(QWidget):
             told = self.tr("No tweet is left to classify with these choices")
         elif before:
             told = self.tr("{n} tweets to classify, {before} have been before")
-        self.selected.setText(told.format(n=figures.count(todo), before=figures.count(before)))
+        if selection.settled:
+            told += f" {self.tr('({settled} of them settled by a light model so far)')}"
+        counts = {"n": todo, "before": before, "settled": len(selection.settled)}
+        self.selected.setText(told.format(**{name: figures.count(n) for name, n in counts.items()}))
         self.start.setEnabled(todo > 0)
 
     # The job

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UserError
@@ -60,12 +60,18 @@ def open_classifier(model: "ModelFile", tuning: Tuning | None = None) -> "Classi
 
 
 def count_selected(
-    study: Study, model: str, *, language: str = "", only_unlabelled: bool = False, again: bool = False
+    study: Study,
+    model: str,
+    *,
+    language: str = "",
+    only_unlabelled: bool = False,
+    again: bool = False,
+    cascade: bool = False,
 ) -> Selection:
     """Return what `classify_study` would select."""
     known = next((m.id for m in models.list_models(study) if m.name == model), None)
     return predictions.select_tweets(
-        study, known, language=language, only_unlabelled=only_unlabelled, again=again
+        study, known, language=language, only_unlabelled=only_unlabelled, again=again, cascade=cascade
     )
 
 
@@ -87,7 +93,7 @@ def classify_study(
 
     Done are, of the tweets selected, those that this model has not predicted yet (with `again`, all), `limit` of
     them at most; or those of `keys`. With a `cascade`, a light model settles what is surely unrelated, on these
-    terms (`app.study.cascade`).
+    terms (`app.study.cascade`); without one, what a light model settled before is the model's to do.
     What was written stays when it is stopped or killed, and is not done twice.
     """
     if cascade is not None:
@@ -106,7 +112,13 @@ def classify_study(
         chosen = Selection(list(keys or ()))
         if keys is None:
             chosen = predictions.select_tweets(
-                study, model_id, language=language, only_unlabelled=only_unlabelled, limit=limit, again=again
+                study,
+                model_id,
+                language=language,
+                only_unlabelled=only_unlabelled,
+                limit=limit,
+                again=again,
+                cascade=cascade is not None,
             )
         keys = chosen.keys
         tuned(classifier, file, len(keys), lambda: on_event(tuning_event(classifier.device)), stop)
@@ -115,7 +127,7 @@ def classify_study(
         )
         report.before, report.before_settled = chosen.before, chosen.before_settled
         report.per_leaf = dict.fromkeys(classifier.leaves, 0)
-        full_pass = _FullPass(study, classifier, model_id, report, on_event, stop)
+        full_pass = _FullPass(study, classifier, model_id, report, on_event, stop, chosen.settled)
         ahead = None
         if cascade is not None:
             job = {"language": language, "only_unlabelled": only_unlabelled, "limit": limit, "again": again}
@@ -133,9 +145,10 @@ def classify_study(
                 report.stopped = True
                 return report
             keys = left
-        on_event(
-            classify_event(f"Classifying {len(keys):,} tweets on the {classifier.device}.", classifier.device)
-        )
+        message = f"Classifying {len(keys):,} tweets on the {classifier.device}."
+        if chosen.settled:
+            message += f" A light model has settled {len(chosen.settled):,} of them before."
+        on_event(classify_event(message, classifier.device))
         if full_pass.classify(keys) and ahead is not None:
             ahead.end(full_pass.seconds, report.predicted)
             report.cascade = ahead.facts
@@ -171,7 +184,7 @@ def register(
 class _FullPass:
     """Classifies tweets with the model, writes what it says a chunk at a time, and counts it into a report.
 
-    `seconds`: how long the model itself was at work.
+    `settled` are tweets that a light model has settled before. `seconds`: how long the model itself was at work.
     """
 
     def __init__(
@@ -182,8 +195,10 @@ class _FullPass:
         report: ClassificationReport,
         on_event: Events,
         stop: Callable[[], bool],
+        settled: Collection[int],
     ) -> None:
         self._study, self._classifier, self._model_id = study, classifier, model_id
+        self._settled = settled
         self._report, self._on_event, self._stop = report, on_event, stop
         self._begin = time.monotonic()
         self._seen = DistinctTexts(classifier)
@@ -220,6 +235,8 @@ class _FullPass:
                 return False
             predictions.save(self._study, self._model_id, leaves, chunk, probabilities, EMPTY)
             report.count(leaves, probabilities)
+            # A light model settles no tweet on which the model fails.
+            report.were_settled += sum(key in self._settled for key in chunk)
             self.seconds += time.monotonic() - begin
             self._tell(report.done)
         return True

@@ -14,10 +14,10 @@ class ClassificationReport:
     """What a classification did: `selected` = `before` + `predicted` + `settled` + `failed` + `left`.
 
     `selected`: the tweets that the choices of the job are about. `before`: they had a prediction when it began and
-    keep it, `before_settled` of them a light model's. `predicted`: by the model itself, now; `settled`: now, by the
-    light model of a cascade, whose `cascade` tells the facts. `failed`: for the reasons in `failures`;
-    `failed_before` of them where the cascade that goes on here had tried them. `left` are those that a job that
-    was stopped has not come to.
+    keep it, `before_settled` of them a light model's. `predicted`: by the model itself, now; `were_settled` of them by
+    a light model before. `settled`: now, by the light model of a cascade, whose `cascade` tells the facts. `failed`:
+    for the reasons in `failures`; `failed_before` of them where the cascade that goes on here had tried them. `left`:
+    those that a job that was stopped has not come to.
     """
 
     model: str
@@ -25,6 +25,7 @@ class ClassificationReport:
     before: int = 0
     before_settled: int = 0
     predicted: int = 0
+    were_settled: int = 0
     settled: int = 0
     failed: int = 0
     failed_before: int = 0
@@ -104,7 +105,8 @@ class ClassificationReport:
         if self.before:
             settled = f" ({self.before_settled:,} of them settled)" if self.before_settled else ""
             parts.append(f"{self.before:,} classified before{settled}")
-        parts.append(f"{self.predicted:,} classified now")
+        settled = f" ({self.were_settled:,} of them settled before)" if self.were_settled else ""
+        parts.append(f"{self.predicted:,} classified now{settled}")
         if self.settled or self.cascade is not None:
             parts.append(f"{self.settled:,} settled now by the light model")
         parts.append(f"{self.failed:,} failed")

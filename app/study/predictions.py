@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.study import models
 from app.study.study import Study, now
@@ -55,12 +55,14 @@ def save(
 class Selection:
     """The tweets that a classification is about: `keys` are to be done, in file order.
 
-    `before` have a prediction already and keep it, `before_settled` of them a light model's.
+    `before` have a prediction already and keep it, `before_settled` of them a light model's. `settled` are those
+    among the keys that a light model has settled: now the model itself is asked.
     """
 
     keys: list[int]
     before: int = 0
     before_settled: int = 0
+    settled: frozenset[int] = frozenset()
 
 
 def select_tweets(
@@ -71,9 +73,11 @@ def select_tweets(
     only_unlabelled: bool = False,
     limit: int | None = None,
     again: bool = False,
+    cascade: bool = False,
 ) -> Selection:
     """Return the tweets that a model is to predict: those that it has not yet, with `again` all.
 
+    What a light model settled has its prediction for a `cascade` alone: without one it is the model's to say.
     `limit` bounds those to be done. `model` None: it has predicted nothing in this study.
     """
     columns = Tweet.__table__.c
@@ -82,18 +86,27 @@ def select_tweets(
         statement = statement.where(columns.lang == language)
     if only_unlabelled:
         statement = statement.where(columns.labelled.is_(False))
-    if model is None or again:
+    if model is None:
         with study.reading() as session:
             return Selection(list(session.scalars(statement)))
-    done = select(Prediction.tweet_id).where(
-        Prediction.model_id == model,
-        Prediction.tweet_id == columns.id,
-        Prediction.status == "predicted",
-    )
+    settled = select(Prediction.tweet_id).where(Prediction.model_id == model, Prediction.settled.is_(True))
+    if not again:
+        done = select(Prediction.tweet_id).where(
+            Prediction.model_id == model,
+            Prediction.tweet_id == columns.id,
+            Prediction.status == "predicted",
+        )
+        left = ~done.exists()
+        statement = statement.where(left if cascade else or_(left, columns.id.in_(settled)))
     with study.reading() as session:
-        keys = list(session.scalars(statement.where(~done.exists())))
-        before = queries.predicted(session, model, language, only_unlabelled=only_unlabelled)
-    return Selection(keys, before.total, before.settled)
+        keys = list(session.scalars(statement))
+        lights = frozenset() if cascade else frozenset(session.scalars(settled)).intersection(keys)
+        if again:
+            return Selection(keys, settled=lights)
+        known = queries.predicted(session, model, language, only_unlabelled=only_unlabelled)
+    if cascade:
+        return Selection(keys, known.total, known.settled)
+    return Selection(keys, known.total - known.settled, settled=lights)
 
 
 def of(study: Study, model: int, tweets: Sequence[int]) -> dict[int, str | None]:

@@ -114,13 +114,18 @@ def test_the_counts_always_sum_up_and_are_those_of_the_study(
             assert report.predicted == sum(row[:2] == ("predicted", False) for row in new.values())
             assert report.settled == sum(row[1] for row in new.values())
             assert report.failed - report.failed_before == sum(row[0] == "failed" for row in new.values())
+            if job["cascade"] is None:
+                redone = [t for t in new if t in before and before[t][1]]
+                assert report.were_settled == len(redone)
             if job["limit"] is None:
                 # A sample that was drawn before a stop may have tweets that are labelled now.
                 assert report.selected == len(chosen | set(new))
-                kept = {t for t in chosen - set(new) if t in before and before[t][0] == "predicted"}
-                if not job["again"]:
-                    assert report.before == len(kept)
-                    assert report.before_settled == sum(before[t][1] for t in kept)
+            if not job["again"]:
+                kept = [before[t] for t in chosen if t in before and before[t][0] == "predicted"]
+                # Without a cascade, what a light model settled is the model's to do.
+                kept = [row for row in kept if job["cascade"] is not None or not row[1]]
+                assert report.before == len(kept)
+                assert report.before_settled == sum(row[1] for row in kept)
 
 
 def test_a_job_that_goes_on_tells_what_was_done_before(fresh: Path, tiny: str, tmp_path: Path) -> None:
@@ -152,3 +157,29 @@ def test_a_cascade_that_goes_on_counts_what_failed_before_the_stop(
         assert report.selected == 529 and report.failed == 1 and report.before > 0
         assert report.before + report.predicted + report.settled == 528
         assert report.before_settled + report.settled == report.cascade["settled"]  # type: ignore[index]
+
+
+def test_without_a_cascade_the_model_itself_does_what_a_light_model_settled(
+    fresh: Path, tiny: str, tmp_path: Path
+) -> None:
+    path = Path(shutil.copyfile(fresh, tmp_path / "s.stancedesk"))
+    with Study.open(path) as study:
+        settled = classify_study(study, tiny, cascade=TERMS).settled
+        assert settled > 50
+        with_cascade = classification.count_selected(study, "tiny", cascade=True)
+        assert (len(with_cascade.keys), with_cascade.before, with_cascade.before_settled) == (1, 528, settled)
+        without = classification.count_selected(study, "tiny")
+        assert (len(without.keys), without.before, len(without.settled)) == (
+            1 + settled,
+            528 - settled,
+            settled,
+        )
+        events: list[dict[str, Any]] = []
+        report = classify_study(study, tiny, on_event=events.append)
+        assert any(f"has settled {settled} of them before" in event.get("message", "") for event in events)
+        assert (report.selected, report.before, report.before_settled) == (529, 528 - settled, 0)
+        assert (report.predicted, report.were_settled, report.failed) == (settled, settled, 1)
+        assert f"{settled} classified now ({settled} of them settled before)" in report.summary()
+        assert not any(row[1] for row in _outcomes(study).values())
+        # Nothing is left of it for another one.
+        assert classify_study(study, tiny).were_settled == 0

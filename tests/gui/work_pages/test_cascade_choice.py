@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -11,7 +12,9 @@ from pytestqt.qtbot import QtBot
 
 from app.gui.classify_page import ClassifyPage
 from app.gui.notice import Tone
+from app.inference.model_file import sha256
 from app.jobs.job_list import JobList
+from app.study import models, predictions
 from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry
 from app.study.study import Study
@@ -91,6 +94,27 @@ def test_it_is_off_until_it_is_asked_for_and_then_has_a_bound(
     assert page.words()[-1] == "--cascade=0.6"
     qtbot.mouseClick(choice.wanted, Qt.MouseButton.LeftButton, pos=choice.wanted.rect().center() / 4)
     assert not choice.wanted.isChecked()
+
+
+def test_what_was_settled_is_to_be_classified_where_there_is_no_cascade(
+    model: ModelEntry, page: ClassifyPage, study: Study, replay: Replay, settle: Settle
+) -> None:
+    leaves = list(study.codebook.leaf_codes)
+    known = models.register(study, "tiny", str(model.folder), sha256(model.folder / "model.gguf"), leaves)
+    said = np.tile(np.asarray([0, 0, 0, 1], dtype=np.float32), (42, 1))
+    predictions.save(study, known.id, leaves, range(1, 31), said[:30], "")
+    predictions.save(study, known.id, leaves, range(31, 41), said[:10], "", settled=True)
+    page.study_changed({"predictions"})
+    told = "12 tweets to classify, 30 have been before (10 of them settled by a light model so far)"
+    settle(lambda: page.selected.text() == told)
+    page.cascade.wanted.setChecked(True)
+    settle(lambda: page.selected.text() == "2 tweets to classify, 40 have been before")
+    page.cascade.wanted.setChecked(False)
+    settle(lambda: page.selected.text() == told)
+    replay("classify", [report(before=30, predicted=12, were_settled=10)], stays=False)
+    settle(page.sum.isVisible)
+    assert "30 classified before + 12 classified now (10 of them settled before) + 0" in page.sum.text()
+    assert page.notice.tone is Tone.GOOD
 
 
 def test_a_codebook_without_an_unrelated_leaf_is_told(qtbot: QtBot, jobs: JobList, tmp_path: Path) -> None:
