@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.gui import figures
@@ -17,12 +18,14 @@ class ClassificationSum(QLabel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setAccessibleName(self.tr("Counts of the classification"))
 
     def show_report(self, report: dict[str, Any]) -> None:
         """Show what a classification came to, whether it was stopped or not."""
         self.setText(
-            self.tr("{counts} · {rate} · {time}").format(
+            # The counts have a line of their own where there is room for them.
+            self.tr("{counts}\n{rate} · {time}").format(
                 counts=self._equation(report),
                 rate=figures.rate(float(report["per_second"]), self.tr("tweets")),
                 time=figures.duration(float(report["seconds"])),

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from app.gui import figures, theme
 from app.gui.figure_table import FigureTable
 from app.gui.fold import Fold
+from app.gui.form_parts import readable
 from app.gui.notice import Notice, Tone
 from app.gui.parity_table import ParityTable
 from app.gui.reliability_view import ReliabilityView
@@ -74,7 +75,7 @@ class TrainingResult(QWidget):
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.notice)
         layout.addWidget(self.scores)
-        layout.addWidget(self.scores_note)
+        layout.addLayout(readable(self.scores_note))
         layout.addLayout(buttons)
         layout.addWidget(self.confidence)
         layout.addWidget(self.details)

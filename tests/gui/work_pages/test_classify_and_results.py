@@ -162,7 +162,7 @@ def test_the_counts_reconcile_with_what_was_done_before_and_after_a_stop(
     settle(page.sum.isVisible)
     told = page.sum.text()
     assert "42 selected = 30 classified before (4 of them settled) + 9 classified now" in told
-    assert "+ 2 settled by the light model + 1 failed ·" in told and "left" not in told
+    assert "+ 2 settled by the light model + 1 failed\n" in told and "left" not in told
     assert page.notice.tone is Tone.WARNING, "nothing is missing, but one failed"
     assert "of what was classified now" in page.bars_heading.text()
 
