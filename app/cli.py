@@ -237,7 +237,7 @@ def parser() -> argparse.ArgumentParser:
     )
     classify.add_argument("--language", default="", help="only tweets in this language")
     classify.add_argument("--only", choices=("all", "unlabelled"), default="all", help="which tweets")
-    classify.add_argument("--limit", type=int, help="at most so many tweets")
+    classify.add_argument("--limit", type=int, help="classify at most so many tweets")
     classify.add_argument(
         "--again", action="store_true", help="also those that the model has classified before"
     )
@@ -248,7 +248,8 @@ def parser() -> argparse.ArgumentParser:
         const=USUAL_BOUND,
         metavar="PERCENT",
         help="let a light model settle what is surely unrelated: of the tweets that the model would call related, "
-        f"at most so many per cent are lost ({USUAL_BOUND:g} where no number is given)",
+        f"at most so many per cent are lost ({USUAL_BOUND:g} where no number is given); without it, the model itself "
+        "does what a light model settled before",
     )
 
     files = _add(

@@ -279,7 +279,7 @@ def _tell_classified(report: Any, events: Any, as_json: bool) -> int:
     from app.terminal import duration
 
     if report.stopped:
-        tell_failure(report.summary(), as_json, "cancelled")
+        tell_failure(report.summary(), as_json, "cancelled", **report.as_dict())
         return 1
     events.write("finished", **report.as_dict())
     if not as_json:

@@ -191,11 +191,14 @@ def bring_back(arguments: argparse.Namespace) -> None:
 
 def compare(arguments: argparse.Namespace) -> None:
     """Tell which tweets got another label than from another model."""
+    from app.study import models
     from app.study.label_changes import changed_tweets, compare
+    from app.study.shelf import Shelf
     from app.study.study import Study
     from app.terminal import print_json, table
 
     with Study.open(arguments.study) as study:
+        models.follow_shelf(study, Shelf())
         report = compare(study, arguments.model, arguments.older)
         tweets = changed_tweets(study, arguments.model, report.older, limit=max(0, arguments.tweets))
     if arguments.json:

@@ -11,12 +11,14 @@ from training.contract.events import EventLog, make_event
 if TYPE_CHECKING:
     from app.study.agreement import AgreementReport, Estimates
     from app.study.agreement_measures import Estimate
+    from app.study.confidence import Reliability
     from app.study.light_scores import LightScores
     from app.study.sealing import SealedSet
     from app.study.untrained_trial import Trial
 
 _QUIET_SECONDS = 10.0
 _PROGRESS_SECONDS = 0.1
+_SHARES = ("share right", "from", "to")
 
 
 class TerminalProgress:
@@ -216,24 +218,49 @@ def confidence_text(report: dict[str, Any]) -> str:
         FEW_THRESHOLDS,
         class_rows,
         language_rows,
-        reliability_rows,
         threshold_rows,
     )
 
     answers, told = Answers.of_rows(report["answers"]), report["told"]
-    lines = ["Confidence", "", told["calibration"]]
-    bins = reliability_rows(Reliability.from_dict(report["reliability"]))
-    if not bins:
-        return "\n".join(lines)
-    shares = ["share right", "from", "to"]
-    lines += ["", table(["confidence", "n", "mean", *shares], bins)]
-    header = ["undecided below", "decided", "share decided", *shares, "macro-F1"]
+    found = Reliability.from_dict(report["reliability"])
+    lines = [_reliability_text(found, told["calibration"])]
+    if not found.n:
+        return lines[0]
+    header = ["undecided below", "decided", "share decided", *_SHARES, "macro-F1"]
     lines += ["", table(header, threshold_rows(answers)), told["thresholds"]]
     columns = ["n", *(f"{what} at {t}" for t in FEW_THRESHOLDS for what in ("decided", "right"))]
     lines += ["", table(["class", *columns], class_rows(answers)), CLASSES_TOLD, ""]
     if languages := language_rows(answers):
         lines.append(table(["language", *columns], languages))
     return "\n".join([*lines, told["languages"]]).rstrip()
+
+
+def training_text(report: dict[str, Any]) -> str:
+    """Return how a training ended: the model, its scores, and what its confidence is worth."""
+    from app.study.confidence_report import confidence_of_training
+
+    scores = report["metrics"]["validation"]
+    return "\n".join(
+        [
+            f"The model “{report['model']}” is on the shelf: {report['folder']}",
+            f"Served form: {report['form']}. {report['reason']}",
+            f"On {scores['n']} validation rows (also used to choose the epoch and to calibrate): "
+            f"accuracy {scores['accuracy']:.3f}, macro-F1 {scores['macro_f1']:.3f}.",
+            "",
+            _reliability_text(*confidence_of_training(report["metrics"])),
+            "",
+            f"It took {duration(report['minutes'] * 60)}. Run folder: {report['run_folder']}",
+        ]
+    )
+
+
+def _reliability_text(found: "Reliability | None", told: str) -> str:
+    """Return how far confidence can be believed: sentences, then a row for each bin of the reliability diagram."""
+    from app.study.confidence_report import reliability_rows
+
+    bins = reliability_rows(found) if found is not None else []
+    shown = f"\n\n{table(['confidence', 'n', 'mean', *_SHARES], bins)}" if bins else ""
+    return f"Confidence\n\n{told}{shown}"
 
 
 def sealed_set_table(sealed: "SealedSet") -> str:
@@ -352,7 +379,7 @@ def tell_failure(message: str, as_json: bool, kind: str, **fields: Any) -> None:
     """Tell a failure in one line on standard error, and as the last event to a program that listens."""
     if as_json:
         if kind == "cancelled":
-            JobEvents(True).write("cancelled")
+            JobEvents(True).write("cancelled", **fields)
         else:
             told = fields.pop("sentence", message)
             JobEvents(True).write("failed", message=told, kind=kind, **fields)

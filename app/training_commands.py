@@ -130,7 +130,7 @@ def _export_run(study: Any, settings: dict[str, Any], events: Any, arguments: ar
 
 
 def _tell_trained(result: Any, events: Any, arguments: argparse.Namespace) -> int:
-    from app.terminal import duration
+    from app.terminal import training_text
 
     if result is None:
         told = "Stopped before the model was ready; with --resume it goes on from where it was."
@@ -139,12 +139,5 @@ def _tell_trained(result: Any, events: Any, arguments: argparse.Namespace) -> in
     report = result.as_dict()
     events.write("finished", **report)
     if not arguments.json:
-        print(f"\nThe model “{report['model']}” is on the shelf: {report['folder']}")
-        print(f"Served form: {report['form']}. {report['reason']}")
-        scores = report["metrics"]["validation"]
-        print(
-            f"On {scores['n']} validation rows (also used to choose the epoch and to calibrate): "
-            f"accuracy {scores['accuracy']:.3f}, macro-F1 {scores['macro_f1']:.3f}."
-        )
-        print(f"It took {duration(report['minutes'] * 60)}. Run folder: {report['run_folder']}")
+        print(f"\n{training_text(report)}")
     return 0

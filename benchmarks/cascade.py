@@ -29,7 +29,8 @@ from app.errors import UserError
 from app.study import importing, models, predictions
 from app.study.cascade import Cascade
 from app.study.cascade_planning import Terms
-from app.study.classification import EMPTY, classify_study
+from app.study.classification import classify_study
+from app.study.classification_report import EMPTY
 from app.study.study import Study
 
 SEED = 1
@@ -164,7 +165,7 @@ def _run(job: _Job, terms: Terms, work: Path) -> dict[str, float] | str:
             pass
 
         cascade = Cascade(study, model, job.leaves, full_pass, nothing, nothing, lambda: False)
-        left = cascade.settle(cascade.begin(job.keys, {}, terms))
+        left = cascade.settle(cascade.begin(job.keys, {}, terms).keys)
         assert left is not None
         full_pass(left)
         per_tweet = job.seconds / len(job.keys)

@@ -1,6 +1,7 @@
 """Queries on models and their predictions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -87,6 +88,33 @@ def count(session: Session, model_id: int, status: str = "predicted") -> int:
         _PREDICTIONS.c.model_id == model_id, _PREDICTIONS.c.status == status
     )
     return session.scalar(statement) or 0
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """How many tweets a model has a prediction of, and how many of these a light model settled."""
+
+    total: int
+    settled: int
+
+
+def predicted(
+    session: Session, model_id: int, language: str = "", *, only_unlabelled: bool = False
+) -> Predicted:
+    """Return how many tweets a model has a prediction of: in a language ("": any), perhaps without a label."""
+    columns = _PREDICTIONS.c
+    counted = select(func.count()).select_from(_PREDICTIONS).where(columns.model_id == model_id)
+    if language or only_unlabelled:
+        counted = counted.join(Tweet, Tweet.id == columns.tweet_id)
+    if language:
+        counted = counted.where(Tweet.lang == language)
+    if only_unlabelled:
+        counted = counted.where(Tweet.labelled.is_(False))
+    return Predicted(
+        session.scalar(counted.where(columns.status == "predicted")) or 0,
+        # What was settled never failed; asked so, it is counted in an index of its own.
+        session.scalar(counted.where(columns.settled.is_(True))) or 0,
+    )
 
 
 def leaves(session: Session, model_id: int) -> dict[str, dict[str, int]]:

@@ -39,6 +39,8 @@ class CascadeChoice(QWidget):
         self.explanation.setWordWrap(True)
         self.explanation.setMaximumWidth(_LINE)
         self.explanation.setProperty("role", "muted")
+        # Under the words of the choice, not under its box.
+        self.explanation.setContentsMargins(theme.WIDE - 2, 0, 0, theme.TIGHT)
         line = QHBoxLayout()
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(theme.SMALL)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.gui import figures, theme
 from app.gui.figure_table import FigureTable
-from app.gui.form_parts import button, words
+from app.gui.form_parts import button, readable, words
 from app.gui.language_names import language_name
 from app.study import cascade_text
 
@@ -23,7 +23,7 @@ class CascadeView(QWidget):
         self.heading.setProperty("role", "heading")
         self.outcome = words("")
         self.saved = words("")
-        self.languages = FigureTable(self.tr("Cascade by language"))
+        self.languages = FigureTable(self.tr("Cascade by language"), left=2)
         self.copy: QPushButton = button(
             self.tr("&Copy the text for a methods section"),
             self.tr("Copy the sentences that a paper needs about the cascade (Alt+C)"),
@@ -32,8 +32,10 @@ class CascadeView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SMALL)
-        for widget in (self.heading, self.outcome, self.saved, self.languages):
-            layout.addWidget(widget)
+        layout.addWidget(self.heading)
+        layout.addLayout(readable(self.outcome))
+        layout.addWidget(self.saved)
+        layout.addWidget(self.languages)
         layout.addWidget(self.copy, 0, Qt.AlignmentFlag.AlignLeft)
         self.hide()
 
@@ -56,33 +58,33 @@ class CascadeView(QWidget):
             self.languages.show_rows(
                 [
                     self.tr("language"),
+                    self.tr("bound"),
                     self.tr("tweets"),
                     self.tr("settled"),
                     self.tr("related in the test"),
                     self.tr("of them settled"),
-                    self.tr("bound"),
                 ],
                 [
                     [
                         language_name(code),
+                        self._bound(of),
                         figures.count(of["tweets"]),
                         figures.count(of["settled"]),
                         figures.count(of["related"]),
                         figures.count(of["ahead"]),
-                        self._bound(of),
                     ]
                     for code, of in facts["languages"].items()
                 ],
                 tips=[
                     "",
-                    self.tr("Tweets neither labelled nor sealed"),
-                    self.tr("By the light model"),
-                    self.tr("Tweets of the sample to calibrate on that the model called related"),
-                    self.tr("Related tweets of that sample that are surer than the threshold"),
                     self.tr(
                         "Alone: the bound is proven for this language by itself. Pooled: over all languages together, "
                         "because the sample cannot show it for this one. In full: too few tweets were drawn."
                     ),
+                    self.tr("Tweets neither labelled nor sealed"),
+                    self.tr("By the light model"),
+                    self.tr("Tweets of the sample to calibrate on that the model called related"),
+                    self.tr("Related tweets of that sample that are surer than the threshold"),
                 ],
             )
 

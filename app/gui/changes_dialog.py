@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QSizePolicy,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -18,31 +17,20 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import figures, form_parts, theme
-from app.gui.figure_table import FigureTable
+from app.gui.figure_table import FigureTable, RoomyTable
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
 from app.gui.page import make_action
-from app.gui.tweet_view import isolated
+from app.gui.tweet_view import one_line
 from app.jobs.worker import run_in_worker
-from app.study import label_changes
+from app.study import label_changes, models
 from app.study.label_changes import MOST_LISTED, ChangedTweet, LabelChanges
+from app.study.shelf import Shelf
 from app.study.study import Study
 
 _SIZE = (1000, 680)
 _PAIRS_WIDTH = 330
 _ROWS = 6
-
-
-class _TweetList(FigureTable):
-    """A table that takes the room that there is, and scrolls."""
-
-    def __init__(self, name: str, left: int) -> None:
-        super().__init__(name, left=left)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-
-    def fit(self, most_rows: int = 16) -> None:
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 10)
 
 
 class ChangesDialog(QDialog):
@@ -78,7 +66,7 @@ class ChangesDialog(QDialog):
         self.pairs.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.pairs.itemSelectionChanged.connect(self._list)
         self.languages = FigureTable(self.tr("Changed tweets by language"))
-        self.tweets = _TweetList(self.tr("Tweets that changed their class"), left=4)
+        self.tweets = RoomyTable(self.tr("Tweets that changed their class"), left=4)
         self.tweets.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.tweets.itemSelectionChanged.connect(self._show_what_works)
         self.tweets.itemDoubleClicked.connect(lambda _: self.open_chosen())
@@ -140,6 +128,8 @@ class ChangesDialog(QDialog):
         self._show_what_works()
 
     def _comparable(self, study: Study) -> tuple[list[str], str]:
+        # Of the model that has this name now, not of one that had it before.
+        models.follow_shelf(study, Shelf())
         names = [model.name for model in label_changes.comparable(study)]
         if self._newer not in names:
             raise UserError(
@@ -233,7 +223,7 @@ class ChangesDialog(QDialog):
             [self.tr("tweet"), self.tr("before"), self.tr("now"), self.tr("label"), self.tr("surety")],
             [
                 [
-                    isolated(" ".join(one.row.text.split())),
+                    one_line(one.row.text),
                     self._name(one.before),
                     self._name(one.after),
                     self._name(one.row.label) if one.row.label else figures.NONE,

@@ -19,6 +19,7 @@ from app.errors import UserError
 from app.gui import figures, form_parts, theme
 from app.gui.cascade_choice import CascadeChoice
 from app.gui.cascade_view import CascadeView
+from app.gui.classification_sum import ClassificationSum, done_now, missing
 from app.gui.cost_button import CostButton
 from app.gui.device_badge import DeviceBadge
 from app.gui.empty_state import EmptyState
@@ -37,7 +38,8 @@ from app.jobs.job_list import JobList
 from app.jobs.outcome import JobOutcome
 from app.jobs.worker import run_in_worker
 from app.settings import Settings
-from app.study import classification, tweets
+from app.study import classification, models, tweets
+from app.study.predictions import Selection
 from app.study.shelf import ModelEntry, Shelf
 from app.study.study import Study
 
@@ -92,8 +94,7 @@ class ClassifyPage(QWidget):
         self.bars = ShareBars(study.codebook.leaves)
         self.bars_heading = QLabel(self.tr("Shares of the classes so far"))
         self.bars_heading.setProperty("role", "heading")
-        self.sum = QLabel()
-        self.sum.setWordWrap(True)
+        self.sum = ClassificationSum()
         self.failures = FigureTable(self.tr("Tweets that could not be classified"))
         self.retry = QPushButton(self.tr("Tr&y the failed ones again"))
         self.retry.setToolTip(self.tr("Classify the tweets that have no prediction yet (Alt+Y)"))
@@ -127,6 +128,8 @@ class ClassifyPage(QWidget):
             # Not connected to `start` itself: it would take the index for an interval.
             box.currentIndexChanged.connect(lambda _: self._pause.start())
         self.again.toggled.connect(lambda _: self._pause.start())
+        # What a light model settled is done for a cascade, and not without one.
+        self.cascade.wanted.toggled.connect(lambda _: self._pause.start())
         self._lay_out()
         self._show_report(None)
         jobs.added.connect(self._follow)
@@ -175,8 +178,8 @@ class ClassifyPage(QWidget):
         layout.addWidget(self.bars_heading)
         layout.addWidget(self.bars)
         layout.addWidget(self.sum)
-        layout.addWidget(self.cascade_view)
         layout.addWidget(self.failures)
+        layout.addWidget(self.cascade_view)
         layout.addLayout(after)
         layout.addStretch(1)
         self.stack = PageStack()
@@ -225,8 +228,8 @@ class ClassifyPage(QWidget):
         self.study_written.emit({"models"})
         self.refresh()
 
-    def _take_models(self, models: list[ModelEntry]) -> None:
-        self.model.set_models(models)
+    def _take_models(self, found: list[ModelEntry]) -> None:
+        self.model.set_models(found)
         self.stack.setCurrentIndex(
             1 if self.model.count() or self._jobs.running_of(KIND, self._path()) else 0
         )
@@ -249,30 +252,43 @@ class ClassifyPage(QWidget):
         asked, study, model = self._asked, self._study, self.model.name()
         language = str(self.language.currentData() or "")
         unlabelled = self.which.currentData() == _UNLABELLED
-        again = self.again.isChecked()
+        again, cascade = self.again.isChecked(), bool(self.cascade.words())
         if not model:
             return
 
-        def take(selected: int) -> None:
+        def count() -> tuple[dict[str, str], Selection]:
+            # Of the model that has this name now, not of one that had it before.
+            earlier = models.follow_shelf(study, Shelf())
+            return earlier, classification.count_selected(
+                study, model, language=language, only_unlabelled=unlabelled, again=again, cascade=cascade
+            )
+
+        def take(found: tuple[dict[str, str], Selection]) -> None:
+            for name, earlier in found[0].items():
+                self.notice.tell(Tone.INFO, models.set_aside_told(name, earlier))
             if asked == self._asked:
-                self._take_count(selected)
+                self._take_count(found[1])
 
         run_in_worker(
-            lambda: classification.count_selected(
-                study, model, language=language, only_unlabelled=unlabelled, again=again
-            ),
+            count,
             take,
             self._tell_error,
             self,
         )
 
-    def _take_count(self, selected: int) -> None:
-        self._selected = selected
-        if selected:
-            self.selected.setText(self.tr("{n} tweets selected").format(n=figures.count(selected)))
-        else:
-            self.selected.setText(self.tr("No tweet is left to classify with these choices"))
-        self.start.setEnabled(selected > 0)
+    def _take_count(self, selection: Selection) -> None:
+        todo, before = len(selection.keys), selection.before
+        self._selected = todo
+        told = self.tr("{n} tweets selected")
+        if not todo:
+            told = self.tr("No tweet is left to classify with these choices")
+        elif before:
+            told = self.tr("{n} tweets to classify, {before} have been before")
+        if selection.settled:
+            told += f" {self.tr('({settled} of them settled by a light model so far)')}"
+        counts = {"n": todo, "before": before, "settled": len(selection.settled)}
+        self.selected.setText(told.format(**{name: figures.count(n) for name, n in counts.items()}))
+        self.start.setEnabled(todo > 0)
 
     # The job
 
@@ -342,6 +358,9 @@ class ClassifyPage(QWidget):
         tell_ending(self.notice, job.title, outcome, kept)
         if outcome.is_finished:
             self._show_report(outcome.results)
+        elif "selected" in outcome.results:
+            # Stopped: what was done until then.
+            self._show_counts(outcome.results)
         self._pause.start()
         self.study_written.emit({"predictions", "models"})
 
@@ -351,38 +370,13 @@ class ClassifyPage(QWidget):
         self.cascade_view.show_facts(None, "")
         if report is None:
             return
-        self.device.take_event(report)
-        self.costs.take_speed(float(report["per_second"]), final=True)
-        selected, predicted, failed = (int(report[key]) for key in ("selected", "predicted", "failed"))
-        settled = int(report.get("settled", 0))
-        self.cascade_view.show_facts(report.get("cascade"), str(report["model"]))
-        counts = self.tr("{selected} selected = {predicted} classified + {failed} failed · {rate} · {time}")
-        if settled:
-            counts = self.tr(
-                "{selected} selected = {predicted} classified in full + {settled} settled + {failed} failed · {rate} "
-                "· {time}"
-            )
-        self.sum.setText(
-            counts.format(
-                selected=figures.count(selected),
-                predicted=figures.count(predicted),
-                settled=figures.count(settled),
-                failed=figures.count(failed),
-                rate=figures.rate(float(report["per_second"]), self.tr("tweets")),
-                time=figures.duration(float(report["seconds"])),
-            )
-        )
-        self.sum.show()
-        self.results.show()
-        self.bars_heading.setText(self.tr("Shares of the classes"))
-        self.bars.set_counts(report["per_leaf"])
-        self.bars_heading.show()
-        self.bars.show()
-        if selected != predicted + settled + failed:
+        self._show_counts(report)
+        failed, lost = int(report["failed"]), missing(report)
+        if lost:
             self.notice.tell(
                 Tone.ERROR,
                 self.tr("{n} tweets are missing: neither classified nor failed.").format(
-                    n=figures.count(selected - predicted - settled - failed)
+                    n=figures.count(lost)
                 ),
                 self.tr("Start again; only what is missing is done."),
             )
@@ -394,7 +388,22 @@ class ClassifyPage(QWidget):
             )
         else:
             self.notice.tell(Tone.GOOD, self.tr("Every selected tweet is classified."))
-        if failed:
+
+    def _show_counts(self, report: dict[str, Any]) -> None:
+        self.device.take_event(report)
+        self.costs.take_speed(float(report["per_second"]), final=True)
+        self.cascade_view.show_facts(report.get("cascade"), str(report["model"]))
+        self.sum.show_report(report)
+        self.results.show()
+        self.bars_heading.setText(
+            self.tr("Shares of the classes, of what was classified now")
+            if report.get("before")
+            else self.tr("Shares of the classes")
+        )
+        self.bars.set_counts(report["per_leaf"])
+        for widget in (self.bars, self.bars_heading):
+            widget.setVisible(done_now(report) > 0)
+        if report["failed"]:
             self.failures.show_rows(
                 [self.tr("reason"), self.tr("tweets")],
                 [[reason, figures.count(n)] for reason, n in report["failures"].items()],

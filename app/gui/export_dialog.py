@@ -52,7 +52,7 @@ class ExportChoice(QDialog):
         self.below.setToolTip(self.tr("Below this confidence a prediction is written as “undecided”"))
         self.below.setValue(100 * (kept or _PROPOSED))
         self.unsure = QWidget()
-        self._lay_out_unsure(model)
+        self._lay_out_unsure(model, bool(model) and predictions.has_settled(study, model))
         self.unsure.setVisible(bool(model))
         for choice in (self.undecided, self.label_events):
             choice.toggled.connect(self._enable)
@@ -86,14 +86,16 @@ class ExportChoice(QDialog):
         self.setMinimumWidth(_WIDTH)
         self.tweets.setFocus()
 
-    def _lay_out_unsure(self, model: str) -> None:
+    def _lay_out_unsure(self, model: str, has_settled: bool) -> None:
         row = form_parts.row(self.undecided, self.below)
         row.addStretch(1)
-        said = form_parts.words(
-            self.tr(
-                "Answers of “{model}”. Its probabilities are written anyway; Results shows what a threshold costs."
-            ).format(model=model)
-        )
+        told = self.tr(
+            "Answers of “{model}”. Its probabilities are written anyway; Results shows what a threshold costs."
+        ).format(model=model)
+        if has_settled:
+            settled = self.tr("What a light model settled keeps its label: the column predicted_by says so.")
+            told = f"{told} {settled}"
+        self.said = said = form_parts.words(told)
         said.setProperty("role", "muted")
         said.setContentsMargins(theme.WIDE, 0, 0, 0)
         layout = QVBoxLayout(self.unsure)

@@ -128,3 +128,16 @@ class FigureTable(QTableWidget):
     def _alignment(self, column: int) -> Qt.AlignmentFlag:
         side = Qt.AlignmentFlag.AlignLeft if column < self._left else Qt.AlignmentFlag.AlignRight
         return side | Qt.AlignmentFlag.AlignVCenter
+
+
+class RoomyTable(FigureTable):
+    """A table that takes the room that there is, and scrolls."""
+
+    def __init__(self, name: str, left: int = 1, parent: QWidget | None = None) -> None:
+        super().__init__(name, left, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+
+    def fit(self, most_rows: int = 16) -> None:
+        """Give the rows their height; how many of them are seen is the layout's to say."""
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 10)

@@ -18,6 +18,8 @@ from app.gui import theme
 
 # What a window manager puts around a dialog, and a little air.
 _FRAME = 48
+# A longer line is hard to read: about 120 letters.
+_LINE = 900
 
 
 def open_at(dialog: QWidget, width: int, height: int) -> None:
@@ -32,6 +34,16 @@ def words(text: str) -> QLabel:
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     return label
+
+
+def readable(label: QLabel) -> QHBoxLayout:
+    """Return a row with a text that wraps before its lines get too long to be read."""
+    label.setMaximumWidth(_LINE)
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(label, 1)
+    row.addStretch()
+    return row
 
 
 def field(name: str, placeholder: str) -> QLineEdit:

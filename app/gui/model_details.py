@@ -17,7 +17,6 @@ from app.gui.reliability_view import ReliabilityView
 from app.gui.score_columns import question_names, score_rows
 from app.study import course
 from app.study.codebook import Codebook
-from app.study.confidence import Reliability
 from app.study.shelf import ModelEntry
 
 _CURVE_HEIGHT = 220
@@ -113,7 +112,8 @@ class ModelDetails(QWidget):
         folder.setText(str(model.folder))
         self._add_fact(self.tr("Folder"), folder)
         self._show_scores(model)
-        self._show_confidence(model)
+        self.confidence.setVisible(model.card is not None)
+        self.confidence.show_training(model.metrics)
         self._show_course(model)
         self.parity.show_parity(model.parity)
         self.reason.setText(str(model.parity.get("reason", "")))
@@ -156,19 +156,6 @@ class ModelDetails(QWidget):
         )
         for widget in (self.scores_heading, self.scores, self.classes):
             widget.setVisible(bool(scores))
-
-    def _show_confidence(self, model: ModelEntry) -> None:
-        found = model.metrics.get("confidence")
-        self.confidence.setVisible(model.card is not None)
-        if found is not None:
-            self.confidence.show_reliability(Reliability.from_dict(found["reliability"]), str(found["told"]))
-            return
-        self.confidence.show_reliability(
-            None,
-            self.tr(
-                "It was not measured when this model was trained. Evaluate it to see, on labelled tweets."
-            ),
-        )
 
     def _show_course(self, model: ModelEntry) -> None:
         self.curve.clear()

@@ -191,14 +191,20 @@ class ResultsPage(QWidget):
         self._asked += 1
         asked, name, study = self._asked, self.model.name(), self._study
 
-        def take(found: KeptEvaluation | None, sealed: SealedSet) -> None:
+        def ask() -> tuple[dict[str, str], KeptEvaluation | None, SealedSet]:
+            # Of the model that has this name now, not of one that had it before.
+            earlier = models.follow_shelf(study, Shelf())
+            return earlier, evaluations.of_model(study, name), sealing.sealed_set(study)
+
+        def take(earlier: dict[str, str], found: KeptEvaluation | None, sealed: SealedSet) -> None:
+            self._tell_earlier(earlier)
             # An answer to an earlier question is not shown, nor one that a new evaluation overtook.
             if asked == self._asked:
                 self._show_report(found)
                 self._show_looks(sealed)
 
         run_in_worker(
-            lambda: (evaluations.of_model(study, name), sealing.sealed_set(study)),
+            ask,
             lambda found: take(*found),
             self._tell_error,
             self,
@@ -207,15 +213,21 @@ class ResultsPage(QWidget):
     def _ask_shares(self) -> None:
         name, study = self.model.name(), self._study
 
-        def ask() -> dict[str, dict[str, int]]:
+        def ask() -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+            earlier = models.follow_shelf(study, Shelf())
             known = {model.name for model in models.list_models(study)}
-            return predictions.per_language(study, name) if name in known else {}
+            return earlier, predictions.per_language(study, name) if name in known else {}
 
-        def take(found: dict[str, dict[str, int]]) -> None:
+        def take(earlier: dict[str, str], found: dict[str, dict[str, int]]) -> None:
+            self._tell_earlier(earlier)
             if name == self.model.name():
                 self._show_shares(found)
 
-        run_in_worker(ask, take, self._tell_error, self)
+        run_in_worker(ask, lambda found: take(*found), self._tell_error, self)
+
+    def _tell_earlier(self, earlier: dict[str, str]) -> None:
+        for name, kept_as in earlier.items():
+            self.notice.tell(Tone.INFO, models.set_aside_told(name, kept_as))
 
     def _show_shares(self, found: dict[str, dict[str, int]]) -> None:
         leaves = self._study.codebook.leaves

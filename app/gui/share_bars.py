@@ -91,7 +91,11 @@ class ShareBars(QWidget):
 
     def _figures_width(self) -> int:
         total = max(self._total(), 10_000)
-        return self.fontMetrics().horizontalAdvance(f"{figures.count(total)}   100.0 %") + 12
+        return self.fontMetrics().horizontalAdvance(figures.count(total)) + self.share_width() + _GAP
+
+    def share_width(self) -> int:
+        """Return how wide the column of the shares is: counts end before it, one below the other."""
+        return self.fontMetrics().horizontalAdvance(f"{figures.share(1, 1)}  ")
 
     def event(self, event: QEvent) -> bool:
         """Tell a name that is cut off."""
@@ -129,8 +133,7 @@ class ShareBars(QWidget):
                 painter.setBrush(row.colour)
                 painter.drawRoundedRect(filled, 3, 3)
             painter.setPen(text)
-            painter.drawText(
-                QRectF(QPointF(bar.right() + 8, box.top()), box.bottomRight()),
-                middle | Qt.AlignmentFlag.AlignRight,
-                f"{figures.count(count)}   {figures.share(count, total)}",
-            )
+            right = QRectF(QPointF(bar.right() + 8, box.top()), box.bottomRight())
+            ends = middle | Qt.AlignmentFlag.AlignRight
+            painter.drawText(right, ends, figures.share(count, total))
+            painter.drawText(right.adjusted(0, 0, -self.share_width(), 0), ends, figures.count(count))

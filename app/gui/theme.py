@@ -272,6 +272,8 @@ QCheckBox::indicator, QTableView::indicator, QListView::indicator {{ width: 14px
 QCheckBox::indicator:checked, QTableView::indicator:checked, QListView::indicator:checked {{ border-color: {t.accent};
     background: {t.accent}; {_arrow("tick", t.on_accent)} }}
 QCheckBox::indicator:focus {{ border-color: {t.accent}; }}
+QCheckBox::indicator:checked:disabled {{ border-color: {t.muted}; background: {t.muted};
+    {_arrow("tick", t.window)} }}
 QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted}; border-radius: 8px;
     background: {t.surface}; }}
 QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 5px solid {t.accent};

@@ -1,4 +1,4 @@
-"""The end of a training run: the model, its scores, and why this 4-bit form is served."""
+"""The end of a training run: the model, its scores, what its confidence is worth, why this 4-bit form is served."""
 
 from typing import Any
 
@@ -8,8 +8,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from app.gui import figures, theme
 from app.gui.figure_table import FigureTable
 from app.gui.fold import Fold
+from app.gui.form_parts import readable
 from app.gui.notice import Notice, Tone
 from app.gui.parity_table import ParityTable
+from app.gui.reliability_view import ReliabilityView
 from app.gui.score_columns import question_names, score_rows
 from app.inference.parity import ENOUGH_ROWS
 from app.study.codebook import Codebook
@@ -39,6 +41,7 @@ class TrainingResult(QWidget):
         )
         self.scores_note.setWordWrap(True)
         self.scores_note.setProperty("role", "muted")
+        self.confidence = ReliabilityView()
         self.parity = ParityTable()
         self.reason = QLabel()
         self.reason.setWordWrap(True)
@@ -72,8 +75,9 @@ class TrainingResult(QWidget):
         layout.setSpacing(theme.MEDIUM)
         layout.addWidget(self.notice)
         layout.addWidget(self.scores)
-        layout.addWidget(self.scores_note)
+        layout.addLayout(readable(self.scores_note))
         layout.addLayout(buttons)
+        layout.addWidget(self.confidence)
         layout.addWidget(self.details)
         layout.addStretch(1)
 
@@ -113,6 +117,7 @@ class TrainingResult(QWidget):
         self.classify.style().unpolish(self.classify)
         self.classify.style().polish(self.classify)
         self.scores.show_rows(*score_rows(scores, question_names(self._codebook)))
+        self.confidence.show_training(results["metrics"])
         self.parity.show_parity(parity)
         self.reason.setText(str(results["reason"]))
         self.details.fold()

@@ -76,6 +76,11 @@ def isolated_name(name: str) -> str:
     return f"{_BY_ITSELF}{name}{_END}" if text_direction(name) == Qt.LayoutDirection.RightToLeft else name
 
 
+def one_line(text: str) -> str:
+    """Return a tweet for a cell of a table: where it is cut off, the dots stand at its end in any script."""
+    return isolated_name(isolated(" ".join(text.split())))
+
+
 def isolated(text: str) -> str:
     """Return a tweet for the screen: in one that has right-to-left script, links, handles and tags isolated.
 

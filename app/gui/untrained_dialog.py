@@ -19,9 +19,10 @@ from PySide6.QtWidgets import (
 
 from app.errors import UserError
 from app.gui import figures, form_parts, theme
-from app.gui.figure_table import FigureTable
+from app.gui.figure_table import RoomyTable
 from app.gui.language_names import language_name
 from app.gui.notice import Notice, Tone
+from app.gui.tweet_view import one_line
 from app.inference.model_file import ModelCard
 from app.jobs.outcome import JobOutcome
 from app.jobs.side_job import SideJob
@@ -38,7 +39,7 @@ _FIELD, _NUMBER = 360, 140
 _PAUSE_MILLISECONDS = 200
 _SEED = 1
 _MOST_SEED = 999_999
-_ROWS = 10
+_COLUMNS = 5
 _TWEET = 0
 
 
@@ -210,7 +211,7 @@ class UntrainedDialog(QDialog):
             header,
             [
                 [
-                    " ".join(one["text"].split()),
+                    one_line(one["text"]),
                     language_name(one["lang"]),
                     self._leaves.get(one["predicted"], one["predicted"]),
                     self._leaves.get(one["label"], one["label"]) or "–",
@@ -218,7 +219,6 @@ class UntrainedDialog(QDialog):
                 ]
                 for one in tried
             ],
-            most_rows=_ROWS,
         )
         self.table.horizontalHeader().setSectionResizeMode(_TWEET, QHeaderView.ResizeMode.Stretch)
         for row, one in enumerate(tried):
@@ -304,7 +304,7 @@ class UntrainedDialog(QDialog):
         self.preview.setTabChangesFocus(True)
         self.preview.setAccessibleName(self.tr("The prompt as the model sees it"))
         self.preview.setToolTip(self.tr("What the model reads before each tweet, and after it (Alt+P)"))
-        self.table = FigureTable(self.tr("What the model says of a few tweets"), left=_ROWS)
+        self.table = RoomyTable(self.tr("What the model says of a few tweets"), left=_COLUMNS)
         self.table.setToolTip(self.tr("Select rows and press Ctrl+C to copy them (Alt+W)"))
         self.nothing = form_parts.words(
             self.tr(
@@ -361,7 +361,9 @@ class UntrainedDialog(QDialog):
         right = form_parts.group(start, self.nothing, self.table, self.said)
         column = right.layout()
         assert isinstance(column, QVBoxLayout)
-        column.addStretch(1)
+        # The table takes what room there is; before the trial there is none of it.
+        column.setStretchFactor(self.table, 1)
+        column.addStretch()
         middle.addWidget(right, 1, 1)
         middle.setColumnStretch(0, 2)
         middle.setColumnStretch(1, 3)

@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,17 @@ def sha256(path: Path) -> str:
     """Return a file's SHA-256 as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_sha256(path: Path) -> str:
+    """Return a file's SHA-256, computed once in this process as long as its size and time stay the same."""
+    found = path.stat()
+    return _sha256_as_of(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _sha256_as_of(path: Path, size: int, changed: int) -> str:
+    return sha256(path)
 
 
 def _open_prompted(folder: Path) -> ModelFile:

@@ -18,7 +18,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.errors import UserError
@@ -56,6 +56,20 @@ def check_codebook(aside: Sequence[str]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What a cascade has to do: `keys`. Where it goes on, the others have their outcome of it.
+
+    `predicted`: how many of these have a prediction, `settled` of them the light model's; `failures`: {reason:
+    tweets} of the rest.
+    """
+
+    keys: list[int]
+    predicted: int = 0
+    settled: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+
+
 class Cascade:
     """One job's cascade. `begin` finds or makes it, `settle` does all that comes before the full pass, `end` the rest.
 
@@ -89,8 +103,8 @@ class Cascade:
         """What was found so far, as plain values (`cascade_text` puts them into words)."""
         return self._record.facts | {"stage": self._record.stage}
 
-    def begin(self, keys: Sequence[int], job: Mapping[str, Any], terms: Terms) -> list[int]:
-        """Take up the cascade that these tweets are left of, or begin one; return what is not done yet.
+    def begin(self, keys: Sequence[int], job: Mapping[str, Any], terms: Terms) -> "Begun":
+        """Take up the cascade that these tweets are left of, or begin one; return what is and is not done yet.
 
         `job` are the choices that selected the tweets: with others it is another job.
         """
@@ -101,8 +115,7 @@ class Cascade:
         found = cascade_record.unfinished(self._study, self._model_id, told, keys)
         if found is not None:
             self._record = found
-            done = predictions.done_since(self._study, self._model_id, found.created)
-            return [key for key in keys if key not in done]
+            return _begun(self._study, self._model_id, found.created, keys)
         seed = secrets.randbelow(2**31) if terms.seed is None else terms.seed
         able = cascade_record.eligible(self._study, keys)
         drawn = np.random.default_rng(seed).permutation(np.asarray([key for key, _ in able], dtype=np.int64))
@@ -124,7 +137,7 @@ class Cascade:
                 f"The job has {len(able):,} tweets that could be settled (neither labelled nor sealed); a sample "
                 f"pays from {terms.least_job:,} on."
             )
-        return list(keys)
+        return Begun(list(keys))
 
     def settle(self, keys: Sequence[int]) -> list[int] | None:
         """Draw, learn, calibrate and settle; return the tweets that are left for the full pass, None where stopped."""
@@ -384,6 +397,15 @@ class Cascade:
 
 # A tweet without text is for the full pass to fail.
 _EMPTY = digest("")
+
+
+def _begun(study: Study, model_id: int, since: str, keys: Sequence[int]) -> Begun:
+    done = predictions.done_since(study, model_id, since).intersection(keys)
+    failed = predictions.failed_since(study, model_id, since)
+    failures = Counter(reason for key, reason in failed.items() if key in done)
+    settled = len(predictions.settled_since(study, model_id, since) & done)
+    left = [key for key in keys if key not in done]
+    return Begun(left, len(done) - failures.total(), settled, failures)
 
 
 def _audited(number: int, related: int, settled: int, found: int) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UserError
@@ -14,7 +13,9 @@ from app.study import models, predictions, tweets
 from app.study.cascade import Cascade, check_codebook
 from app.study.cascade_planning import Terms
 from app.study.chunked_classification import classify_unknown
+from app.study.classification_report import EMPTY, ClassificationReport
 from app.study.known_tunings import tuned, unfolded_folder
+from app.study.predictions import Selection
 from app.study.seen_texts import digest
 from app.study.shelf import Shelf
 from app.study.study import Study
@@ -26,56 +27,8 @@ if TYPE_CHECKING:
 
 # Tweets whose predictions are written in one short transaction: a kill loses at most so many.
 CHUNK = 1024
-EMPTY = "no text is left after links and white space are normalised"
 
 Events = Callable[[dict[str, Any]], None]
-
-
-@dataclass
-class ClassificationReport:
-    """What a classification did. `selected` = `predicted` + `settled` + `failed`, unless it was stopped.
-
-    `predicted`: by the model itself; `settled`: by the light model of a cascade, whose `cascade` tells the facts.
-    """
-
-    model: str
-    selected: int = 0
-    predicted: int = 0
-    failed: int = 0
-    settled: int = 0
-    seconds: float = 0.0
-    per_leaf: dict[str, int] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
-    device: str = ""
-    output: str = ""
-    stopped: bool = False
-    cascade: dict[str, Any] | None = None
-
-    @property
-    def done(self) -> int:
-        """Tweets that have their outcome."""
-        return self.predicted + self.settled + self.failed
-
-    @property
-    def per_second(self) -> float:
-        """Tweets a second from the first tweet to the last; loading the model is not counted."""
-        return self.done / self.seconds if self.seconds > 0 else 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as plain values."""
-        return asdict(self) | {"per_second": self.per_second}
-
-    def summary(self) -> str:
-        """Return the counts in a sentence."""
-        done = f"{self.predicted:,} of {self.selected:,} tweets classified with “{self.model}”"
-        if self.settled:
-            done += f", {self.settled:,} settled by the light model"
-        if self.stopped:
-            return f"Stopped: {done}. What is done is kept; start again to go on."
-        shares = ", ".join(f"{leaf} {n:,}" for leaf, n in self.per_leaf.items())
-        failed = "".join(f" {n:,} failed: {why}." for why, n in self.failures.items())
-        where = f" Written to {self.output}." if self.output else ""
-        return f"{done} ({shares}).{failed}{where}"
 
 
 def open_classifier(model: "ModelFile", tuning: Tuning | None = None) -> "Classifier":
@@ -107,14 +60,18 @@ def open_classifier(model: "ModelFile", tuning: Tuning | None = None) -> "Classi
 
 
 def count_selected(
-    study: Study, model: str, *, language: str = "", only_unlabelled: bool = False, again: bool = False
-) -> int:
-    """Return how many tweets `classify_study` would select."""
+    study: Study,
+    model: str,
+    *,
+    language: str = "",
+    only_unlabelled: bool = False,
+    again: bool = False,
+    cascade: bool = False,
+) -> Selection:
+    """Return what `classify_study` would select."""
     known = next((m.id for m in models.list_models(study) if m.name == model), None)
-    return len(
-        predictions.select_tweets(
-            study, None if again else known, language=language, only_unlabelled=only_unlabelled
-        )
+    return predictions.select_tweets(
+        study, known, language=language, only_unlabelled=only_unlabelled, again=again, cascade=cascade
     )
 
 
@@ -134,8 +91,9 @@ def classify_study(
 ) -> ClassificationReport:
     """Classify tweets and write the predictions to the study, a chunk at a time.
 
-    Selected are the tweets that this model has not predicted yet (with `again`, all), or those of `keys`. With a
-    `cascade`, a light model settles what is surely unrelated, on these terms (`app.study.cascade`).
+    Done are, of the tweets selected, those that this model has not predicted yet (with `again`, all), `limit` of
+    them at most; or those of `keys`. With a `cascade`, a light model settles what is surely unrelated, on these
+    terms (`app.study.cascade`); without one, what a light model settled before is the model's to do.
     What was written stays when it is stopped or killed, and is not done twice.
     """
     if cascade is not None:
@@ -150,51 +108,67 @@ def classify_study(
         )
     on_event(make_event("stage", stage="load", message=f"Loading the model “{model}”."))
     with open_classifier(file) as classifier:
-        model_id = register(study, model, file, shelf).id
+        model_id = register(study, model, file, shelf, on_event).id
+        chosen = Selection(list(keys or ()))
         if keys is None:
-            keys = predictions.select_tweets(
+            chosen = predictions.select_tweets(
                 study,
-                None if again else model_id,
+                model_id,
                 language=language,
                 only_unlabelled=only_unlabelled,
                 limit=limit,
+                again=again,
+                cascade=cascade is not None,
             )
+        keys = chosen.keys
         tuned(classifier, file, len(keys), lambda: on_event(tuning_event(classifier.device)), stop)
-        report = ClassificationReport(classifier.card.name, len(keys), device=classifier.device)
+        report = ClassificationReport(
+            classifier.card.name, len(keys) + chosen.before, device=classifier.device
+        )
+        report.before, report.before_settled = chosen.before, chosen.before_settled
         report.per_leaf = dict.fromkeys(classifier.leaves, 0)
-        full_pass = _FullPass(study, classifier, model_id, report, on_event, stop)
+        full_pass = _FullPass(study, classifier, model_id, report, on_event, stop, chosen.settled)
         ahead = None
         if cascade is not None:
             job = {"language": language, "only_unlabelled": only_unlabelled, "limit": limit, "again": again}
             ahead = Cascade(
                 study, model_id, classifier.leaves, full_pass.classify, full_pass.take_settled, on_event, stop
             )
-            keys = ahead.begin(keys, job, cascade)
-            report.selected = len(keys)
-            left = ahead.settle(keys)
+            begun = ahead.begin(keys, job, cascade)
+            full_pass.expect(begun.keys)
+            report.before += begun.predicted
+            report.before_settled += begun.settled
+            report.fail(begun.failures, before=True)
+            left = ahead.settle(begun.keys)
             report.cascade = ahead.facts
             if left is None:
                 report.stopped = True
                 return report
             keys = left
-        on_event(
-            classify_event(f"Classifying {len(keys):,} tweets on the {classifier.device}.", classifier.device)
-        )
+        message = f"Classifying {len(keys):,} tweets on the {classifier.device}."
+        if chosen.settled:
+            message += f" A light model has settled {len(chosen.settled):,} of them before."
+        on_event(classify_event(message, classifier.device))
         if full_pass.classify(keys) and ahead is not None:
             ahead.end(full_pass.seconds, report.predicted)
             report.cascade = ahead.facts
     return report
 
 
-def register(study: Study, model: str, file: "ModelFile", shelf: Shelf) -> models.StudyModel:
-    """Make a model known to the study under its name on the shelf, or its card's where it is elsewhere."""
+def register(
+    study: Study, model: str, file: "ModelFile", shelf: Shelf, on_event: Events = lambda _: None
+) -> models.StudyModel:
+    """Make a model known to the study under its name on the shelf, or its card's where it is elsewhere.
+
+    Where another model had this name here, it is told what that one is called now.
+    """
     if file.card is None:
         raise UserError(
             f"{file.trained.name} was not fine-tuned by StanceDesk, so it has no classes.",
             "Fine-tune it on a study first.",
         )
     name = model if shelf.has(model) else file.card.name
-    return models.register(
+    known = models.register(
         study,
         name,
         str(file.trained.parent),
@@ -202,12 +176,15 @@ def register(study: Study, model: str, file: "ModelFile", shelf: Shelf) -> model
         file.card.leaves,
         card=file.card.as_dict(),
     )
+    if known.earlier:
+        on_event(make_event("warning", message=models.set_aside_told(name, known.earlier)))
+    return known
 
 
 class _FullPass:
     """Classifies tweets with the model, writes what it says a chunk at a time, and counts it into a report.
 
-    `seconds`: how long the model itself was at work.
+    `settled` are tweets that a light model has settled before. `seconds`: how long the model itself was at work.
     """
 
     def __init__(
@@ -218,18 +195,31 @@ class _FullPass:
         report: ClassificationReport,
         on_event: Events,
         stop: Callable[[], bool],
+        settled: Collection[int],
     ) -> None:
         self._study, self._classifier, self._model_id = study, classifier, model_id
+        self._settled = settled
         self._report, self._on_event, self._stop = report, on_event, stop
         self._begin = time.monotonic()
         self._seen = DistinctTexts(classifier)
+        self._expected: Sequence[int] | None = None
         self.seconds = 0.0
+
+    def expect(self, keys: Sequence[int]) -> None:
+        """Take these for the tweets of the job; any other that is classified is selected besides.
+
+        A sample may have been drawn before a stop, and one of its tweets have got a label since: it is no longer
+        among those without a label, but the sample is not one without it.
+        """
+        self._expected = keys
 
     def classify(self, keys: Sequence[int]) -> bool:
         """Classify tweets; return False where it was stopped."""
         from app.inference.classifier import ClassificationStopped
 
         report, leaves = self._report, self._classifier.leaves
+        if self._expected is not None:
+            report.selected += len(set(keys).difference(self._expected))
         for start in range(0, len(keys), CHUNK):
             chunk = keys[start : start + CHUNK]
             begin, before = time.monotonic(), report.done
@@ -244,22 +234,21 @@ class _FullPass:
                 report.stopped = True
                 return False
             predictions.save(self._study, self._model_id, leaves, chunk, probabilities, EMPTY)
-            count_predictions(report, leaves, probabilities)
+            report.count(leaves, probabilities)
+            # A light model settles no tweet on which the model fails.
+            report.were_settled += sum(key in self._settled for key in chunk)
             self.seconds += time.monotonic() - begin
             self._tell(report.done)
         return True
 
     def take_settled(self, leaves: Counter[str]) -> None:
         """Count what a light model settled."""
-        report = self._report
-        for leaf, number in leaves.items():
-            report.per_leaf[leaf] = report.per_leaf.get(leaf, 0) + number
-        report.settled += leaves.total()
-        report.seconds = time.monotonic() - self._begin
+        self._report.count_settled(leaves)
+        self._report.seconds = time.monotonic() - self._begin
 
     def _tell(self, done: int) -> None:
         self._report.seconds = time.monotonic() - self._begin
-        self._on_event(progress_event(done, self._report.selected, self._report))
+        self._on_event(progress_event(done, self._report.asked, self._report))
 
 
 def tuning_event(device: str) -> dict[str, Any]:
@@ -288,20 +277,6 @@ def progress_event(done: int, total: int, report: ClassificationReport) -> dict[
         seconds_left=(total - done) / rate if rate and total else None,
         per_leaf=report.per_leaf,
     )
-
-
-def count_predictions(report: ClassificationReport, leaves: Sequence[str], probabilities: Any) -> None:
-    """Add a chunk's outcomes to a report."""
-    import numpy as np
-
-    empty = np.isnan(probabilities[:, 0])
-    counts = Counter(probabilities[~empty].argmax(axis=1).tolist())
-    for index, leaf in enumerate(leaves):
-        report.per_leaf[leaf] = report.per_leaf.get(leaf, 0) + counts[index]
-    report.predicted += int((~empty).sum())
-    if empty.any():
-        report.failed += int(empty.sum())
-        report.failures[EMPTY] = report.failures.get(EMPTY, 0) + int(empty.sum())
 
 
 class DistinctTexts:

@@ -1,5 +1,6 @@
 """A model's confidence as a part of its scores: plain values to keep, and sentences to read."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.study.confidence import Answers, Decision, Point, Reliability, decide, reliability
@@ -19,6 +20,7 @@ CLASSES_TOLD = (
     "A class of which fewer are decided than of the others is under-represented in what is decided, so that shares "
     "of classes are not those of all tweets."
 )
+_NOT_MEASURED = "It was not measured when this model was trained. Evaluate it to see, on labelled tweets."
 _TUNED = (
     "A threshold that is chosen by these figures fits these tweets a little better than new ones; a paper should "
     "say on which tweets it was chosen."
@@ -53,6 +55,17 @@ def training_confidence(answers: Answers) -> dict[str, Any]:
     """Return what a model's card says of confidence: {reliability, told}, from cross-fitted probabilities."""
     found = reliability(answers)
     return {"reliability": found.as_dict(), "told": f"{calibration_told(found)} {CROSS_FITTED}"}
+
+
+def confidence_of_training(metrics: Mapping[str, Any]) -> tuple[Reliability | None, str]:
+    """Return what the scores of a training say of the model's confidence: its reliability, and sentences.
+
+    `metrics` are those of a model's card, or of the end of a training. None: an older version did not measure it.
+    """
+    found = metrics.get("confidence")
+    if found is None:
+        return None, _NOT_MEASURED
+    return Reliability.from_dict(found["reliability"]), str(found["told"])
 
 
 def calibration_told(found: Reliability) -> str:

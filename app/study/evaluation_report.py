@@ -52,7 +52,7 @@ def evaluate(
     """
     shelf = shelf or Shelf()
     file = shelf.model(model)
-    known = register(study, model, file, shelf)
+    known = register(study, model, file, shelf, on_event)
     model_id = known.id
     last_labels = evaluations.last_labels(study)
     test = sealing.test_tweets(study)

@@ -37,8 +37,10 @@ def export(
     (what was said when a tweet came again, hidden); where anything was adjudicated: gold_label, gold_by,
     gold_reason; and where a model has predicted: predicted_label, one predicted_<question> each, confidence, one
     p_<leaf> each, model, prediction_status; where a cascade was used: predicted_by ("model" or "light model"). Where
-    the confidence is below `undecided_below`, predicted_label is "undecided" and the predicted_<question> are empty;
-    the probabilities stay. Predictions on sealed tweets that nobody has labelled are left out: who codes them must not
+    the model's confidence is below `undecided_below`, predicted_label is "undecided" and the predicted_<question> are
+    empty; the probabilities stay. What a light model settled keeps its label: the confidence and probabilities there
+    are the light model's, which had a threshold of its own. Predictions on sealed tweets that nobody has labelled are
+    left out: who codes them must not
     have read them in a file. The file appears whole or not at all. Raises `UserError` where the format cannot hold the
     study or the disk refuses.
     """
@@ -177,7 +179,8 @@ def _prediction_columns(
     codebook: Codebook, model: str, leaves: Sequence[str], undecided_below: float
 ) -> list[Column[TweetRow]]:
     def said(row: TweetRow) -> str | None:
-        if row.predicted is not None and is_undecided(row.confidence or 0.0, undecided_below):
+        of_model = row.predicted is not None and not row.settled
+        if of_model and is_undecided(row.confidence or 0.0, undecided_below):
             return UNDECIDED
         return row.predicted
 

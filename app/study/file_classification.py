@@ -19,14 +19,13 @@ from app.inference.tuning import Tuning
 from app.study.chunked_classification import check_of, classify_chunks
 from app.study.classification import (
     CHUNK,
-    EMPTY,
-    ClassificationReport,
     Events,
     classify_event,
     open_classifier,
     progress_event,
     tuning_event,
 )
+from app.study.classification_report import EMPTY, ClassificationReport
 from app.study.codebook import Codebook
 from app.study.known_tunings import tuned
 from app.study.part_file import PartFile, part_path

@@ -1,9 +1,10 @@
 """What models say about a study's tweets."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.study import models
 from app.study.study import Study, now
@@ -50,6 +51,20 @@ def save(
         queries.put(session, values)
 
 
+@dataclass(frozen=True)
+class Selection:
+    """The tweets that a classification is about: `keys` are to be done, in file order.
+
+    `before` have a prediction already and keep it, `before_settled` of them a light model's. `settled` are those
+    among the keys that a light model has settled: now the model itself is asked.
+    """
+
+    keys: list[int]
+    before: int = 0
+    before_settled: int = 0
+    settled: frozenset[int] = frozenset()
+
+
 def select_tweets(
     study: Study,
     model: int | None,
@@ -57,23 +72,41 @@ def select_tweets(
     language: str = "",
     only_unlabelled: bool = False,
     limit: int | None = None,
-) -> list[int]:
-    """Return the keys of the tweets that a model (None: any) has not predicted yet, in file order."""
+    again: bool = False,
+    cascade: bool = False,
+) -> Selection:
+    """Return the tweets that a model is to predict: those that it has not yet, with `again` all.
+
+    What a light model settled has its prediction for a `cascade` alone: without one it is the model's to say.
+    `limit` bounds those to be done. `model` None: it has predicted nothing in this study.
+    """
     columns = Tweet.__table__.c
     statement = select(columns.id).order_by(columns.id).limit(limit)
     if language:
         statement = statement.where(columns.lang == language)
     if only_unlabelled:
         statement = statement.where(columns.labelled.is_(False))
-    if model is not None:
+    if model is None:
+        with study.reading() as session:
+            return Selection(list(session.scalars(statement)))
+    settled = select(Prediction.tweet_id).where(Prediction.model_id == model, Prediction.settled.is_(True))
+    if not again:
         done = select(Prediction.tweet_id).where(
             Prediction.model_id == model,
             Prediction.tweet_id == columns.id,
             Prediction.status == "predicted",
         )
-        statement = statement.where(~done.exists())
+        left = ~done.exists()
+        statement = statement.where(left if cascade else or_(left, columns.id.in_(settled)))
     with study.reading() as session:
-        return list(session.scalars(statement))
+        keys = list(session.scalars(statement))
+        lights = frozenset() if cascade else frozenset(session.scalars(settled)).intersection(keys)
+        if again:
+            return Selection(keys, settled=lights)
+        known = queries.predicted(session, model, language, only_unlabelled=only_unlabelled)
+    if cascade:
+        return Selection(keys, known.total, known.settled)
+    return Selection(keys, known.total - known.settled, settled=lights)
 
 
 def of(study: Study, model: int, tweets: Sequence[int]) -> dict[int, str | None]:
@@ -93,6 +126,13 @@ def latest_model(study: Study) -> str:
     """Return the name of the newest model that has predictions, whose answers an export writes; "" for none."""
     with study.reading() as session:
         return session.scalar(select(Model.name).where(Model.id == queries.latest_model(session))) or ""
+
+
+def has_settled(study: Study, model: str) -> bool:
+    """Tell whether a light model has settled any tweet in a model's place."""
+    with study.reading() as session:
+        key = session.scalar(select(Model.id).where(Model.name == model))
+        return key is not None and queries.has_settled(session, key)
 
 
 def not_said(study: Study, model: int, tweets: Sequence[int]) -> list[int]:
@@ -120,6 +160,24 @@ def said_since(study: Study, model: int, tweets: Sequence[int], since: str, leav
 def done_since(study: Study, model: int, since: str) -> set[int]:
     """Return the tweets that have an outcome of a model from a time on: predicted, settled or failed."""
     statement = select(Prediction.tweet_id).where(Prediction.model_id == model, Prediction.created >= since)
+    with study.reading() as session:
+        return set(session.scalars(statement))
+
+
+def failed_since(study: Study, model: int, since: str) -> dict[int, str]:
+    """Return {tweet: reason} of those that a model failed on from a time on."""
+    statement = select(Prediction.tweet_id, Prediction.reason).where(
+        Prediction.model_id == model, Prediction.status == "failed", Prediction.created >= since
+    )
+    with study.reading() as session:
+        return {row[0]: row[1] for row in session.execute(statement)}
+
+
+def settled_since(study: Study, model: int, since: str) -> set[int]:
+    """Return the tweets that a light model settled for a model from a time on."""
+    statement = select(Prediction.tweet_id).where(
+        Prediction.model_id == model, Prediction.settled.is_(True), Prediction.created >= since
+    )
     with study.reading() as session:
         return set(session.scalars(statement))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.errors import UserError
-from app.study.classification import EMPTY
+from app.study.classification_report import EMPTY
 from app.study.codebook import Codebook
 from app.study.confidence import UNDECIDED, is_undecided
 from app.study.tabular_files import Row

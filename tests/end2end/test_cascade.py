@@ -13,64 +13,25 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.inference.model_file import write_card
-from app.study import cascade_record, cascade_text, exporting, importing, models, predictions, tweets
-from app.study.classification import ClassificationReport, classify_study
-from app.study.codebook import Codebook
+from app.study import cascade_record, cascade_text, exporting, models, predictions, tweets
+from app.study.classification import classify_study
+from app.study.classification_report import ClassificationReport
 from app.study.study import Study
 from app.study.tweets import TweetFilter
 from db.tables import Prediction
-from tests.end2end.cascade_at_work import CODEBOOK, TERMS, classify
-from tests.small_base import embedded_base
-from tests.unit.app.inference.conftest import make_card, write_tiny
+from tests.end2end.cascade_at_work import EACH, TERMS, WORDS, classify, write_model, write_study
 
 ROOT = Path(__file__).parents[2]
-# A model of random weights says nearly the same of all tweets that turn on one of these words, so that a light model
-# can learn it, and not of all the same.
-UNRELATED = [
-    "house",
-    "tree",
-    "glass",
-    "paper",
-    "garden",
-    "school",
-    "bridge",
-    "window",
-    "border",
-    "island",
-    "forest",
-]
-RELATED = ["river", "mountain", "football", "summer", "apple", "galaxy", "hammer", "zebra", "winter"]
-WORDS = [*UNRELATED, "temple", "violin", *RELATED]
-EACH = 24
-LABELLED = 12
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("model") / "tiny.gguf"
-    write_tiny(path, embedded_base(), "llama", layers=2, window=0)
-    write_card(path, make_card(path, name="tiny"))
-    return str(path)
+    return write_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of 528 tweets in two languages, a few of them labelled, one without text and some copies."""
-    folder = tmp_path_factory.mktemp("study")
-    with open(folder / "t.csv", "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["id", "text", "lang", "label"])
-        for n in range(EACH):
-            for place, word in enumerate(WORDS):
-                lang = "en" if place % 3 else "es"
-                label = "anti" if n * len(WORDS) + place < LABELLED else ""
-                writer.writerow([f"{word}{n}", " ".join([word] * 5 + [str(n % 22)]), lang, label])
-        writer.writerow(["empty", "\x01\x02", "en", ""])
-    path = folder / "fresh.stancedesk"
-    with Study.create(path, Codebook.from_toml(CODEBOOK)) as study:
-        importing.import_file(study, folder / "t.csv")
-    return path
+    return write_study(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextDocument
 from pytestqt.qtbot import QtBot
 
-from app.gui.tweet_view import TweetView, isolated, text_direction, tweet_html
+from app.gui.tweet_view import TweetView, isolated, one_line, text_direction, tweet_html
 
 ARABIC = "RT @ana_1 @bob: شكرا على كل شيء https://t.co/abc #مصر_الآن #now"
 PLAIN = [
@@ -94,3 +94,12 @@ def test_the_at_sign_stands_before_its_handle_on_the_screen(view: TweetView) -> 
     assert view.direction() == Qt.LayoutDirection.RightToLeft
     assert place("@") < place("a") < place("1")
     assert place("م") < place("@")
+
+
+def test_in_a_cell_an_arabic_tweet_is_one_run_from_right_to_left() -> None:
+    """Where it is cut off the dots follow its last letter: outside of the run they would stand before its first."""
+    arabic = "النائب يسأل\nالوزير @user عن"
+    shown = one_line(arabic)
+    assert shown[0] in "\u2067\u2068" and shown[-1] == "\u2069" and "\n" not in shown
+    assert one_line("15 अगस्त 1947\n को") == "15 अगस्त 1947 को"
+    assert one_line("@user hello") == "@user hello"

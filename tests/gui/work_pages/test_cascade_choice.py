@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -11,7 +12,9 @@ from pytestqt.qtbot import QtBot
 
 from app.gui.classify_page import ClassifyPage
 from app.gui.notice import Tone
+from app.inference.model_file import sha256
 from app.jobs.job_list import JobList
+from app.study import models, predictions
 from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry
 from app.study.study import Study
@@ -93,6 +96,27 @@ def test_it_is_off_until_it_is_asked_for_and_then_has_a_bound(
     assert not choice.wanted.isChecked()
 
 
+def test_what_was_settled_is_to_be_classified_where_there_is_no_cascade(
+    model: ModelEntry, page: ClassifyPage, study: Study, replay: Replay, settle: Settle
+) -> None:
+    leaves = list(study.codebook.leaf_codes)
+    known = models.register(study, "tiny", str(model.folder), sha256(model.folder / "model.gguf"), leaves)
+    said = np.tile(np.asarray([0, 0, 0, 1], dtype=np.float32), (42, 1))
+    predictions.save(study, known.id, leaves, range(1, 31), said[:30], "")
+    predictions.save(study, known.id, leaves, range(31, 41), said[:10], "", settled=True)
+    page.study_changed({"predictions"})
+    told = "12 tweets to classify, 30 have been before (10 of them settled by a light model so far)"
+    settle(lambda: page.selected.text() == told)
+    page.cascade.wanted.setChecked(True)
+    settle(lambda: page.selected.text() == "2 tweets to classify, 40 have been before")
+    page.cascade.wanted.setChecked(False)
+    settle(lambda: page.selected.text() == told)
+    replay("classify", [report(before=30, predicted=12, were_settled=10)], stays=False)
+    settle(page.sum.isVisible)
+    assert "30 classified before + 12 classified now (10 of them settled before) + 0" in page.sum.text()
+    assert page.notice.tone is Tone.GOOD
+
+
 def test_a_codebook_without_an_unrelated_leaf_is_told(qtbot: QtBot, jobs: JobList, tmp_path: Path) -> None:
     with Study.create(tmp_path / "flat.stancedesk", Codebook.from_toml(FLAT)) as flat:
         page = ClassifyPage(flat, jobs)
@@ -109,14 +133,14 @@ def test_what_was_settled_lost_and_audited_is_told(
     replay("classify", [ended], stays=False)
     settle(page.cascade_view.isVisible)
     assert page.notice.tone is Tone.GOOD
-    assert "6009 selected = 4109 classified in full + 1900 settled + 0 failed" in page.sum.text()
+    assert "6009 selected = 4109 classified + 1900 settled by the light model + 0 failed" in page.sum.text()
     told = page.cascade_view.outcome.text()
     assert "1,900 of 6,009 (31.6 %)" in told and "at most 0.50 %" in told and "90 % confidence" in told
     assert "Of 100 tweets drawn at random" in told
     assert "2 min 30 s" in page.cascade_view.saved.text()
     rows = page.cascade_view.languages.texts()
     assert [row[0] for row in rows] == ["English (en)", "Spanish (es)", "German (de)"]
-    assert [row[-1] for row in rows] == ["holds alone, too", "pooled with the others", "classified in full"]
+    assert [row[1] for row in rows] == ["holds alone, too", "pooled with the others", "classified in full"]
     page.cascade_view.copy.click()
     copied = QGuiApplication.clipboard().text()
     assert "401 tweets drawn at random and on 40 labelled tweets" in copied

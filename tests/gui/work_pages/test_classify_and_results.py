@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from pytestqt.qtbot import QtBot
@@ -10,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.gui.classify_page import ClassifyPage
 from app.gui.notice import Tone
 from app.gui.results_page import ResultsPage
+from app.inference.model_file import sha256
 from app.jobs.job_list import JobList
 from app.settings import Settings
 from app.study import evaluations, models, predictions
@@ -143,6 +145,56 @@ def report(**fields: Any) -> dict[str, Any]:
     } | fields
 
 
+def test_the_counts_reconcile_with_what_was_done_before_and_after_a_stop(
+    model: ModelEntry, page: ClassifyPage, replay: Replay, settle: Settle
+) -> None:
+    went_on = report(
+        before=30,
+        before_settled=4,
+        predicted=9,
+        settled=2,
+        failed=1,
+        failed_before=1,
+        left=0,
+        failures={"x": 1},
+    )
+    replay("classify", [went_on], stays=False)
+    settle(page.sum.isVisible)
+    told = page.sum.text()
+    assert "42 selected = 30 classified before (4 of them settled) + 9 classified now" in told
+    assert "+ 2 settled by the light model + 1 failed\n" in told and "left" not in told
+    assert page.notice.tone is Tone.WARNING, "nothing is missing, but one failed"
+    assert "of what was classified now" in page.bars_heading.text()
+
+    stopped = report(event="cancelled", before=10, predicted=12, failed=0, left=20, stopped=True)
+    replay("classify", [stopped], stays=False)
+    settle(lambda: "left" in page.sum.text())
+    told = page.sum.text()
+    assert "42 selected = 10 classified before + 12 classified now + 0 failed + 20 left" in told
+    assert "stopped" in page.notice.text and page.bars.isVisible()
+
+
+def test_a_model_trained_anew_has_all_tweets_before_it_and_the_old_ones_predictions_are_kept(
+    qtbot: QtBot, model: ModelEntry, study: Study, jobs: JobList, settle: Settle
+) -> None:
+    leaves = list(study.codebook.leaf_codes)
+    card = {"created": "2025-11-02T10:00:00+00:00"}
+    old = models.register(study, "tiny", str(model.folder), "0" * 64, leaves, card=card)
+    said = np.tile(np.asarray([1, 0, 0, 0], dtype=np.float32), (42, 1))
+    predictions.save(study, old.id, leaves, range(1, 43), said, "")
+    page = ClassifyPage(study, jobs)
+    qtbot.addWidget(page)
+    page.show()
+    settle(lambda: page.selected.text() == "42 tweets selected" and page.start.isEnabled())
+    settle(page.notice.isVisible)
+    assert "kept as “tiny (2025-11-02)”" in page.notice.text
+    results = ResultsPage(study, jobs)
+    qtbot.addWidget(results)
+    results.show()
+    settle(results.nothing_said.isVisible)
+    assert predictions.per_language(study, "tiny (2025-11-02)")["en"] == {"pro": 25}
+
+
 def test_failures_are_shown_with_reasons_and_can_be_tried_again(
     model: ModelEntry, page: ClassifyPage, replay: Replay, settle: Settle
 ) -> None:
@@ -192,7 +244,7 @@ def test_scores_on_trained_tweets_are_marked(
     settle(lambda: page.model.name() == "tiny")
     # The job keeps its report in the study before it tells its end.
     leaves = study.codebook.leaf_codes
-    known = models.register(study, "tiny", str(model.folder), "0" * 64, leaves)
+    known = models.register(study, "tiny", str(model.folder), sha256(model.folder / "model.gguf"), leaves)
     evaluations.save(study, known.id, report, evaluations.last_labels(study))
     replay("evaluate", [{"event": "finished", "time": "", **report}], stays=False)
     settle(lambda: page.overall.isVisible())

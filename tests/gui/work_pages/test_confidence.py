@@ -18,6 +18,7 @@ from app.gui.model_details import ModelDetails
 from app.gui.results_page import ResultsPage
 from app.gui.threshold_view import ThresholdView
 from app.gui.unit_plot import UnitPlot
+from app.inference.model_file import sha256
 from app.jobs.job_list import JobList
 from app.study import evaluations, models, predictions
 from app.study.confidence import Answers, decide
@@ -158,7 +159,7 @@ def test_a_model_says_how_its_confidence_was_measured(qtbot: QtBot, model: Model
 def evaluated(study: Study, model: ModelEntry) -> Study:
     """A study in which a model has classified and was evaluated: sure to 0.9 of some, to 0.4 of others."""
     leaves = study.codebook.leaf_codes
-    known = models.register(study, model.name, str(model.folder), "0" * 64, leaves)
+    known = models.register(study, model.name, str(model.folder), sha256(model.folder / "model.gguf"), leaves)
     rows = labelled_rows(study)
     sure = [[0.9, 0.05, 0.03, 0.02] if n % 2 else [0.4, 0.3, 0.2, 0.1] for n in range(len(rows))]
     predictions.save(study, known.id, leaves, [key for key, _ in rows], np.array(sure, np.float32), "")
@@ -187,6 +188,7 @@ def test_the_threshold_is_kept_with_the_study_and_export_proposes_it(
     choice = ExportChoice(evaluated)
     qtbot.addWidget(choice)
     assert not choice.undecided.isChecked() and choice.undecided_below() == 0.0
+    assert "settled" not in choice.said.text()
     page = ResultsPage(evaluated, jobs)
     qtbot.addWidget(page)
     page.show()
@@ -220,6 +222,12 @@ def test_the_threshold_is_kept_with_the_study_and_export_proposes_it(
     with open(tmp_path / "out.csv", encoding="utf-8-sig", newline="") as file:
         said = [row["predicted_label"] for row in csv.DictReader(file)]
     assert (said.count("undecided"), said.count("pro"), said.count("")) == (20, 20, 2)
+    (known,) = models.list_models(evaluated)
+    settled = np.array([[0.0, 0.0, 0.2, 0.8]], np.float32)
+    predictions.save(evaluated, known.id, known.leaves, [41], settled, "", settled=True)
+    choice = ExportChoice(evaluated)
+    qtbot.addWidget(choice)
+    assert "settled keeps its label" in choice.said.text()
 
 
 def test_scores_of_an_earlier_version_say_that_confidence_was_not_measured(

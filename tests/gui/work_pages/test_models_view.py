@@ -15,6 +15,7 @@ from app.gui.link_label import LinkLabel
 from app.gui.model_details import ModelDetails
 from app.gui.models_view import ModelsView
 from app.gui.notice import Tone
+from app.inference.model_file import sha256
 from app.study import course, models
 from app.study.codebook import Codebook
 from app.study.shelf import ModelEntry, Shelf
@@ -175,7 +176,7 @@ def test_a_removed_model_can_be_brought_back_later_by_the_menu(
 def test_a_model_is_renamed_and_the_study_follows(
     qtbot: QtBot, model: ModelEntry, study: Study, page: ModelsView, settle: Settle
 ) -> None:
-    known = models.register(study, "tiny", str(model.folder), "x", ["a", "b"])
+    known = models.register(study, "tiny", str(model.folder), sha256(model.folder / "model.gguf"), ["a", "b"])
     settle(lambda: page.list.count() == 1)
     dialog = page.ask_rename()
     assert dialog is not None

@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.gui.model_details import ModelDetails
 from app.gui.notice import Tone
 from app.gui.train_page import TrainPage
 from app.gui.training_result import TrainingResult
@@ -18,7 +19,10 @@ from app.jobs.job_list import JobList
 from app.jobs.worker import wait_for_workers
 from app.study import runs, splits
 from app.study.codebook import Codebook
+from app.study.confidence import Answers
+from app.study.confidence_report import training_confidence
 from app.study.preflight import Check, State
+from app.study.shelf import ModelEntry
 from app.study.study import Study
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
@@ -251,6 +255,29 @@ def test_the_result_names_the_served_form_and_both_parities(
     with qtbot.waitSignal(page.page_wanted) as wanted:
         page.result.classify.click()
     assert wanted.args == ["classify", "mine"]
+
+
+def test_the_result_tells_how_far_the_confidence_can_be_believed(
+    qtbot: QtBot, study: Study, model: ModelEntry
+) -> None:
+    rows = [("en", "pro", "pro" if n % 10 else "anti", 0.5 + n % 50 / 100) for n in range(100)]
+    measured = training_confidence(Answers.of_rows(rows))
+    shown, details = TrainingResult(study.codebook), ModelDetails()
+    for widget in (shown, details):
+        qtbot.addWidget(widget)
+    shown.show()
+    metrics = FINISHED_TRAINING["metrics"] | {"confidence": measured}
+    shown.show_results(FINISHED_TRAINING | {"metrics": metrics})
+    assert "Expected calibration error" in shown.confidence.told.text()
+    assert shown.confidence.plot.isVisible()
+    # The same in the model's details.
+    details.show_model(replace(model, metrics=metrics))
+    assert shown.confidence.told.text() == details.confidence.told.text()
+    assert shown.confidence.table.texts() == details.confidence.table.texts() != []
+    # A run that an older version trained, and this one only put on the shelf.
+    shown.show_results(FINISHED_TRAINING)
+    assert "was not measured" in shown.confidence.told.text()
+    assert not shown.confidence.plot.isVisible()
 
 
 def results(n: int, accuracy: float, most: int) -> dict[str, Any]:

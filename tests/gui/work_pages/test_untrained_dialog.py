@@ -17,7 +17,7 @@ from app.study.shelf import Shelf
 from app.study.study import Study
 from tests.small_base import embedded_base
 
-from ...unit.app.inference.conftest import write_tiny
+from ...unit.app.inference.conftest import make_card, write_tiny
 
 Settle = Callable[[Callable[[], bool]], None]
 
@@ -126,4 +126,20 @@ def test_everything_in_it_has_a_name_and_tells_its_key(dialog: UntrainedDialog) 
             text = widget.text() if isinstance(widget, QAbstractButton) else ""
             assert widget.accessibleName() or text
             assert "(" in widget.toolTip(), widget
+    dialog.reject()
+
+
+def test_on_a_small_screen_nothing_is_written_over_and_rows_scroll(
+    dialog: UntrainedDialog, gguf: Path, settle: Settle
+) -> None:
+    dialog.resize(820, 620)
+    said = {"text": "Ein Tweet", "lang": "de", "predicted": "pro", "label": "", "confidence": 0.5}
+    card = make_card(gguf, data={"prompt_tokens": 900}).as_dict()
+    dialog._show_trial({"card": card, "tried": [said] * 20, "per_second": 9.0, "device": "CPU"})
+    settle(dialog.table.isVisible)
+    settle(lambda: dialog.table.height() > 100)
+    assert dialog.height() == 620, "it must not outgrow a small screen"
+    assert dialog.table.geometry().bottom() < dialog.said.y()
+    assert dialog.table.verticalScrollBar().maximum() > 0
+    assert dialog.said.geometry().bottom() <= dialog.said.parentWidget().height()
     dialog.reject()

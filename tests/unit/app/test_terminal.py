@@ -9,7 +9,9 @@ from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
 from app.study.agreement import AgreementReport, QuestionAgreement
 from app.study.agreement_measures import all_measures
 from app.study.classification import classify_event
-from app.terminal import JobEvents, agreement_tables
+from app.study.confidence import Answers
+from app.study.confidence_report import CROSS_FITTED, confidence_report, training_confidence
+from app.terminal import JobEvents, agreement_tables, confidence_text, training_text
 
 
 def test_progress_is_told_some_times_a_second(
@@ -46,6 +48,30 @@ def test_the_table_of_agreement_says_why_and_how_far_to_trust_it() -> None:
     assert {one.note for one in found.values() if one.note} <= {
         note.removeprefix("* ").split(" all tweets")[0] for note in notes
     }
+
+
+def test_the_end_of_a_training_tells_how_far_the_confidence_can_be_believed() -> None:
+    rows = [("en", "pro", "pro" if n % 10 else "anti", 0.5 + n % 50 / 100) for n in range(100)]
+    answers = Answers.of_rows(rows)
+    ended = {
+        "model": "m",
+        "folder": "/shelf/m",
+        "run_folder": "/runs/m",
+        "form": "single",
+        "reason": "It passed.",
+        "minutes": 2.0,
+        "metrics": {"validation": {"n": 100, "accuracy": 0.9, "macro_f1": 0.5}},
+    }
+    told = training_text(ended)
+    assert "accuracy 0.900" in told and "It was not measured when this model was trained" in told
+    measured = training_confidence(answers)
+    told = training_text(ended | {"metrics": ended["metrics"] | {"confidence": measured}})
+    assert "Expected calibration error" in told and CROSS_FITTED in told
+    # The same rows as of an evaluation.
+    rows_told = [line for line in told.splitlines() if line[3:7] == " to "]
+    evaluated = confidence_text(confidence_report(answers, warning=False))
+    assert len(rows_told) == 6 and all(line in evaluated.splitlines() for line in rows_told)
+    assert sum(int(line.split()[3]) for line in rows_told) == 100
 
 
 def test_a_gpu_that_lies_idle_is_told_where_classification_begins(

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -161,6 +162,28 @@ def test_below_the_threshold_the_label_is_undecided_and_the_probabilities_stay(
         with pytest.raises(UserError, match="has a class “undecided”"):
             exporting.export(other, path, undecided_below=0.5)
         exporting.export(other, path)
+
+
+@pytest.mark.parametrize("below", [0.0, 0.75, 1.0])
+def test_what_a_light_model_settled_keeps_its_label_under_any_threshold(
+    filled: Study, tmp_path: Path, below: float
+) -> None:
+    """Its probability is not the model's: as sure as 0.6, it was beyond the threshold that the cascade had proven."""
+    model = models.get(filled, "first model")
+    settled = np.array([[0.1, 0.1, 0.2, 0.6]], dtype=np.float32)
+    predictions.save(filled, model.id, model.leaves, [4], settled, "", settled=True)
+    path = tmp_path / "out.csv"
+    exporting.export(filled, path, undecided_below=below)
+    first, _, third, fourth, fifth = _read(path)[:5]
+    assert first["predicted_label"] == ("undecided" if below else "pro")
+    assert (fourth["predicted_label"], fourth["predicted_topic"]) == ("unrelated", "unrelated")
+    assert float(fourth["p_unrelated"]) == pytest.approx(0.6)
+    assert [row["predicted_by"] for row in (first, third, fourth, fifth)] == [
+        "model",
+        "model",
+        "light model",
+        "",
+    ]
 
 
 def test_workbook_cells_are_text(filled: Study, tmp_path: Path) -> None:

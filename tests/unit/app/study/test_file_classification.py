@@ -18,7 +18,7 @@ from app.inference.model_file import ModelFile, write_card
 from app.study import file_classification
 from app.study.base_models import base_file
 from app.study.chunked_classification import classify_chunks
-from app.study.classification import EMPTY, ClassificationReport
+from app.study.classification_report import EMPTY, ClassificationReport
 from app.study.codebook import Codebook
 from app.study.file_classification import classify_file
 from app.study.part_file import PartFile, part_path
