@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    Arrays = Mapping[str, np.ndarray[Any, Any]]
     Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 LAYOUT = """
@@ -28,7 +27,7 @@ class KeptCascade:
 
     stage: str
     facts: dict[str, Any]
-    arrays: "Arrays"
+    arrays: Mapping[str, Any]
 
     def packed(self) -> tuple[str, str, bytes]:
         """Return it as a row of the table `cascade`, without its id."""
