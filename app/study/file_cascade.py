@@ -95,7 +95,7 @@ class FileCascade:
                 return False
         if self._stage in ("learn", "calibrate"):
             if drawn is None:
-                read = self._read(_draw(self._rule.facts["seed"], self._rows, self._rule.facts["most"]))
+                read = self._read(draw_rows(self._rule.facts["seed"], self._rows, self._rule.facts["most"]))
                 if read is None:
                     return False
                 drawn = read[0]
@@ -163,7 +163,7 @@ class FileCascade:
         learn = terms.learnt(self._rows)
         most = max(learn, min(int(terms.most_share * self._rows), learn + terms.most_calibrate))
         self._tell("draw", f"Drawing a random sample of {self._rows:,} rows.")
-        read = self._read(_draw(seed, self._rows, most))
+        read = self._read(draw_rows(seed, self._rows, most))
         if read is None:
             return None
         drawn, languages = read
@@ -300,7 +300,7 @@ class FileCascade:
         self._on_event(make_event("progress", stage=stage, done=done, total=total, unit="tweets"))
 
 
-def _draw(seed: int, rows: int, number: int) -> list[int]:
+def draw_rows(seed: int, rows: int, number: int) -> list[int]:
     """Return so many row numbers in random order: the first of them are a random sample as well."""
     # A permutation of all rows would take memory with the file.
     return random.Random(seed).sample(range(rows), number)
