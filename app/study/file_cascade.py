@@ -120,7 +120,16 @@ class FileCascade:
         ]
         if not able:
             return None
-        found, sure = rule.judge([texts[place] for place in able], [languages[place] for place in able])
+        # Copies, of which a stream is full, are looked at once.
+        first: dict[tuple[bytes, str], int] = {}
+        for place in able:
+            first.setdefault((digests[place], languages[place]), place)
+        found, sure = rule.judge(
+            [texts[place] for place in first.values()], [languages[place] for place in first.values()]
+        )
+        at = {key: n for n, key in enumerate(first)}
+        copies = [at[digests[place], languages[place]] for place in able]
+        found, sure = found[copies], sure[copies]
         # A number for each row of the chunk, whichever of them are for the light model.
         draws = np.random.default_rng([rule.facts["seed"], AUDIT, number]).random(len(texts))
         in_audit = draws[able] < rule.audit_rate(rule.facts["drawn"])
