@@ -241,16 +241,7 @@ def parser() -> argparse.ArgumentParser:
     classify.add_argument(
         "--again", action="store_true", help="also those that the model has classified before"
     )
-    classify.add_argument(
-        "--cascade",
-        type=float,
-        nargs="?",
-        const=USUAL_BOUND,
-        metavar="PERCENT",
-        help="let a light model settle what is surely unrelated: of the tweets that the model would call related, "
-        f"at most so many per cent are lost ({USUAL_BOUND:g} where no number is given); without it, the model itself "
-        "does what a light model settled before",
-    )
+    _add_cascade(classify, "; without it, the model itself does what a light model settled before")
 
     files = _add(
         subcommands,
@@ -271,6 +262,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="P",
         help="label rows “undecided” whose confidence, 0 to 1, is below this (default: none)",
     )
+    _add_cascade(files)
     files.add_argument(
         "--restart",
         action="store_true",
@@ -338,6 +330,18 @@ def parser() -> argparse.ArgumentParser:
     window = _add(subcommands, "open", commands.open_window, "open a study in the window", json=False)
     window.add_argument("study", type=Path, metavar="STUDY")
     return top
+
+
+def _add_cascade(command: argparse.ArgumentParser, without: str = "") -> None:
+    command.add_argument(
+        "--cascade",
+        type=float,
+        nargs="?",
+        const=USUAL_BOUND,
+        metavar="PERCENT",
+        help="let a light model settle what is surely unrelated: of the tweets that the model would call related, "
+        f"at most so many per cent are lost ({USUAL_BOUND:g} where no number is given){without}",
+    )
 
 
 def _add_cost(subcommands: Any) -> None:

@@ -226,14 +226,13 @@ def classify(arguments: argparse.Namespace) -> int:
     """Classify the tweets of a study."""
     from app import untrained_commands
     from app.study import classification
-    from app.study.cascade_planning import Terms
     from app.study.study import Study
     from app.terminal import JobEvents
 
     if arguments.untrained is None and (arguments.examples or arguments.trial is not None):
         raise WrongUsage("--examples and --trial go with --untrained")
     events = JobEvents(arguments.json)
-    terms = None if arguments.cascade is None else Terms.of_per_cent(arguments.cascade)
+    terms = _cascade_terms(arguments)
     with Study.open(arguments.study) as study:
         model = arguments.model
         if arguments.untrained is not None:
@@ -267,11 +266,18 @@ def classify_file(arguments: argparse.Namespace) -> int:
         text_column=arguments.text_column,
         prefix=arguments.prefix,
         undecided_below=arguments.undecided_below,
+        cascade=_cascade_terms(arguments),
         restart=arguments.restart,
         on_event=events.append,
         stop=stopper(arguments),
     )
     return _tell_classified(report, events, arguments.json)
+
+
+def _cascade_terms(arguments: argparse.Namespace) -> Any:
+    from app.study.cascade_planning import Terms
+
+    return None if arguments.cascade is None else Terms.of_per_cent(arguments.cascade)
 
 
 def _tell_classified(report: Any, events: Any, as_json: bool) -> int:

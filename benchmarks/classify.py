@@ -61,7 +61,7 @@ def main() -> int:
     """Measure and print; return the exit status."""
     arguments = _parser().parse_args()
     try:
-        base = _gguf(arguments.base)
+        base = base_gguf(arguments.base)
         model, card = _model(arguments.model, base)
         texts = _texts(arguments.csv, arguments.text_column, arguments.tweets)
     except (UserError, ModelFileError, OSError, KeyError) as error:
@@ -80,8 +80,6 @@ def measure(
     base: Path, model: ModelFile, card: ModelCard, texts: Sequence[str], slow: Sequence[str], rounds: int
 ) -> None:
     """Run every contestant once a round and print the medians."""
-    import llama_cpp
-
     begin = time.perf_counter()
     with Classifier(model, card=card, unfolded=unfolded_folder()) as classifier:
         loading = time.perf_counter() - begin
@@ -94,23 +92,11 @@ def measure(
             "flash attention "
             f"{ {-1: 'as llama.cpp decides', 0: 'off', 1: 'on'}[tuned.flash_attention] }"
         )
-        llama = llama_cpp.Llama(
-            model_path=str(base),
-            n_ctx=2048,
-            n_threads=physical_cores(),
-            n_threads_batch=physical_cores(),
-            n_gpu_layers=-1,
-            verbose=False,
-        )
+        llama = open_llama(base)
         engine, encoded = classifier.engine, classifier.encoded
         alone = PackedContext(engine, encoded.before, 600, batch_texts=1)
         limits = {size: PackedContext(engine, [], size, batch_tokens=size, batch_texts=1) for size in BATCHES}
         noise = np.random.default_rng(SEED).integers(1000, 20_000, max(BATCHES)).astype(np.int32)
-
-        def paper() -> None:
-            for text in slow:
-                answer = llama(PAPER_PROMPT.format(tweet=text), max_tokens=3, temperature=0.01)
-                PAPER_ANSWER.search(answer["choices"][0]["text"])
 
         def chat() -> None:
             for text in slow:
@@ -123,7 +109,7 @@ def measure(
                 alone.evaluate([ids], encoded.leaf_tokens)
 
         contestants: dict[str, Callable[[], object]] = {
-            "paper": paper,
+            "paper": lambda: papers_loop(llama, slow),
             "chat": chat,
             "alone": one_at_a_time,
             "packed": lambda: classifier.classify(texts),
@@ -163,6 +149,27 @@ def measure(
     )
 
 
+def open_llama(base: Path) -> Any:
+    """Return a base in llama-cpp-python's own `Llama`, as the paper's loop and chat completion use it."""
+    import llama_cpp
+
+    return llama_cpp.Llama(
+        model_path=str(base),
+        n_ctx=2048,
+        n_threads=physical_cores(),
+        n_threads_batch=physical_cores(),
+        n_gpu_layers=-1,
+        verbose=False,
+    )
+
+
+def papers_loop(llama: Any, texts: Sequence[str]) -> None:
+    """Ask for each text as the paper does, and look for its answer."""
+    for text in texts:
+        answer = llama(PAPER_PROMPT.format(tweet=text), max_tokens=3, temperature=0.01)
+        PAPER_ANSWER.search(answer["choices"][0]["text"])
+
+
 def _prefill(context: PackedContext, noise: "np.ndarray[Any, np.dtype[np.int32]]") -> Callable[[], object]:
     return lambda: context.evaluate([noise], [0])
 
@@ -192,7 +199,8 @@ def base_card(path: Path) -> ModelCard:
     )
 
 
-def _gguf(base: str) -> Path:
+def base_gguf(base: str) -> Path:
+    """Return the file of a base by name; by none, the best that is here."""
     if base:
         return Shelf().base_file(base).path
     try:

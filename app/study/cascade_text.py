@@ -25,11 +25,14 @@ def outcome(facts: dict[str, Any]) -> str:
 
 def languages(facts: dict[str, Any]) -> str:
     """Return in sentences for which languages the bound holds by itself, and which were not cascaded."""
+    column = facts.get("language_column")
+    if column == "":
+        return "The file has no column of languages that an import would find: all its tweets were pooled."
     known = facts["languages"]
     alone = [_name(code) for code, of in known.items() if of.get("holds")]
     pooled = [_name(code) for code, of in known.items() if of.get("cascaded") and not of.get("holds")]
     never = [_name(code) for code, of in known.items() if not of.get("cascaded")]
-    parts = []
+    parts = [f"Languages are those of the column “{column}”."] if column else []
     if alone:
         parts.append(f"The bound holds in each of these languages alone, too: {', '.join(alone)}.")
     if pooled:

@@ -10,8 +10,9 @@ from app.inference.engine import has_unused_gpu
 from app.inference.model_file import sha256
 from app.inference.tuning import Tuning
 from app.study import models, predictions, tweets
-from app.study.cascade import Cascade, check_codebook
+from app.study.cascade import Cascade
 from app.study.cascade_planning import Terms
+from app.study.cascade_rule import check_codebook
 from app.study.chunked_classification import classify_unknown
 from app.study.classification_report import EMPTY, ClassificationReport
 from app.study.known_tunings import tuned, unfolded_folder

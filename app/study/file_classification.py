@@ -5,10 +5,13 @@ night's work that a corrected file could not go on with. Then two passes. The fi
 chunk, and keeps what they came to in a part file beside the output; a job that was stopped or killed goes on there.
 The second puts rows and results together in an output that appears when it is whole. So the output of a job that
 was cut off, however often, is that of one that was not, to the byte.
+
+With a cascade, one more pass before the first draws the rows of its samples (`file_cascade`).
 """
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +19,10 @@ from typing import TYPE_CHECKING
 from app.errors import UserError
 from app.inference.model_file import sha256
 from app.inference.tuning import Tuning
+from app.study import columns as guessing
+from app.study.cascade_planning import Terms
+from app.study.cascade_rule import check_codebook, told_terms
+from app.study.cell_text import cell_text
 from app.study.chunked_classification import check_of, classify_chunks
 from app.study.classification import (
     CHUNK,
@@ -27,6 +34,7 @@ from app.study.classification import (
 )
 from app.study.classification_report import EMPTY, ClassificationReport
 from app.study.codebook import Codebook
+from app.study.file_cascade import FileCascade, TextsOfRows, seed_of
 from app.study.known_tunings import tuned
 from app.study.part_file import PartFile, part_path
 from app.study.result_columns import ResultColumns
@@ -41,6 +49,8 @@ if TYPE_CHECKING:
 Stop = Callable[[], bool]
 
 _CHUNK_ROWS = "chunk_rows"
+# Looked at to find the column of languages, as an import does.
+_FIRST_ROWS = 200
 
 
 def classify_file(
@@ -51,6 +61,7 @@ def classify_file(
     text_column: str = "text",
     prefix: str = "",
     undecided_below: float = 0.0,
+    cascade: Terms | None = None,
     restart: bool = False,
     on_event: Events = lambda _: None,
     stop: Stop = lambda: False,
@@ -61,8 +72,8 @@ def classify_file(
     New columns: see `ResultColumns`. Memory does not grow with the file, nor with its distinct texts. The output
     appears when it is whole. Stopped or killed, the job goes on when it is called again, from the last whole chunk
     of 1,024 rows; prefix and threshold, which change nothing that was computed, may be others then. `restart`
-    throws away what an earlier job left. Raises `UserError` where the file or the model cannot be used, or has
-    changed since the job began.
+    throws away what an earlier job left. With a `cascade`, a light model settles what is surely unrelated, on these
+    terms. Raises `UserError` where the file or the model cannot be used, or has changed since the job began.
     """
     check_format(target)
     if target.exists() and source.exists() and target.samefile(source):
@@ -82,8 +93,11 @@ def classify_file(
                 f"{source.name} has no column “{text_column}”; it has {', '.join(table.columns[:20])}.",
                 "Name the column with the tweets: --text-column NAME",
             )
+        codebook = Codebook.from_toml(file.card.codebook)
+        if cascade is not None:
+            check_codebook(codebook.aside)
         results = ResultColumns(
-            Codebook.from_toml(file.card.codebook), file.card.leaves, prefix, undecided_below
+            codebook, file.card.leaves, prefix, undecided_below, cascade=cascade is not None
         )
         on_event(make_event("stage", stage="check", message=f"Looking at {source.name} and the model."))
         job = {
@@ -92,10 +106,15 @@ def classify_file(
             "column": text_column,
             "prompt": PROMPT_VERSION,
         }
+        if cascade is not None:
+            job["cascade"] = json.dumps(told_terms(cascade, {}), sort_keys=True)
         unchanged()
         with PartFile(part_path(target), job, file.card.leaves, restart=restart) as part:
             run = _Run(table, text_column, part, results, file.card, target, unchanged, on_event, stop)
-            run.report.stopped = not (run.check() and run.compute(file, model) and run.write())
+            whole = run.check()
+            if whole and cascade is not None:
+                run.begin_cascade(cascade, codebook, job)
+            run.report.stopped = not (whole and run.compute(file, model) and run.write())
             if not run.report.stopped:
                 part.remove()
     return run.report
@@ -144,6 +163,8 @@ class _Run:
         self._leaves = list(card.leaves)
         self._begin, self._earlier = time.monotonic(), part.seconds
         self._rows, self._columns = part.table or (0, [])
+        self._cascade: FileCascade | None = None
+        self._seed, self._language = 0, ""
         self.report = ClassificationReport(card.name, output=str(target))
         self._count()
 
@@ -170,10 +191,38 @@ class _Run:
         self._results.check_clash(self._columns)
         return True
 
+    def begin_cascade(self, terms: Terms, codebook: Codebook, job: Mapping[str, str]) -> None:
+        """Take up the cascade that the job began with, or let it begin with the first text that is computed."""
+        self._seed = seed_of(json.dumps(job, sort_keys=True)) if terms.seed is None else terms.seed
+        self._language = self._language_column(codebook)
+        self._cascade = FileCascade(
+            self._part,
+            terms,
+            self._leaves,
+            codebook.aside,
+            self._rows,
+            self._texts,
+            self._on_event,
+            self._stop,
+        )
+
+    def _language_column(self, codebook: Codebook) -> str:
+        """Return the column that an import would take the languages from, "" where there is none."""
+        rows = next(self._chunks(), [])[:_FIRST_ROWS]
+        found = guessing.guess(
+            self._columns,
+            True,
+            [[cell_text(row.get(name)) for name in self._columns] for row in rows],
+            lambda value: codebook.find_leaf(value) is not None,
+            [self._column],
+        )
+        return found.get("lang", "")
+
     def compute(self, file: "ModelFile", model: str) -> bool:
         """Classify the chunks that are not there yet; return False where it was stopped."""
-        part, report = self._part, self.report
+        part, report, cascade = self._part, self.report, self._cascade
         if part.rows == self._rows:
+            self._end_cascade()
             return True
         self._on_event(make_event("stage", stage="load", message=f"Loading the model “{model}”."))
         kept = part.settings
@@ -184,19 +233,31 @@ class _Run:
                 tuned(classifier, file, self._rows, tell, self._stop)
                 part.settings = {_CHUNK_ROWS: CHUNK, **classifier.tuning.batches()}
             report.device = classifier.device
+            part.start_clock()
+            self._begin = time.monotonic()
+            if cascade is not None and not cascade.prepare(classifier, self._seed, self._language):
+                self._count()
+                report.selected, report.cascade = self._rows, cascade.facts
+                return False
             where = f"Classifying {self._table.path.name} on the {classifier.device}."
             if part.chunks:
                 where += f" {report.selected:,} rows are done already."
             self._on_event(classify_event(where, classifier.device))
-            part.start_clock()
-            self._begin = time.monotonic()
-            whole = classify_chunks(self._texts(), classifier, part, self._progress, self._stop)
+            settle = None if cascade is None else cascade.settle
+            whole = classify_chunks(self._texts(), classifier, part, self._progress, self._stop, settle)
         self._count()
         if not whole:
             report.selected = self._rows
         elif part.rows != self._rows:
             raise _changed(self._table.path)
+        if whole:
+            self._end_cascade()
         return whole
+
+    def _end_cascade(self) -> None:
+        if self._cascade is not None:
+            self._cascade.end()
+            self.report.cascade = self._cascade.facts
 
     def write(self) -> bool:
         """Write the rows with their results; return False where it was stopped."""
@@ -226,11 +287,13 @@ class _Run:
     def _chunks(self, columns: list[str] | None = None) -> Iterator[list[Row]]:
         return self._table.chunks(self._part.settings.get(_CHUNK_ROWS, CHUNK), columns)
 
-    def _texts(self) -> Iterator[list[str]]:
-        for rows in self._chunks([self._column]):
+    def _texts(self) -> Iterator[TextsOfRows]:
+        language = self._language
+        for rows in self._chunks([self._column, *([language] if language else [])]):
             # Before each chunk that is kept: what is kept is of the file whose hash stands in the part file.
             self._unchanged()
-            yield self._texts_of(rows)
+            languages = [guessing.language_code(cell_text(row.get(language))) for row in rows]
+            yield TextsOfRows(self._texts_of(rows), languages)
 
     def _texts_of(self, rows: list[Row]) -> list[str]:
         values = (row.get(self._column) for row in rows)
@@ -256,8 +319,12 @@ class _Run:
         report, failed = self.report, self._part.failed
         report.per_leaf = dict(zip(self._leaves, self._part.per_leaf, strict=True))
         report.predicted, report.failed = sum(self._part.per_leaf), failed
+        settled = self._part.settled.per_leaf.tolist()
+        for leaf, number in zip(self._leaves, settled, strict=True):
+            report.per_leaf[leaf] += number
+        report.settled = sum(settled)
         report.failures = {EMPTY: failed} if failed else {}
-        report.selected = report.predicted + report.failed
+        report.selected = report.done
         report.seconds = self._elapsed()
 
     def _elapsed(self) -> float:

@@ -5,6 +5,9 @@ that was met (as a digest: no text is in it), and for each chunk of rows which t
 transaction: a process that is killed loses at most the chunk that it was at. The file takes 8 bytes a row and
 about 100 a distinct text; in memory there is a small page cache and one chunk.
 
+With a cascade it holds its rule as well (what was found, the light model, the digests of its samples' texts), and of
+each chunk what the light model settled: 4 bytes a settled row and leaf.
+
 A rollback journal and no write-ahead log: outputs lie on network disks, where SQLite cannot share memory.
 """
 
@@ -19,7 +22,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UserError
-from app.study.chunked_classification import ClassifiedChunk
+from app.study.chunked_classification import ClassifiedChunk, SettledRows
+from app.study.kept_cascade import LAYOUT, KeptCascade, SettledCounts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +44,8 @@ CREATE TABLE chunk (
     seconds REAL NOT NULL
 );
 """
+# Stands in a chunk for the text of a row that the light model settled; the table's ids begin with 1.
+SETTLED = 0
 _CACHE_KIB = 4_096
 _AT_ONCE = 900
 _AGAIN = "Begin anew with --restart, or choose another name for the output."
@@ -48,14 +54,16 @@ _OTHER = {
     "model": "with another model",
     "column": "with another text column",
     "prompt": "by a version of StanceDesk that asks models otherwise",
+    "cascade": "with another choice of --cascade",
 }
 
 
 class PartFile(AbstractContextManager["PartFile"]):
     """An open part file, which no other process can open meanwhile; a `ChunkStore`.
 
-    `job` says what the results depend on: its source, model, column and prompt. Where the file is there already
-    and is of another job, `UserError` names a difference, and nothing is lost; `restart` begins it anew.
+    `job` says what the results depend on: its source, model, column and prompt, and the cascade's terms where there
+    is one. Where the file is there already and is of another job, `UserError` names a difference, and nothing is lost;
+    `restart` begins it anew.
     """
 
     def __init__(
@@ -102,13 +110,13 @@ class PartFile(AbstractContextManager["PartFile"]):
         run("BEGIN EXCLUSIVE")
         if run("SELECT COUNT(*) FROM sqlite_master").fetchone() == (0,):
             run(f"PRAGMA application_id = {_APPLICATION}")
-            for statement in _LAYOUT.split(";")[:-1]:
+            for statement in (_LAYOUT + LAYOUT).split(";")[:-1]:
                 run(statement)
             self._set("job", job)
         run("COMMIT")
         begun = self._get("job")
-        for what, value in job.items():
-            if begun.get(what) != value:
+        for what in begun | job:
+            if begun.get(what) != job.get(what):
                 raise UserError(
                     f"{self.path.name} holds a classification that was begun {_OTHER[what]}.",
                     f"Go on with that one as it was begun. {_AGAIN}",
@@ -117,18 +125,23 @@ class PartFile(AbstractContextManager["PartFile"]):
     def _sum_up(self) -> None:
         import numpy as np
 
-        self.chunks, self.seconds = 0, 0.0
+        self.chunks, self.seconds = 0, self._get("sampling") or 0.0
         outcomes = np.zeros(self._leaves + 1, dtype=np.int64)
         for blob, took in self._database.execute("SELECT outcomes, seconds FROM chunk"):
             outcomes += np.frombuffer(blob, dtype=np.int64)
             self.chunks += 1
             self.seconds += took
         self._outcomes = outcomes
+        self.settled = SettledCounts.none(self._leaves)
+        if "cascade" in self._get("job"):
+            columns = "outcomes, audited, languages, seconds"
+            for row in self._database.execute(f"SELECT {columns} FROM settled"):
+                self.settled.add(*row)
 
     @property
     def rows(self) -> int:
         """How many rows all chunks have."""
-        return int(self._outcomes.sum())
+        return int(self._outcomes.sum()) + int(self.settled.per_leaf.sum())
 
     @property
     def failed(self) -> int:
@@ -137,7 +150,7 @@ class PartFile(AbstractContextManager["PartFile"]):
 
     @property
     def per_leaf(self) -> list[int]:
-        """How many rows of all chunks each leaf is most probable for."""
+        """How many rows of all chunks each leaf is most probable for, by the model itself."""
         counts: list[int] = self._outcomes[1:].tolist()
         return counts
 
@@ -163,6 +176,32 @@ class PartFile(AbstractContextManager["PartFile"]):
         with self._writing():
             self._set("table", {"rows": rows, "columns": list(columns)})
 
+    @property
+    def cascade(self) -> KeptCascade | None:
+        """What was kept of the job's cascade last; None where nothing was."""
+        with self._telling():
+            row = self._database.execute("SELECT stage, facts, arrays FROM cascade").fetchone()
+        return None if row is None else KeptCascade.unpacked(*row)
+
+    def keep_cascade(self, kept: KeptCascade) -> None:
+        """Keep how far the cascade is, and let the time since what was kept last be the sampling's."""
+        with self._sampling():
+            self._database.execute("INSERT OR REPLACE INTO cascade VALUES (1, ?, ?, ?)", kept.packed())
+
+    def keep_texts(self, computed: "Mapping[bytes, Floats]") -> None:
+        """Keep the probabilities of texts that no chunk has had so far: the samples'."""
+        with self._sampling():
+            self._insert(computed)
+
+    def probabilities(self, digests: Sequence[bytes]) -> "Floats":
+        """Return the probabilities of texts that are known, float32 (digests, leaves)."""
+        import numpy as np
+
+        with self._telling():
+            found = dict(self._where("digest, probabilities", "digest", list(dict.fromkeys(digests))))
+        values = b"".join(found[one] for one in digests)
+        return np.frombuffer(values, dtype=np.float32).reshape(-1, self._leaves)
+
     def start_clock(self) -> None:
         """Let the time that the next chunk took begin now."""
         self._since = time.monotonic()
@@ -176,28 +215,66 @@ class PartFile(AbstractContextManager["PartFile"]):
         import numpy as np
 
         now = time.monotonic()
+        places = set() if chunk.settled is None else set(chunk.settled.rows)
         with self._writing():
-            self._database.executemany(
-                "INSERT INTO seen (digest, best, probabilities) VALUES (?, ?, ?)",
-                (
-                    (one, -1 if np.isnan(row[0]) else int(row.argmax()), row.astype(np.float32).tobytes())
-                    for one, row in chunk.computed.items()
-                ),
-            )
-            found = self._found(set(chunk.digests))
-            ids, best = np.array([found[one] for one in chunk.digests], dtype=np.int64).reshape(-1, 2).T
-            outcomes = np.bincount(best + 1, minlength=self._leaves + 1).astype(np.int64)
+            self._insert(chunk.computed)
+            asked = [one for place, one in enumerate(chunk.digests) if place not in places]
+            found = self._found(set(asked))
+            texts = [
+                (SETTLED, -1) if place in places else found[one] for place, one in enumerate(chunk.digests)
+            ]
+            ids, best = np.array(texts, dtype=np.int64).reshape(-1, 2).T
+            outcomes = self._tally(best[ids != SETTLED])
             self._database.execute(
                 "INSERT INTO chunk VALUES (?, ?, ?, ?, ?)",
                 (chunk.number, ids.tobytes(), outcomes.tobytes(), chunk.check, now - self._since),
             )
+            settled = None if chunk.settled is None else self._add_settled(chunk.number, chunk.settled, best)
         self.chunks += 1
         self.seconds += now - self._since
         self._outcomes = self._outcomes + outcomes
+        if settled is not None:
+            self.settled.add(*settled)
         self._since = now
 
+    def _add_settled(self, number: int, settled: SettledRows, best: "Ids") -> tuple[bytes, bytes, str, float]:
+        """Write what a light model settled of a chunk; `best` has of its rows what the model said, -1 for nothing."""
+        import numpy as np
+
+        probabilities = np.asarray(settled.probabilities, dtype=np.float32).reshape(-1, self._leaves)
+        row = (
+            self._tally(probabilities.argmax(axis=1))[1:].tobytes(),
+            self._tally(best[np.asarray(settled.audited, dtype=np.int64)]).tobytes(),
+            json.dumps(dict(settled.languages), ensure_ascii=False),
+            settled.seconds,
+        )
+        self._database.execute(
+            "INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?)", (number, probabilities.tobytes(), *row)
+        )
+        return row
+
+    def _insert(self, computed: "Mapping[bytes, Floats]") -> None:
+        import numpy as np
+
+        self._database.executemany(
+            "INSERT INTO seen (digest, best, probabilities) VALUES (?, ?, ?)",
+            (
+                (one, -1 if np.isnan(row[0]) else int(row.argmax()), row.astype(np.float32).tobytes())
+                for one, row in computed.items()
+            ),
+        )
+
+    def _tally(self, best: "Ids") -> "Ids":
+        """Return how many rows have got which leaf, int64 (1 + leaves); nothing (-1) comes first."""
+        import numpy as np
+
+        return np.bincount(best + 1, minlength=self._leaves + 1).astype(np.int64)
+
     def chunk(self, number: int) -> "tuple[Ids, Floats, int]":
-        """Return of a chunk its texts as numbers, their probabilities, float32 (texts, leaves), and its checksum."""
+        """Return of a chunk its texts as numbers, their probabilities, float32 (texts, leaves), and its checksum.
+
+        The number is `SETTLED` for a row that has the light model's probabilities.
+        """
         import numpy as np
 
         with self._telling():
@@ -205,10 +282,18 @@ class PartFile(AbstractContextManager["PartFile"]):
                 "SELECT texts, check_sum FROM chunk WHERE number = ?", (number,)
             ).fetchone()
             ids = np.frombuffer(blob, dtype=np.int64)
-            distinct, places = np.unique(ids, return_inverse=True)
+            by_model = ids != SETTLED
+            distinct, places = np.unique(ids[by_model], return_inverse=True)
             rows = dict(self._where("id, probabilities", "id", distinct.tolist()))
-        values = b"".join(rows[one] for one in distinct.tolist())
-        return ids, np.frombuffer(values, dtype=np.float32).reshape(-1, self._leaves)[places], int(check)
+            found = np.empty((len(ids), self._leaves), dtype=np.float32)
+            values = b"".join(rows[one] for one in distinct.tolist())
+            found[by_model] = np.frombuffer(values, dtype=np.float32).reshape(-1, self._leaves)[places]
+            if not by_model.all():
+                (settled,) = self._database.execute(
+                    "SELECT probabilities FROM settled WHERE number = ?", (number,)
+                ).fetchone()
+                found[~by_model] = np.frombuffer(settled, dtype=np.float32).reshape(-1, self._leaves)
+        return ids, found, int(check)
 
     def remove(self) -> None:
         """Close the file and delete it."""
@@ -243,6 +328,17 @@ class PartFile(AbstractContextManager["PartFile"]):
     def _set(self, key: str, value: Any) -> None:
         told = json.dumps(value, ensure_ascii=False)
         self._database.execute("INSERT OR REPLACE INTO job VALUES (?, ?)", (key, told))
+
+    @contextlib.contextmanager
+    def _sampling(self) -> Iterator[None]:
+        """Write in one transaction, and count the time since what was kept last to that of the samples."""
+        now = time.monotonic()
+        with self._writing():
+            yield
+            sampling = (self._get("sampling") or 0.0) + now - self._since
+            self._set("sampling", sampling)
+        self.seconds += now - self._since
+        self._since = now
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from app.errors import UserError
-from app.study.cascade import check_codebook
 from app.study.cascade_model import CascadeModel, Sample
 from app.study.cascade_planning import Terms, plan_calibration
+from app.study.cascade_rule import check_codebook
 from app.study.codebook import Codebook
 
 LEAVES = ("pro", "anti", "unrelated", "unclear")
