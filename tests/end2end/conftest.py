@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import resources
+from tests.small_base import write_small_base
 
 LANGUAGES = ("en", "es", "de")
 
@@ -62,6 +63,12 @@ class TrainedStudy:
 @pytest.fixture
 def program(tmp_path: Path) -> Program:
     return Program(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the embedded base cut to two layers, for what is not about how well a model answers."""
+    return write_small_base(tmp_path_factory.mktemp("base") / "small.gguf")
 
 
 @pytest.fixture(scope="session")

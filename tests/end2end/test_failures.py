@@ -15,6 +15,9 @@ import pytest
 
 from tests.end2end.conftest import Program, TrainedStudy
 
+# Of a training that is cut off at its first step: far from its end, and too few for the machine to be tried first.
+EPOCHS = 40
+
 
 def one_sentence(complaint: str) -> str:
     lines = complaint.strip().splitlines()
@@ -87,12 +90,14 @@ def test_wrong_usage_is_status_2(program: Program, tmp_path: Path) -> None:
 
 
 def test_killed_training_is_told_as_interrupted(
-    program: Program, tmp_path: Path, sample_rows: Callable[[Path, int], Path]
+    program: Program, tmp_path: Path, sample_rows: Callable[[Path, int], Path], small_base: Path
 ) -> None:
     study = tmp_path / "s.stancedesk"
     program("new", study)
     program("import", study, sample_rows(tmp_path / "tweets.csv", 12))
-    child = program.start("train", study, "--name", "doomed", "--epochs", 50, "--json")
+    child = program.start(
+        "train", study, "--base", small_base, "--name", "doomed", "--epochs", EPOCHS, "--json"
+    )
     assert child.stdout is not None
     for line in child.stdout:
         event = json.loads(line)
@@ -110,7 +115,7 @@ def test_killed_training_is_told_as_interrupted(
     # The next training says so, too.
     stop = tmp_path / "stop"
     stop.touch()
-    out = program("train", study, "--json", "--stop-file", stop, status=1)
+    out = program("train", study, "--base", small_base, "--json", "--stop-file", stop, status=1)
     assert "Stopped before the model was ready" in out.strip().splitlines()[-1]
 
 
@@ -118,12 +123,15 @@ def test_a_killed_conductor_leaves_an_interrupted_run(
     program: Program,
     tmp_path: Path,
     sample_rows: Callable[[Path, int], Path],
+    small_base: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     study = tmp_path / "s.stancedesk"
     program("new", study)
     program("import", study, sample_rows(tmp_path / "tweets.csv", 12))
-    child = program.start("train", study, "--name", "orphan", "--epochs", 50, "--json")
+    child = program.start(
+        "train", study, "--base", small_base, "--name", "orphan", "--epochs", EPOCHS, "--json"
+    )
     assert child.stdout is not None
     for line in child.stdout:
         if json.loads(line)["event"] == "progress":
@@ -146,12 +154,15 @@ def test_a_killed_conductor_leaves_an_interrupted_run(
 
 
 def test_a_stop_file_ends_training_in_good_order(
-    program: Program, tmp_path: Path, sample_rows: Callable[[Path, int], Path]
+    program: Program, tmp_path: Path, sample_rows: Callable[[Path, int], Path], small_base: Path
 ) -> None:
     study, stop = tmp_path / "s.stancedesk", tmp_path / "stop"
     program("new", study)
     program("import", study, sample_rows(tmp_path / "tweets.csv", 12))
-    child = program.start("train", study, "--epochs", 50, "--json", "--stop-file", stop)
+    # So many epochs that the machine is tried before.
+    child = program.start(
+        "train", study, "--base", small_base, "--epochs", 50 * EPOCHS, "--json", "--stop-file", stop
+    )
     assert child.stdout is not None
     for line in child.stdout:
         if json.loads(line)["event"] == "progress":
@@ -168,12 +179,12 @@ def test_a_stop_file_ends_training_in_good_order(
 
 
 def test_a_stop_while_the_forms_are_compared_is_heard(
-    program: Program, tmp_path: Path, sample_rows: Callable[[Path, int], Path]
+    program: Program, tmp_path: Path, sample_rows: Callable[[Path, int], Path], small_base: Path
 ) -> None:
     study, stop = tmp_path / "s.stancedesk", tmp_path / "stop"
     program("new", study)
     program("import", study, sample_rows(tmp_path / "tweets.csv", 12))
-    child = program.start("train", study, "--epochs", 1, "--json", "--stop-file", stop)
+    child = program.start("train", study, "--base", small_base, "--epochs", 1, "--json", "--stop-file", stop)
     assert child.stdout is not None
     for line in child.stdout:
         event = json.loads(line)

@@ -189,11 +189,13 @@ def test_export_holds_labels_and_predictions(trained_study: TrainedStudy, tmp_pa
     program("export", study, out, "--events", "--undecided-below", 0.5, status=2)
 
 
-def test_demo_does_the_whole_job_and_leaves_an_earlier_one_alone(program: Program, tmp_path: Path) -> None:
+def test_demo_does_the_whole_job_and_leaves_an_earlier_one_alone(
+    program: Program, tmp_path: Path, small_base: Path
+) -> None:
     out = tmp_path / "demo"
     out.mkdir()
     (out / "sample.stancedesk").write_text("an earlier demo", encoding="utf-8")
-    events = program.events("demo", "--base", "smollm2-135m", "--epochs", 1, "--out", out)
+    events = program.events("demo", "--base", small_base, "--epochs", 1, "--out", out)
     last = events[-1]
     assert last["event"] == "finished"
     assert last["evaluation"]["rows"] == "test"

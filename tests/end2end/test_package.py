@@ -7,6 +7,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -69,14 +70,21 @@ def package(built_folder: Path, tmp_path: Path) -> Package:
     return Package(tmp_path / "home", built_folder)
 
 
-@pytest.fixture
-def sample_study(package: Package, tmp_path: Path) -> Path:
-    """Make the sample study by commands of the package."""
-    study = tmp_path / "sample.stancedesk"
+@pytest.fixture(scope="session")
+def imported_study(built_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the sample study by commands of the package, once."""
+    folder = tmp_path_factory.mktemp("packaged")
+    package, study = Package(folder / "home", built_folder), folder / "sample.stancedesk"
     package("new", study)
     with resources.sample_study_file() as tweets:
         package("import", study, tweets)
     return study
+
+
+@pytest.fixture
+def sample_study(imported_study: Path, tmp_path: Path) -> Path:
+    """Return a copy of the sample study."""
+    return Path(shutil.copyfile(imported_study, tmp_path / imported_study.name))
 
 
 @pytest.fixture

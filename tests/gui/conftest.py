@@ -15,6 +15,9 @@ from app.jobs.worker import _under_way, wait_for_workers
 from app.study.importing import import_file
 from app.study.study import Study
 
+# Seconds that a worker may take: it may ask another process, and another test may be at work beside it.
+WAIT = 60
+
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(qapp: QApplication) -> Iterator[None]:
@@ -22,7 +25,7 @@ def nothing_left_behind(qapp: QApplication) -> Iterator[None]:
     theme.apply("light")
     before = set(QApplication.topLevelWidgets())
     yield
-    assert wait_for_workers(20), "a worker does not end"
+    assert wait_for_workers(WAIT), "a worker does not end"
     qapp.processEvents()
     left = [w for w in QApplication.topLevelWidgets() if w not in before and w.isVisible()]
     assert not left, f"windows left open: {left}"
@@ -33,7 +36,7 @@ def settled(qtbot: QtBot) -> Callable[[], None]:
     """Return a function that waits until no worker is under way."""
 
     def wait() -> None:
-        qtbot.waitUntil(lambda: not _under_way, timeout=20_000)
+        qtbot.waitUntil(lambda: not _under_way, timeout=WAIT * 1000)
         qtbot.wait(1)
 
     return wait

@@ -90,6 +90,11 @@ def test_a_table_is_copied_with_its_header(qtbot: QtBot) -> None:
     table = FigureTable("t")
     qtbot.addWidget(table)
     table.show_rows(["language", "n"], [["English", "3"], ["Spanish", "4"]])
+    # In a window that is active, as a coder's: what is not on the screen did not always get the clipboard.
+    with qtbot.waitExposed(table):
+        table.show()
+    table.activateWindow()
+    qtbot.waitUntil(table.isActiveWindow)
     table.selectRow(1)
     qtbot.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     copied = "language\tn\nSpanish\t4"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gguf import GGUFReader
 
 from training.contract.prompt import normalise
 from training.gguf_file import GGUFFile
@@ -80,13 +79,13 @@ def _independent(path: Path) -> Callable[[str], list[int]]:
     """Build a tokenizer of the `tokenizers` library from the vocabulary: no code is shared with llama.cpp."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    fields = GGUFReader(path).fields
-    tokens: list[str] = fields["tokenizer.ggml.tokens"].contents()
-    kinds: list[int] = fields["tokenizer.ggml.token_type"].contents()
+    file = GGUFFile(path)
+    tokens: list[str] = file.value("tokenizer.ggml.tokens")
+    kinds: list[int] = file.value("tokenizer.ggml.token_type")
     places = {token: number for number, token in enumerate(tokens)}
     built: Any
-    if fields["tokenizer.ggml.model"].contents() == "gpt2":
-        merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"].contents()]
+    if file.value("tokenizer.ggml.model") == "gpt2":
+        merges = [tuple(merge.split(" ")) for merge in file.value("tokenizer.ggml.merges")]
         built = Tokenizer(models.BPE(vocab=places, merges=merges))
         built.pre_tokenizer = pre_tokenizers.Sequence(
             [
@@ -96,7 +95,7 @@ def _independent(path: Path) -> Callable[[str], list[int]]:
         )
         built.decoder = decoders.ByteLevel()
     else:
-        scores: list[float] = fields["tokenizer.ggml.scores"].contents()
+        scores: list[float] = file.value("tokenizer.ggml.scores")
         built = Tokenizer(
             models.BPE(
                 vocab=places,

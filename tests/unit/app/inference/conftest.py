@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import resources
 from app.inference.engine import Engine
 from app.inference.model_file import ModelCard
 from training.contract.gguf_head import read_head
@@ -48,7 +49,10 @@ def gemma(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def tweets() -> list[str]:
-    """200 real tweets, 25 in each of 8 languages."""
+    """79 tweets in 13 languages: 8 real ones in each of 8, and 3 of the sample study in each of the others.
+
+    They fill several batches, each with texts of other lengths and scripts side by side.
+    """
     path = REPOSITORY.parent / "shared" / "data" / "multilingual" / "tweets.csv"
     if not path.is_file():
         pytest.skip("the real tweets are not here (../shared/data)")
@@ -56,7 +60,15 @@ def tweets() -> list[str]:
     with open(path, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             chosen.setdefault(row["lang"], []).append(row["text"])
-    return [text for texts in chosen.values() for text in texts[:25]]
+    found = [text for texts in chosen.values() for text in texts[:8]]
+    others: dict[str, list[str]] = {}
+    with resources.sample_study_file() as sample, open(sample, encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["lang"] not in chosen:
+                others.setdefault(row["lang"], []).append(row["text"])
+    found += [text for texts in others.values() for text in texts[:3]]
+    assert len(chosen) + len(others) == 13 and len(found) == 79
+    return found
 
 
 @pytest.fixture(scope="session")

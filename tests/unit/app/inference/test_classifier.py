@@ -96,7 +96,7 @@ def test_the_real_base_with_an_adapter_as_one_at_a_time(
 ) -> None:
     card = make_card(smollm)
     adapter = write_adapter(tmp_path / "adapter.gguf", smollm, scale=0.1)
-    some = tweets[::5]
+    some = tweets[::2]
     with Classifier(ModelFile(smollm, adapter, card, 0)) as classifier:
         ours = classifier.leaf_logits(some)
     _agree(ours, one_at_a_time(smollm, card, some, adapter), near=0.1, mean=0.01)
@@ -107,7 +107,7 @@ def test_gemma_with_tweets_as_long_as_they_get(
 ) -> None:
     """Sequences longer than Gemma's window of 512 beside short ones."""
     card = make_card(gemma, fine_tuned_prompt(4, max_text_tokens=600))
-    some = tweets[::5]
+    some = tweets[::2]
     texts = [*HOSTILE, *some, " ".join(some), " ".join(reversed(some)), " ".join(some[20:])]
     with Classifier(ModelFile.open(gemma), card=card) as classifier:
         assert max(len(classifier.encoded.ids(text)) for text in texts) == 600 + 4
