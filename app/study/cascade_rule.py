@@ -13,6 +13,7 @@ from typing import Any
 from app.errors import UserError
 from app.study.cascade_model import CascadeModel, Sample
 from app.study.cascade_planning import Terms, plan_calibration
+from app.study.light_model import one_thread
 from app.study.risk_control import allowed_errors, proportion_interval, threshold
 from app.study.seen_texts import digest
 from training.contract.prompt import NORMALISER_VERSION
@@ -95,7 +96,6 @@ class CascadeRule:
     def learn(self, sample: Sample, labels: Callable[[], Labels]) -> str:
         """Let the light model learn from the first sample and from labels (text, leaf), and plan the second."""
         import numpy as np
-        from threadpoolctl import threadpool_limits
 
         facts, terms = self.facts, self._terms
         related = self.are_related(sample.probabilities)
@@ -112,8 +112,7 @@ class CascadeRule:
             )
         known = labels()
         facts["labels"] = len(known)
-        # As for the light model of the labels: more threads make it slower.
-        with threadpool_limits(1):
+        with one_thread():
             begin = time.monotonic()
             self.model, unseen = CascadeModel.fit(sample, self._leaves, self._aside, known)
             facts["seconds"] = time.monotonic() - begin

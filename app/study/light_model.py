@@ -8,6 +8,7 @@ Hashed, because hashing needs no pass over the texts: one matrix serves every fo
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,20 @@ _BUCKETS = 2**18
 _LEAST_TWEETS = 2
 _C = 1.0
 _TOLERANCE, _MOST_STEPS = 1e-3, 200
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Return a context in which linear algebra keeps to one thread.
+
+    More make a light model slower (fifteen times, on two busy cores: they wait for one another), and the window needs
+    the other cores.
+    """
+    # The limit holds for libraries that are loaded: what fits the models has to be, with its own linear algebra.
+    import sklearn.linear_model  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 def features(texts: Sequence[str]) -> Any:

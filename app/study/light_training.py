@@ -9,7 +9,7 @@ from typing import Any
 from app.errors import UserError
 from app.study import light_scores
 from app.study.learning_curve import LearningCurve, learning_curve, macro_f1
-from app.study.light_model import LightModel, features, folds, near_duplicate_groups
+from app.study.light_model import LightModel, features, folds, near_duplicate_groups, one_thread
 from app.study.light_scores import LightScores
 from app.study.queues import first_place
 from app.study.study import Study
@@ -57,10 +57,7 @@ def train_light_model(
     as soon as the orders are there, and again with the learning curve. Returns None where it was stopped. Raises
     `UserError` where there are too few labels.
     """
-    from threadpoolctl import threadpool_limits
-
-    # More threads make it slower (fifteen times, on two busy cores), and the window needs the others.
-    with threadpool_limits(1):
+    with one_thread():
         return _train(study, coder, languages, with_curve, on_event, stop)
 
 

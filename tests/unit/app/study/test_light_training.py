@@ -1,6 +1,7 @@
 """Training the light model on a study: what it learns from, looks at and leaves behind; suggestions."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,25 @@ def _trained(study: Study, **options: object) -> LightScores:
     found = train_light_model(study, with_curve=False, **options)  # type: ignore[arg-type]
     assert found is not None
     return found
+
+
+def test_the_light_model_keeps_to_one_thread_from_its_first_fit_on() -> None:
+    # In a process of its own: the limit must hold for libraries that nothing has loaded before.
+    code = """
+from threadpoolctl import threadpool_info
+from app.study.light_model import LightModel, features, one_thread
+with one_thread():
+    LightModel.fit(features(["come in", "go home", "come all", "go away"]), ["pro", "anti", "pro", "anti"])
+    pools = [pool["num_threads"] for pool in threadpool_info()]
+    print(len(pools), max(pools))
+"""
+    free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    free["OMP_NUM_THREADS"] = free["OPENBLAS_NUM_THREADS"] = "2"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=free, capture_output=True, text=True, check=True
+    )
+    pools, most = map(int, done.stdout.split())
+    assert pools >= 2 and most == 1
 
 
 def test_it_learns_from_what_stands_and_looks_at_what_nobody_labelled(half: Study) -> None:
