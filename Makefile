@@ -53,12 +53,12 @@ setup: $(ENVIRONMENT)
 demo: setup
 	$(RUN) -m app demo --base $(BASE) --out $(OUT)
 
-# Two at a time what keeps to its own process most of the time, each with a screen of its own; then, one after the
-# other, what starts the whole program. On two busy cores, several threads in each would only wait for one another.
+# Two at a time what keeps to its own process most of the time, each with a screen and cores of its own; then, one
+# after the other, what starts the whole program.
 test: setup
 	@failed=; \
 	echo "Tests of the modules and the window, two at a time:"; \
-	OMP_NUM_THREADS=1 $(RUN) -m pytest tests/unit tests/gui -n 2 --dist loadfile || failed=" tests/unit tests/gui"; \
+	$(RUN) -m pytest tests/unit tests/gui -n 2 --dist loadfile || failed=" tests/unit tests/gui"; \
 	echo "Tests of the whole program:"; \
 	$(RUN) -m pytest tests/end2end || failed="$$failed tests/end2end"; \
 	if [ -n "$$failed" ]; then echo "These tests failed:$$failed" >&2; exit 1; fi

@@ -159,7 +159,8 @@ def test_which_one_of_a_group_is_offered_is_found_through_an_index(study: Study)
 def test_no_near_duplicate_of_a_test_row_is_trained_on(study: Study, tmp_path: Path) -> None:
     add(study, tmp_path, TEXTS, ["pro", "anti", "pro", "anti", "pro", "anti", "neutral"])
     sealing.seal_given(study, [4])
-    assert [key for key, _ in sampling.trainable_rows(study)] == [1, 2, 3, 5, 6, 7]
+    # The second repeats the sealed one as a retweet: to the model the very same text, found or not.
+    assert [key for key, _ in sampling.trainable_rows(study)] == [1, 3, 5, 6, 7]
     groups.find(study)
     assert [key for key, _ in sampling.trainable_rows(study)] == [1, 3, 5, 7]
     told = bulk.preview(study, "Ben", TweetFilter())
