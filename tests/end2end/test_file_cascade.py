@@ -119,7 +119,7 @@ def test_killed_at_each_stage_it_ends_the_same_and_says_what_was_settled(
 def test_the_terminal_tells_what_classify_tells(program: Program, tiny: str, tmp_path: Path) -> None:
     source = write_source(tmp_path / "in.jsonl")
     told = program("classify-file", source, tmp_path / "out.csv", "--model", tiny, "--cascade", 10)
-    assert "settled by the light model" in told and f"of {ROWS:,}" in told
+    assert "settled now by the light model" in told and f"of {ROWS:,}" in told
     for words in (
         "A light model settled", "at most 10.00 % of the tweets that the model would call related are lost",
         "tweets drawn at random from those to be settled, the model called", "of all related tweets are lost",
