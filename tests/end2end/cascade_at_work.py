@@ -69,7 +69,7 @@ def write_model(folder: Path) -> str:
     """Write a model of random weights and return its path."""
     path = folder / "tiny.gguf"
     write_tiny(path, embedded_base(), "llama", layers=2, window=0)
-    write_card(path, make_card(path, name="tiny"))
+    write_card(path, make_card(path, name="tiny", codebook=CODEBOOK))
     return str(path)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import resources
+from tests.end2end.cascade_at_work import write_model, write_study
 from tests.small_base import write_small_base
 
 LANGUAGES = ("en", "es", "de")
@@ -101,3 +102,15 @@ def trained_study(
         "train", study, "--base", "smollm2-135m", "--name", "tiny", "--epochs", 1, "--seed", 7
     )
     return TrainedStudy(program, study, "tiny", events)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of a model of random weights that a light model can learn from (`cascade_at_work`)."""
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a study that this model classifies, to be copied."""
+    return write_study(tmp_path_factory.mktemp("study"))

@@ -19,19 +19,9 @@ from app.study.classification_report import ClassificationReport
 from app.study.study import Study
 from app.study.tweets import TweetFilter
 from db.tables import Prediction
-from tests.end2end.cascade_at_work import EACH, TERMS, WORDS, classify, write_model, write_study
+from tests.end2end.cascade_at_work import EACH, TERMS, WORDS, classify
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_study(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from app.study.classification import classify_study
 from app.study.labelling import Labelling
 from app.study.study import Study
 from db.tables import Prediction, Tweet
-from tests.end2end.cascade_at_work import TERMS, write_model, write_study
+from tests.end2end.cascade_at_work import TERMS
 
 JOBS = st.lists(
     st.fixed_dictionaries(
@@ -36,16 +36,6 @@ JOBS = st.lists(
     max_size=4,
 )
 CHOICES = ("cascade", "again", "only_unlabelled", "language", "limit")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_study(tmp_path_factory.mktemp("study"))
 
 
 def _outcomes(study: Study) -> dict[int, tuple[str, bool, str]]:

@@ -9,12 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.inference.model_file import write_card
-from tests.end2end.cascade_at_work import CODEBOOK
 from tests.end2end.conftest import Program
 from tests.end2end.test_cascade import WORDS
-from tests.small_base import embedded_base
-from tests.unit.app.inference.conftest import make_card, write_tiny
 
 EACH = 146
 ROWS = EACH * len(WORDS) + 1
@@ -33,14 +29,6 @@ KILLS = [
 def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """The program with one home for all tests: how the model is run fastest is found out once."""
     return Program(tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("model") / "tiny.gguf"
-    write_tiny(path, embedded_base(), "llama", layers=2, window=0)
-    write_card(path, make_card(path, name="tiny", codebook=CODEBOOK))
-    return str(path)
 
 
 def write_source(path: Path) -> Path:
