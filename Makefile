@@ -53,12 +53,15 @@ setup: $(ENVIRONMENT)
 demo: setup
 	$(RUN) -m app demo --base $(BASE) --out $(OUT)
 
-# Two at a time what keeps to its own process most of the time, each with a screen and cores of its own; then, one
-# after the other, what starts the whole program.
+# Two at a time what keeps to its own process most of the time: on two busy cores, several threads in each would only wait
+# for one another. Then, one after the other, what has a window, which loses the focus on a busy machine, and what starts
+# the whole program.
 test: setup
 	@failed=; \
-	echo "Tests of the modules and the window, two at a time:"; \
-	$(RUN) -m pytest tests/unit tests/gui -n 2 --dist loadfile || failed=" tests/unit tests/gui"; \
+	echo "Tests of the modules, two at a time:"; \
+	OMP_NUM_THREADS=1 $(RUN) -m pytest tests/unit -n 2 --dist loadfile || failed=" tests/unit"; \
+	echo "Tests of the window:"; \
+	$(RUN) -m pytest tests/gui || failed="$$failed tests/gui"; \
 	echo "Tests of the whole program:"; \
 	$(RUN) -m pytest tests/end2end || failed="$$failed tests/end2end"; \
 	if [ -n "$$failed" ]; then echo "These tests failed:$$failed" >&2; exit 1; fi

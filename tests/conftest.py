@@ -14,13 +14,6 @@ settings.load_profile("stancedesk")
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
-# Several at a time (xdist): each keeps to cores of its own, with the processes that it starts. Torch and llama.cpp
-# take as many threads as there are cores, and threads that wait for one another cost many times what they gain.
-if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
-    _cores = sorted(os.sched_getaffinity(0))
-    _own = _cores[int(os.environ["PYTEST_XDIST_WORKER"][2:]) :: int(os.environ["PYTEST_XDIST_WORKER_COUNT"])]
-    os.sched_setaffinity(0, _own or _cores)
-
 # Before anything of Qt is imported: the tests' windows follow no desktop's theme.
 os.environ.setdefault("QT_QPA_PLATFORMTHEME", "")
 
