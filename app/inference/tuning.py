@@ -2,8 +2,8 @@
 
 A large batch keeps the arithmetic busy, but in a unified cache attention runs over every cell of it, and what a
 processor's caches hold is another's limit: on one machine 512 tokens are best, on another 1,024. Flash attention
-and hyper-threads help some models on some machines and hurt others, and so do weights unfolded to 16 bits. So nothing
-is assumed: each is tried.
+and hyper-threads help some models on some machines and hurt others, and so do weights unfolded to 16 or 8 bits. So
+nothing is assumed: each is tried.
 """
 
 import os
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _ON_PROCESSOR = (256, 512, 768, 1024)
 _ON_GPU = (1024, 2048, 4096, 8192)
 _GPU_TEXTS = 255
+# Tokens that tell which weights are faster: kernels differ by tens of percent, batches of them by a few.
+_FOR_WEIGHTS = 256
 _ROUNDS = 3
 # No turn begins later than this, in seconds: a busy machine is slow, and says little about itself besides.
 _MOST_SECONDS = 20.0
@@ -105,20 +107,21 @@ def fastest(
     until = time.monotonic() + _MOST_SECONDS
     stored = engines[""]
 
-    def best_of(usual: Tuning, ways: Sequence[Tuning]) -> Tuning:
-        return _best(
-            lambda way: _rate(engines[way.weights], before, longest, way),
-            usual,
-            ways,
-            lambda: time.monotonic() > until or stop(),
-        )
+    def rate(way: Tuning) -> float:
+        return _rate(engines[way.weights], before, longest, way)
+
+    def rate_weights(way: Tuning) -> float:
+        return rate(replace(way, batch_tokens=_FOR_WEIGHTS))
+
+    def best_of(usual: Tuning, ways: Sequence[Tuning], rate: Callable[[Tuning], float] = rate) -> Tuning:
+        return _best(rate, usual, ways, lambda: time.monotonic() > until or stop())
 
     on_gpu = stored.device == "GPU"
     best = Tuning(batch_tokens=_ON_GPU[1], batch_texts=_GPU_TEXTS) if on_gpu else Tuning()
     # llama.cpp's attention runs over 256 cells at a time, and the common beginning takes some.
     sizes = [size - (0 if on_gpu else len(before) % 256) for size in (_ON_GPU if on_gpu else _ON_PROCESSOR)]
+    best = best_of(best, [replace(best, weights=kind) for kind in engines], rate_weights)
     for ways in (
-        lambda best: [replace(best, weights=kind) for kind in engines],
         lambda best: [
             best,
             *(replace(best, batch_tokens=size) for size in sizes if size != best.batch_tokens),

@@ -34,6 +34,8 @@ NEVER = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "safeten
 # By default llama.cpp is compiled for the very processor that it is compiled on. Without that it uses what
 # every x86 processor since 2013 has (AVX2), or the plain instructions of other architectures.
 PORTABLE = "-DGGML_NATIVE=off"
+# What it needs on processors with AMX; the header tells why.
+AMX = ROOT / "packaging" / "llama-cpp-amx.h"
 
 
 def main(words: list[str]) -> int:
@@ -101,7 +103,8 @@ def make_environment(*, native: bool) -> None:
     state.unlink(missing_ok=True)
     _install("pip", "setuptools")
     if native:
-        _install(*requirements)
+        flags = {} if os.name == "nt" else {"CXXFLAGS": f'-include "{AMX}"'}
+        _install(*requirements, environment=os.environ | flags)
     else:
         wheel = _portable_wheel()
         _install(*(r for r in requirements if r != LLAMA))
@@ -169,12 +172,12 @@ def _is_pin_of(package: str, line: str) -> bool:
     return line.partition("==")[0].replace("_", "-").lower() == package
 
 
-def _install(*words: str | Path) -> None:
+def _install(*words: str | Path, environment: dict[str, str] | None = None) -> None:
     # PyInstaller compiles what it collects, a small part of what pip would compile.
-    _pip("install", "--no-compile", *words)
+    _pip("install", "--no-compile", *words, environment=environment)
 
 
-def _pip(*words: str | Path, environment: "os._Environ[str] | dict[str, str] | None" = None) -> None:
+def _pip(*words: str | Path, environment: dict[str, str] | None = None) -> None:
     first, *others = words
     subprocess.run(
         [
