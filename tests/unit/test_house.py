@@ -99,7 +99,7 @@ def test_heavy_libraries_are_imported_where_they_are_used(package: str) -> None:
         "import app.cli, app.study.training_runs, app.study.classification, app.study.exporting",
         "import app.inference.classifier, app.inference.parity, db.engine, resources",
         "import training, training.__main__, training.contract.spec",
-        "from app import cli; cli.parser().format_help()",
+        "from app import arguments; arguments.parser().format_help()",
     ],
 )
 def test_importing_costs_nothing_heavy(words: str) -> None:
