@@ -56,18 +56,10 @@ setup: $(ENVIRONMENT)
 demo: setup
 	$(RUN) -m app demo --base $(BASE) --out $(OUT)
 
-# Two at a time what keeps to its own process most of the time: on two busy cores, several threads in each would only wait
-# for one another. Then, one after the other, what has a window, which loses the focus on a busy machine, and what starts
-# the whole program.
+# Two at a time, each with one thread: two threads in each of two processes wait for one another on two cores, ten times
+# as long as they compute.
 test: setup
-	@failed=; \
-	echo "Tests of the modules, two at a time:"; \
-	OMP_NUM_THREADS=1 $(RUN) -m pytest tests/unit -n 2 --dist loadfile || failed=" tests/unit"; \
-	echo "Tests of the window:"; \
-	$(RUN) -m pytest tests/gui || failed="$$failed tests/gui"; \
-	echo "Tests of the whole program:"; \
-	$(RUN) -m pytest tests/end2end || failed="$$failed tests/end2end"; \
-	if [ -n "$$failed" ]; then echo "These tests failed:$$failed" >&2; exit 1; fi
+	OMP_THREAD_LIMIT=1 $(RUN) -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(RUN) -m ruff check .

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Fewer texts than these are classified sooner than it takes to find out how they would be fastest.
 LEAST_TEXTS = 2000
 # Of what is tried: what was measured with less is measured anew.
-_VERSION = 2
+_VERSION = 3
 # Of so many kinds of models; the oldest are forgotten.
 _MOST = 100
 
@@ -64,7 +64,7 @@ def tuned(
 
 
 def unfolded_folder() -> Path:
-    """Return the folder of weights that are unfolded to 16 bits (`app.inference.unfolding`)."""
+    """Return the folder of weights that are unfolded to 16 or 8 bits (`app.inference.unfolding`)."""
     return paths.cache_folder() / "unfolded"
 
 

@@ -47,6 +47,17 @@ def test_the_fastest_batch_then_attention_is_taken(
     assert (found.batch_tokens, found.flash_attention, found.tokens_per_second) == (1023, 0, 1523.0)
 
 
+def test_weights_are_told_apart_in_small_batches_and_then_tuned_further(
+    tiny_llama: Path, rates: Callable[[Callable[[Tuning], float]], list[Tuning]]
+) -> None:
+    kinds = {"": 700.0, "F16": 600.0, "Q8_0": 1200.0}
+    measured = rates(lambda way: kinds[way.weights] + way.batch_tokens)
+    with Engine(tiny_llama) as engine:
+        found = fastest(dict.fromkeys(kinds, engine), [1], 100)
+    assert (found.weights, found.batch_tokens) == ("Q8_0", 1023)
+    assert {way.batch_tokens for way in measured if way.weights != "Q8_0"} == {256}
+
+
 def test_noise_changes_nothing(
     tiny_llama: Path, rates: Callable[[Callable[[Tuning], float]], list[Tuning]]
 ) -> None:
