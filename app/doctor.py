@@ -83,7 +83,7 @@ def _inference() -> dict[str, Any]:
     version = _version("llama-cpp-python")
     if version is None:
         return {"available": False, "device": None, "unused_gpu": False, "unused_amx": False}
-    from app.inference.engine import device, has_unsafe_tiles, has_unused_gpu
+    from app.inference.machine import device, has_unsafe_tiles, has_unused_gpu
 
     return {
         "available": True,
@@ -94,7 +94,7 @@ def _inference() -> dict[str, Any]:
 
 
 def _missing(report: dict[str, Any]) -> list[str]:
-    from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
+    from app.inference.machine import UNUSED_GPU, UNUSED_GPU_STEP
     from app.study.conversion import converter
     from app.study.shelf import Shelf
 

@@ -115,7 +115,7 @@ def _line_of(event: dict[str, Any]) -> str:
 
 
 def _idle_gpu() -> str:
-    from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
+    from app.inference.machine import UNUSED_GPU, UNUSED_GPU_STEP
 
     return f"\n⚠ {UNUSED_GPU} {UNUSED_GPU_STEP}"
 

@@ -32,7 +32,8 @@ import numpy as np
 import resources
 from app.errors import UserError
 from app.inference.classifier import Classifier
-from app.inference.engine import Engine, PackedContext, physical_cores
+from app.inference.engine import Engine, PackedContext
+from app.inference.machine import physical_cores
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError
 from app.study.known_tunings import unfolded_folder
 from app.study.shelf import Shelf

@@ -5,7 +5,7 @@
  * never written, what was in memory before is loaded, and the processor ends the program with the first text that a
  * quantised model reads: a segmentation fault in ggml_backend_amx_mul_mat (ggml-org/llama.cpp#20824).
  *
- * The symbol tells StanceDesk that its llama.cpp may use them (app/inference/engine.py). */
+ * The symbol tells StanceDesk that its llama.cpp may use them (app/inference/machine.py). */
 #if defined(__AMX_TILE__) && defined(__GNUC__) && defined(__cplusplus)
 #include <immintrin.h>
 extern "C" {

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.notice import Notice, Tone
-from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
+from app.inference.machine import UNUSED_GPU, UNUSED_GPU_STEP
 
 
 class DeviceBadge(QWidget):

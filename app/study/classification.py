@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.errors import UserError
-from app.inference.engine import has_unused_gpu
+from app.inference.machine import has_unused_gpu
 from app.inference.model_file import sha256
 from app.inference.tuning import Tuning
 from app.study import models, predictions, tweets

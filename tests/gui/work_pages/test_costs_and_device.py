@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.gui.classify_page import ClassifyPage
 from app.gui.cost_dialog import CostDialog
 from app.gui.notice import Tone
-from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
+from app.inference.machine import UNUSED_GPU, UNUSED_GPU_STEP
 from app.jobs.job_list import JobList
 from app.settings import Settings
 from app.study.study import Study

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app import terminal
-from app.inference.engine import UNUSED_GPU, UNUSED_GPU_STEP
+from app.inference.machine import UNUSED_GPU, UNUSED_GPU_STEP
 from app.study.agreement import AgreementReport, QuestionAgreement
 from app.study.agreement_measures import all_measures
 from app.study.classification import classify_event

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import doctor
-from app.inference import engine
+from app.inference import machine
 
 
 @pytest.fixture
@@ -25,11 +25,11 @@ def _answer(tmp_path: Path, script: str) -> None:
 
 
 def test_the_systems_list_is_enough(listed: Path) -> None:
-    assert not engine._has_nvidia_gpu(listed)
+    assert not machine._has_nvidia_gpu(listed)
     listed.mkdir()
-    assert not engine._has_nvidia_gpu(listed)
+    assert not machine._has_nvidia_gpu(listed)
     (listed / "0000:01:00.0").mkdir()
-    assert engine._has_nvidia_gpu(listed)
+    assert machine._has_nvidia_gpu(listed)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the program asked is a shell script here")
@@ -45,25 +45,25 @@ def test_elsewhere_the_drivers_program_is_asked(
     listed: Path, tmp_path: Path, script: str, there: bool
 ) -> None:
     _answer(tmp_path, script)
-    assert engine._has_nvidia_gpu(listed) is there
+    assert machine._has_nvidia_gpu(listed) is there
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the program asked is a shell script here")
 def test_a_program_that_does_not_answer_or_cannot_run_is_no_gpu(
     listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(machine, "_ANSWER_SECONDS", 0.2)
     _answer(tmp_path, "exec /bin/sleep 5")
-    assert not engine._has_nvidia_gpu(listed)
+    assert not machine._has_nvidia_gpu(listed)
     (tmp_path / "bin" / "nvidia-smi").write_bytes(b"\x7fELF no program")
-    assert not engine._has_nvidia_gpu(listed)
+    assert not machine._has_nvidia_gpu(listed)
 
 
 def test_it_is_unused_only_where_llama_cpp_is_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_has_nvidia_gpu", lambda: True)
-    assert engine.has_unused_gpu() is (engine.device() == "CPU")
-    monkeypatch.setattr(engine, "_has_nvidia_gpu", lambda: False)
-    assert not engine.has_unused_gpu()
+    monkeypatch.setattr(machine, "_has_nvidia_gpu", lambda: True)
+    assert machine.has_unused_gpu() is (machine.device() == "CPU")
+    monkeypatch.setattr(machine, "_has_nvidia_gpu", lambda: False)
+    assert not machine.has_unused_gpu()
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_the_doctor_tells_it_whether_or_not_pytorch_is_there(
 ) -> None:
     for torch in ("2.8", None):
         report = {
-            "inference": {"available": True, "device": device, "unused_gpu": unused},
+            "inference": {"available": True, "device": device, "unused_gpu": unused, "unused_amx": False},
             "training": {"torch": torch, "cuda": cuda},
             "free_disk_gb": 100.0,
         }
-        sentence = f"{engine.UNUSED_GPU} {engine.UNUSED_GPU_STEP}"
+        sentence = f"{machine.UNUSED_GPU} {machine.UNUSED_GPU_STEP}"
         assert (sentence in doctor._missing(report)) is told

@@ -1,0 +1,110 @@
+"""What llama.cpp computes on here: processor or GPU, how many cores, and what it was built to use."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+# What to tell where `has_unused_gpu`, and the next step.
+UNUSED_GPU = "There is a GPU, but llama.cpp was built without it: classification runs on the processor."
+UNUSED_GPU_STEP = (
+    'Rebuild it: CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir llama-cpp-python.'
+)
+# The mark that the header leaves: see `has_unsafe_tiles`.
+_MARK = "stancedesk_amx_tiles"
+_NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")
+_ANSWER_SECONDS = 2.0
+
+
+def load_llama() -> Any:
+    """Return the module `llama_cpp`.
+
+    Its threads wait asleep for one another. Left alone they wait by spinning, which takes the processor from whoever
+    else works on it, and from the thread that they wait for. On two cores, 60 tweets with Gemma 3 270M: asleep it was a
+    tenth faster beside two busy loops, 1.2 to 2.1 times as fast beside tests and a training, as fast when alone.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    import llama_cpp
+
+    return llama_cpp
+
+
+def device() -> str:
+    """Return `GPU` where llama.cpp was built for one that is here, else `CPU`."""
+    return "GPU" if load_llama().llama_supports_gpu_offload() else "CPU"
+
+
+def has_unsafe_tiles() -> bool:
+    """Tell whether llama.cpp would use the processor's AMX units and was not built so that it survives that.
+
+    `packaging/llama-cpp-amx.h` tells why, and leaves a mark in what is built with it. Without the mark, weights are not
+    laid out for AMX: half as fast on such a processor, and no crash.
+    """
+    llama = load_llama()
+    if b"AMX_INT8 = 1" not in llama.llama_print_system_info():
+        return False
+    try:
+        ctypes.c_int.in_dll(llama.llama_cpp._lib, _MARK)
+    except ValueError:
+        return True
+    return False
+
+
+def has_unused_gpu() -> bool:
+    """Tell whether an NVIDIA GPU is here that this llama.cpp cannot use; False where there is no llama.cpp."""
+    try:
+        return device() == "CPU" and _has_nvidia_gpu()
+    except ImportError:
+        return False
+
+
+def _has_nvidia_gpu(listed: Path = _NVIDIA_GPUS) -> bool:
+    """Tell whether the system lists an NVIDIA GPU, in two seconds at most. `listed`: a folder with one entry each."""
+    try:
+        if any(listed.iterdir()):
+            return True
+    except OSError:
+        # Other systems than Linux, and containers, have no such folder.
+        pass
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    try:
+        told = subprocess.run(
+            [program, "-L"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_ANSWER_SECONDS,
+            # On Windows a console would flash up.
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return told.returncode == 0 and b"GPU" in told.stdout
+
+
+def physical_cores() -> int:
+    """Return how many physical cores this process may use: hyper-threads only disturb each other here."""
+    try:
+        allowed = os.sched_getaffinity(0)
+    except AttributeError:
+        return max(1, (os.cpu_count() or 2) // 2)
+    cores = set()
+    for cpu in allowed:
+        try:
+            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
+        except OSError:
+            siblings = str(cpu)
+        cores.add(siblings.strip())
+    return max(1, min(len(cores), _container_limit() or len(cores)))
+
+
+def _container_limit() -> int | None:
+    """Return how many cores a container is limited to, or None: more threads wait for one another."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if quota == "max" else max(1, round(int(quota) / int(period)))
+    except (OSError, ValueError):
+        return None
