@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,18 @@ from app.gui.page import Page
 from app.jobs.worker import _under_way, wait_for_workers
 from app.study.importing import import_file
 from app.study.study import Study
+from tests.gui.focus import activate
 
 # Seconds that a worker may take: it may ask another process, and another test may be at work beside it.
 WAIT = 60
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> QtBot:
+    """Wait as long as a worker may take, where a test does not say how long: on a busy machine 5 seconds are short."""
+    for name in ("waitUntil", "waitExposed", "waitActive", "waitSignal", "waitSignals"):
+        monkeypatch.setattr(qtbot, name, partial(getattr(qtbot, name), timeout=WAIT * 1000))
+    return qtbot
 
 
 @pytest.fixture(autouse=True)
@@ -88,8 +98,7 @@ def opened(qtbot: QtBot, study: Study, settled: Callable[[], None]) -> Iterator[
         page.study_opened(on or study)
         with qtbot.waitExposed(page):
             page.show()
-        page.activateWindow()
-        qtbot.waitUntil(page.isActiveWindow)
+        activate(qtbot, page)
         settled()
         pages.append(page)
         return page

@@ -24,6 +24,7 @@ from app.study.importing import import_file
 from app.study.labelling import Labelling
 from app.study.study import Study
 from db import label_overview, labels
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 LEAVES = ["pro", "anti", "neutral", "unrelated"]
@@ -60,8 +61,7 @@ def shown(qtbot: QtBot, study: Study, settled: Settled) -> AgreementView:
     view.show_study(study)
     with qtbot.waitExposed(view):
         view.show()
-    view.activateWindow()
-    qtbot.waitUntil(view.isActiveWindow)
+    activate(qtbot, view)
     settled()
     return view
 

@@ -14,6 +14,7 @@ from app.study import assigning, coders
 from app.study.drawing import EVERYONE
 from app.study.study import Study
 from app.study.tweets import TweetFilter
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 
@@ -26,8 +27,7 @@ def dialog(study: Study, qtbot: QtBot, settled: Settled) -> Iterator[AssignmentD
     qtbot.addWidget(found)
     with qtbot.waitExposed(found):
         found.show()
-    found.activateWindow()
-    qtbot.waitUntil(found.isActiveWindow)
+    activate(qtbot, found)
     _wait(found, settled, qtbot)
     yield found
     found.close()
@@ -170,8 +170,7 @@ def test_the_window_opens_it_and_saves_a_copy_for_a_coder(
     qtbot.addWidget(window)
     with qtbot.waitExposed(window):
         window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    activate(qtbot, window)
     assert window.open_study(study.path)
     settled()
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier

@@ -15,6 +15,7 @@ from app.study import locks, second_look, tweets
 from app.study.labelling import Labelling
 from app.study.study import Study
 from app.study.tweets import TweetFilter
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 
@@ -26,8 +27,7 @@ def window(qtbot: QtBot, study: Study, settled: Settled) -> Iterator[MainWindow]
     qtbot.addWidget(found)
     with qtbot.waitExposed(found):
         found.show()
-    found.activateWindow()
-    qtbot.waitUntil(found.isActiveWindow)
+    activate(qtbot, found)
     path = study.path
     study.close()
     assert found.open_study(path)

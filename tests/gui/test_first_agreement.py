@@ -12,6 +12,7 @@ from app.settings import Settings
 from app.study import agreement
 from app.study.queues import SEARCH
 from app.study.study import Study
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 
@@ -23,8 +24,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     qtbot.addWidget(found)
     with qtbot.waitExposed(found):
         found.show()
-    found.activateWindow()
-    qtbot.waitUntil(found.isActiveWindow)
+    activate(qtbot, found)
     yield found
     assert found.close_study()
 

@@ -18,6 +18,7 @@ from app.study import coders, locks, models, predictions, queues, sealing, tweet
 from app.study.labelling import Labelling
 from app.study.study import Study
 from app.study.tweets import TweetFilter
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 
@@ -136,8 +137,7 @@ def test_a_coder_without_labels_is_led_to_what_others_labelled(
     assert window.open_study(path) and window.area is not None
     with qtbot.waitExposed(window):
         window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    activate(qtbot, window)
     window.area.show_page("label")
     settled()
     page = window.area.label_page

@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.study import tweets
 from app.study.study import Study
 from app.study.tweets import TweetFilter
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 
@@ -27,8 +28,7 @@ def window(qtbot: QtBot, study: Study, settled: Settled) -> Iterator[MainWindow]
     qtbot.addWidget(found)
     with qtbot.waitExposed(found):
         found.show()
-    found.activateWindow()
-    qtbot.waitUntil(found.isActiveWindow)
+    activate(qtbot, found)
     study.close()
     assert found.open_study(study.path) and found.area is not None
     settled()
@@ -160,8 +160,7 @@ def test_the_dialog_is_reached_by_key(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.keyClick(_page(window), Qt.Key.Key_K, modifier=both)
     dialog = window.findChild(ChangeKeysDialog)
     assert dialog is not None and dialog.focusWidget() is dialog.table
-    dialog.activateWindow()
-    qtbot.waitUntil(dialog.isActiveWindow)
+    activate(qtbot, dialog)
     qtbot.keyClick(dialog.table, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sql
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
-from PySide6.QtWidgets import QApplication, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.gui import step_back
@@ -21,6 +21,7 @@ from app.study.importing import import_file
 from app.study.study import Study
 from app.study.tweets import TweetFilter
 from db.tables import LabelEvent
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -69,12 +70,6 @@ def labels_of(study: Study) -> list[str | None]:
 
 def press(qtbot: QtBot, page: TweetsPage, key: Qt.Key, *, shift: bool = True) -> None:
     qtbot.keyClick(page.table, key, CONTROL | SHIFT if shift else CONTROL)
-
-
-def activate(window: QWidget, qtbot: QtBot) -> None:
-    """Make a window the active one again after a dialog: without a window manager nobody else does."""
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
 
 
 def select(page: TweetsPage, row: int) -> None:
@@ -168,7 +163,7 @@ def test_a_group_is_shown_and_labelled(page: TweetsPage, six: Study, qtbot: QtBo
     dialog = dialog_of(page, settled)
     assert dialog.preview is not None and list(dialog.preview.ids) == [1, 3, 5], "as the notice says"
     dialog.reject()
-    activate(page, qtbot)
+    activate(qtbot, page)
     page.table.setFocus()
     qtbot.keyClick(page.table, Qt.Key.Key_Escape)
     settled()
@@ -256,8 +251,7 @@ def window(qtbot: QtBot, six: Study, settled: Settled) -> MainWindow:
     window.resize(1280, 800)
     with qtbot.waitExposed(window):
         window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    activate(qtbot, window)
     assert window.open_study(path) and window.area is not None
     window.area.show_page("tweets")
     settled()
@@ -278,22 +272,22 @@ def test_the_window_undoes_where_it_was_done_and_later_where_labels_are_given(
     dialog.choose("pro")
     dialog.label_button.click()
     settled()
-    activate(window, qtbot)
+    activate(qtbot, window)
     qtbot.keyClick(window, Qt.Key.Key_Z, CONTROL)
     settled()
     assert labels_of(study) == [None] * 6 and area.current is page
-    activate(window, qtbot)
+    activate(qtbot, window)
     qtbot.keyClick(window, Qt.Key.Key_Y, CONTROL)
     settled()
     assert labels_of(study) == ["pro"] * 6 and area.current is page
-    activate(window, qtbot)
+    activate(qtbot, window)
     area.show_page("label")
     settled()
     qtbot.keyClick(window, Qt.Key.Key_Z, CONTROL)
     settled()
     assert labels_of(study) == [None] * 6
     assert area.current is area.label_page and "6 labels" in area.label_page.bar.last_act.text()
-    activate(window, qtbot)
+    activate(qtbot, window)
     qtbot.keyClick(window, Qt.Key.Key_Y, CONTROL)
     settled()
     assert labels_of(study) == ["pro"] * 6
@@ -313,7 +307,7 @@ def test_an_undo_of_tweets_locked_meanwhile_says_why_not(
     dialog.choose("pro")
     dialog.label_button.click()
     settled()
-    activate(window, qtbot)
+    activate(qtbot, window)
     locks.lock(study, "finished", "Ana", TweetFilter(language="ko"))
     qtbot.keyClick(window, Qt.Key.Key_Z, CONTROL)
     settled()

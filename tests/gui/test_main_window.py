@@ -30,6 +30,7 @@ from app.jobs.job_list import JobList
 from app.settings import Settings
 from app.study import labelling, models, predictions
 from app.study.study import Study
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 
@@ -41,8 +42,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     qtbot.addWidget(found)
     with qtbot.waitExposed(found):
         found.show()
-    found.activateWindow()
-    qtbot.waitUntil(found.isActiveWindow)
+    activate(qtbot, found)
     yield found
     assert found.close_study()
 

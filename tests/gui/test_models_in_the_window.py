@@ -14,6 +14,7 @@ from app.jobs.job import Job
 from app.settings import Settings
 from app.study.shelf import Shelf
 from app.study.study import Study
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 
@@ -27,8 +28,7 @@ def window(qtbot: QtBot, study: Study, settled: Settled, stancedesk_home: Path) 
     qtbot.addWidget(found)
     with qtbot.waitExposed(found):
         found.show()
-    found.activateWindow()
-    qtbot.waitUntil(found.isActiveWindow)
+    activate(qtbot, found)
     path = study.path
     study.close()
     assert found.open_study(path)

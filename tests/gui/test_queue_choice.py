@@ -24,6 +24,7 @@ from app.study.repeats import AGAIN
 from app.study.study import Study
 from db import labels
 from db.tables import Tweet
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 
@@ -55,8 +56,7 @@ def _events(study: Study, tweet: int) -> list[tuple[str, str, str | None]]:
 def _choose(page: LabelPage, qtbot: QtBot, settled: Settled, kind: str) -> None:
     """Choose a queue by keys alone."""
     button = page.order_acts.button
-    page.activateWindow()
-    qtbot.waitUntil(page.isActiveWindow)
+    activate(qtbot, page)
     qtbot.keyClick(page, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(button.menu_.isVisible)
     wanted = button.kinds[kind]
@@ -100,8 +100,7 @@ def test_a_queue_is_chosen_by_key_and_stands_with_the_label(
 
 
 def test_each_queue_has_a_key_of_its_own(page: LabelPage, qtbot: QtBot, settled: Settled) -> None:
-    page.activateWindow()
-    qtbot.waitUntil(page.isActiveWindow)
+    activate(qtbot, page)
     qtbot.keyClick(page, Qt.Key.Key_5, Qt.KeyboardModifier.AltModifier)
     settled()
     assert page.order.choice.kind == KINDS[4]
@@ -161,8 +160,7 @@ def test_quotas_are_asked_for_and_a_refusal_leaves_the_queue(
     settled()
     assert page.order_acts.button.text() == "Language quotas ▾"
     assert page.row is not None and page.row.lang == "de"
-    page.activateWindow()
-    qtbot.waitUntil(page.isActiveWindow)
+    activate(qtbot, page)
     qtbot.keyClick(page, Qt.Key.Key_1)
     assert page.stack.currentWidget() is page.end and "quotas" in page.end.text.text()
 
@@ -182,8 +180,7 @@ def test_a_search_result_becomes_the_queue(qtbot: QtBot, study: Study, settled: 
     listed = window.area.page("tweets")
     listed.language.setCurrentIndex(listed.language.findData("ko"))  # type: ignore[attr-defined]
     settled()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    activate(qtbot, window)
     qtbot.keyClick(listed, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
     settled()
     page = window.area.label_page
@@ -314,8 +311,7 @@ def test_the_learning_curve_is_measured_while_it_is_looked_at(
     else:
         assert "too early" in dialog.expected.text() and not dialog.plot.isVisible()
     assert dialog.classes.rowCount() == 4
-    dialog.activateWindow()
-    qtbot.waitUntil(dialog.isActiveWindow)
+    activate(qtbot, dialog)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not page.order.is_watched
 

@@ -23,6 +23,7 @@ from app.settings import Settings
 from app.study import evaluations, models, predictions, score_looks, sealing, tweets
 from app.study.study import Study
 from app.study.tweets import TweetFilter
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 LEFT = Qt.MouseButton.LeftButton
@@ -68,8 +69,7 @@ def test_a_test_set_is_drawn_by_key(page: StudyPage, study: Study, qtbot: QtBot,
     settled()
     assert "52 tweets in 13 languages are sealed, 0 of them are labelled" in page.sealed.state.text()
     assert "looked at yet" in page.sealed.looks.text()
-    page.activateWindow()
-    qtbot.waitUntil(page.isActiveWindow)
+    activate(qtbot, page)
     with qtbot.waitSignal(page.label_wanted):
         qtbot.keyClick(page, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
 
@@ -161,8 +161,7 @@ def window(qtbot: QtBot, study: Study, settled: Settled) -> Iterator[MainWindow]
     qtbot.addWidget(found)
     with qtbot.waitExposed(found):
         found.show()
-    found.activateWindow()
-    qtbot.waitUntil(found.isActiveWindow)
+    activate(qtbot, found)
     assert found.open_study(path)
     settled()
     yield found

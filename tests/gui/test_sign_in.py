@@ -18,6 +18,7 @@ from app.study.assigning import Spec
 from app.study.labelling import Labelling
 from app.study.study import Coder, Study
 from app.study.tweets import TweetFilter
+from tests.gui.focus import activate
 
 Settled = Callable[[], None]
 CONTROL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
@@ -34,8 +35,7 @@ def at_work(
     qtbot.addWidget(window)
     with qtbot.waitExposed(window):
         window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    activate(qtbot, window)
     assert window.open_study(study.path)
     settled()
     yield window

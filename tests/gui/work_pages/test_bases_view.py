@@ -18,6 +18,7 @@ from app.jobs.job_list import JobList
 from app.study import hub_token
 from app.study.base_models import base_file, download_folder
 from app.study.study import Study
+from tests.gui.focus import activate
 from tests.hub_server import Repository, serving
 
 Settle = Callable[[Callable[[], bool]], None]
@@ -77,8 +78,7 @@ def test_the_list_marks_what_is_ready_and_what_fits(qtbot: QtBot, page: ModelsPa
 def test_the_tabs_have_keys_and_a_model_is_shown_in_its_own(qtbot: QtBot, page: ModelsPage) -> None:
     assert page.bases.isVisible() and not page.models.isVisible()
     assert isinstance(page, CanUndo)
-    page.activateWindow()
-    qtbot.waitUntil(page.isActiveWindow)
+    activate(qtbot, page)
     page.bar.setFocus()
     qtbot.keyClick(page.bar, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
     assert page.models.isVisible() and not page.bases.isVisible()

@@ -11,6 +11,7 @@ from app.gui.changes_dialog import ChangesDialog
 from app.gui.notice import Tone
 from app.study import models, predictions
 from app.study.study import Study
+from tests.gui.focus import activate
 
 Settle = Callable[[Callable[[], bool]], None]
 LEAVES = ["pro", "anti", "neutral", "unrelated"]
@@ -31,8 +32,7 @@ def dialog(qtbot: QtBot, study: Study, settle: Settle) -> ChangesDialog:
     qtbot.addWidget(shown)
     with qtbot.waitExposed(shown):
         shown.show()
-    shown.activateWindow()
-    settle(shown.isActiveWindow)
+    activate(qtbot, shown)
     settle(lambda: len(shown.listed) == 4)
     return shown
 

@@ -27,6 +27,7 @@ from app.study.evaluation import score
 from app.study.sampling import labelled_rows
 from app.study.shelf import ModelEntry
 from app.study.study import Study
+from tests.gui.focus import activate
 
 Settle = Callable[[Callable[[], bool]], None]
 
@@ -87,8 +88,7 @@ def test_the_wheel_moves_the_threshold_only_where_it_has_the_focus(qtbot: QtBot,
         )  # fmt: skip
         QApplication.sendEvent(widget, event)
 
-    view.activateWindow()
-    qtbot.waitUntil(view.isActiveWindow)
+    activate(qtbot, view)
     view.language.setFocus()
     for widget in (view.slider, view.field):
         turn(widget)
@@ -196,8 +196,7 @@ def test_the_threshold_is_kept_with_the_study_and_export_proposes_it(
     settle(section.threshold.isVisible)
     assert section.threshold.threshold == 0.0
     assert "Expected calibration error" in section.reliability.told.text()
-    page.activateWindow()
-    qtbot.waitUntil(page.isActiveWindow)
+    activate(qtbot, page)
     qtbot.keyClick(page, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
     assert section.threshold.field.hasFocus()
     qtbot.keyClicks(section.threshold.field, "50")

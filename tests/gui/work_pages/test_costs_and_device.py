@@ -16,6 +16,7 @@ from app.inference.machine import UNUSED_GPU, UNUSED_GPU_STEP
 from app.jobs.job_list import JobList
 from app.settings import Settings
 from app.study.study import Study
+from tests.gui.focus import activate
 
 from .conftest import Replay
 from .test_classify_and_results import report
@@ -34,9 +35,8 @@ def settings() -> Settings:
 def page(qtbot: QtBot, study: Study, jobs: JobList, settings: Settings) -> ClassifyPage:
     shown = ClassifyPage(study, jobs, settings=settings)
     qtbot.addWidget(shown)
-    with qtbot.waitActive(shown):
-        shown.show()
-        shown.activateWindow()
+    shown.show()
+    activate(qtbot, shown)
     # As it is with a model.
     qtbot.waitUntil(lambda: shown.stack.currentIndex() == 0)
     shown.stack.setCurrentIndex(1)
@@ -76,8 +76,7 @@ def test_without_a_speed_it_asks_for_one_and_tells_by_mouse_and_key(
     assert Settings.load().costs == {"watts": 130.0}
     assert Settings.load().tweets_per_second == 0
 
-    with qtbot.waitActive(page):
-        page.activateWindow()
+    activate(qtbot, page)
     qtbot.keyClick(page, Qt.Key.Key_K, CONTROL | SHIFT)
     again = page.costs.dialog
     assert again is not None and again.boxes["watts"].value() == 130

@@ -20,6 +20,7 @@ from app.gui.share_bars import ShareBars
 from app.jobs.job import JobProgress
 from app.jobs.job_list import JobList
 from app.study.codebook import Leaf
+from tests.gui.focus import activate
 
 from .conftest import Replay
 
@@ -93,8 +94,7 @@ def test_a_table_is_copied_with_its_header(qtbot: QtBot) -> None:
     # In a window that is active, as a coder's: what is not on the screen did not always get the clipboard.
     with qtbot.waitExposed(table):
         table.show()
-    table.activateWindow()
-    qtbot.waitUntil(table.isActiveWindow)
+    activate(qtbot, table)
     table.selectRow(1)
     qtbot.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     copied = "language\tn\nSpanish\t4"
@@ -136,8 +136,7 @@ def test_a_job_on_its_page_is_stopped_by_key(qtbot: QtBot, replay: Replay) -> No
     qtbot.addWidget(panel)
     with qtbot.waitExposed(panel):
         panel.show()
-    panel.activateWindow()
-    qtbot.waitUntil(panel.isActiveWindow)
+    activate(qtbot, panel)
     job = replay("train", [])
     panel.follow(job)
     assert "Ctrl+." in panel.stop.toolTip()

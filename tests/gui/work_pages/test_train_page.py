@@ -24,6 +24,7 @@ from app.study.confidence_report import training_confidence
 from app.study.preflight import Check, State
 from app.study.shelf import ModelEntry
 from app.study.study import Study
+from tests.gui.focus import activate
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
 
@@ -91,8 +92,7 @@ def test_the_words_of_the_command_say_what_is_checked(page: TrainPage, study: St
 
 
 def test_one_file_is_chosen_by_key_and_asked_for(page: TrainPage, study: Study, qtbot: QtBot) -> None:
-    page.window().activateWindow()
-    qtbot.waitUntil(page.window().isActiveWindow)
+    activate(qtbot, page.window())
     page.form.advanced.button.setChecked(True)
     assert page.form.wish().settings == {"epochs": 3, "seed": 1}
     qtbot.keyClick(page.window(), Qt.Key.Key_M, Qt.KeyboardModifier.AltModifier)
@@ -167,8 +167,7 @@ def test_each_missing_label_has_a_button_to_its_queue_by_mouse_and_key(
     with qtbot.waitSignal(page.label_wanted) as wanted:
         qtbot.mouseClick(page.card.buttons[0], Qt.MouseButton.LeftButton)
     assert wanted.args == ["", "pro"]
-    page.activateWindow()
-    qtbot.waitUntil(page.isActiveWindow)
+    activate(qtbot, page)
     with qtbot.waitSignal(page.label_wanted) as wanted:
         qtbot.keyClick(page, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
     assert wanted.args == ["", "anti"]

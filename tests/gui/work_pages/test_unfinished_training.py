@@ -18,6 +18,7 @@ from app.jobs.job import Job
 from app.jobs.job_list import JobList
 from app.study import runs, splits, unfinished_runs
 from app.study.study import Study
+from tests.gui.focus import activate
 from training.contract.events import EventLog
 from training.contract.run_folder import RunFolder
 
@@ -86,8 +87,8 @@ def show(qtbot: QtBot, study: Study, jobs: JobList, settle: Settle) -> Callable[
         page.resize(1100, 760)
         with qtbot.waitExposed(page):
             page.show()
-        page.activateWindow()
-        settle(lambda: page.isActiveWindow() and page._machine is not None and bool(page._bases))
+        activate(qtbot, page)
+        settle(lambda: page._machine is not None and bool(page._bases))
         return page
 
     return make
