@@ -59,7 +59,7 @@ demo: setup
 # Two at a time, each with one thread: two threads in each of two processes wait for one another on two cores, ten times
 # as long as they compute.
 test: setup
-	OMP_THREAD_LIMIT=1 $(RUN) -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(RUN) -m ruff check .

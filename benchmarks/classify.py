@@ -33,10 +33,10 @@ import resources
 from app.errors import UserError
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine, PackedContext
-from app.inference.machine import physical_cores
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError
 from app.study.known_tunings import unfolded_folder
 from app.study.shelf import Shelf
+from training.contract.cores import physical_cores
 from training.contract.prompt import encode_prompt, fine_tuned_prompt, normalise
 
 PAPER_PROMPT = """You are an expert on migration. Answer the question truthfully.

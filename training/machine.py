@@ -2,13 +2,13 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.contract.cores import physical_cores
 from training.errors import TrainingError
 
 NEEDED = ("torch", "transformers", "safetensors", "gguf", "llama_cpp", "numpy", "psutil")
@@ -162,16 +162,6 @@ def processor_has_bf16() -> bool:
             flags = line.partition(":")[2].split()
             return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
     return False
-
-
-def physical_cores() -> int:
-    """Return how many physical cores this process may use: hyper-threads only get in each other's way."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if importlib.util.find_spec("psutil") is None:
-        return allowed
-    import psutil
-
-    return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed))
 
 
 def _cpuinfo() -> list[str]:

@@ -16,7 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.inference.machine import device, has_unsafe_tiles, load_llama, physical_cores
+from app.inference.machine import device, has_unsafe_tiles, load_llama
+from training.contract.cores import physical_cores
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,4 @@
-"""What llama.cpp computes on here: processor or GPU, how many cores, and what it was built to use."""
+"""What llama.cpp computes on here: processor or GPU, and what it was built to use."""
 
 import ctypes
 import os
@@ -83,28 +83,3 @@ def _has_nvidia_gpu(listed: Path = _NVIDIA_GPUS) -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return told.returncode == 0 and b"GPU" in told.stdout
-
-
-def physical_cores() -> int:
-    """Return how many physical cores this process may use: hyper-threads only disturb each other here."""
-    try:
-        allowed = os.sched_getaffinity(0)
-    except AttributeError:
-        return max(1, (os.cpu_count() or 2) // 2)
-    cores = set()
-    for cpu in allowed:
-        try:
-            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
-        except OSError:
-            siblings = str(cpu)
-        cores.add(siblings.strip())
-    return max(1, min(len(cores), _container_limit() or len(cores)))
-
-
-def _container_limit() -> int | None:
-    """Return how many cores a container is limited to, or None: more threads wait for one another."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return None if quota == "max" else max(1, round(int(quota) / int(period)))
-    except (OSError, ValueError):
-        return None

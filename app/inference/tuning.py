@@ -6,7 +6,6 @@ and hyper-threads help some models on some machines and hurt others, and so do w
 nothing is assumed: each is tried.
 """
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.inference.engine import BATCH_TEXTS, BATCH_TOKENS, Engine, InferenceError, PackedContext
 from app.inference.unfolding import KINDS
+from training.contract.cores import logical_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,7 +129,7 @@ def fastest(
         lambda best: [best, *(replace(best, flash_attention=choice) for choice in (0, 1))],
     ):
         best = best_of(best, ways(best))
-    if (logical := _logical_cores()) != stored.threads and not on_gpu:
+    if (logical := logical_cores()) != stored.threads and not on_gpu:
         best = best_of(best, [best, replace(best, threads=logical)])
     return best
 
@@ -209,10 +209,3 @@ def _made_up(engine: Engine, tokens: int, most: int, longest: int) -> "list[Toke
         texts.append(random.integers(0, engine.vocabulary_size, length).astype(np.int32))
         tokens -= length
     return texts
-
-
-def _logical_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1

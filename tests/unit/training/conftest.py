@@ -130,7 +130,10 @@ def llama_logits(
 
     import llama_cpp as llama
 
-    model = llama.llama_model_load_from_file(os.fsencode(gguf), llama.llama_model_default_params())
+    loading = llama.llama_model_default_params()
+    # PyTorch, in this process, leaves the processor's AMX units in a state that llama.cpp does not expect.
+    loading.use_extra_bufts = False
+    model = llama.llama_model_load_from_file(os.fsencode(gguf), loading)
     assert model, f"llama.cpp does not load {gguf}"
     parameters = llama.llama_context_default_params()
     parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = 512
