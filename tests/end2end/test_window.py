@@ -19,6 +19,7 @@ from app.gui.train_page import TrainPage
 from app.jobs.worker import wait_for_workers
 from app.settings import Settings
 from app.study import labelling
+from tests.gui.focus import activate
 
 LEAVES = ("pro", "anti", "neutral", "unrelated")
 WAIT = 60_000
@@ -43,8 +44,7 @@ def test_from_welcome_to_exported_csv(
     window = MainWindow(settings)
     qtbot.addWidget(window)
     window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=WAIT)
+    activate(qtbot, window)
 
     # A new study, and two tables.
     path = tmp_path / "study.stancedesk"
@@ -65,8 +65,7 @@ def test_from_welcome_to_exported_csv(
     assert isinstance(page, LabelPage)
     qtbot.waitUntil(lambda: page.row is not None and "A tweet to label" in page.row.text, timeout=WAIT)
     # Under a bare X server nobody gives the focus back to the window when a dialog is closed.
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=WAIT)
+    activate(qtbot, window)
     for key in "1234":
         qtbot.keyClick(page, key)
     assert len(labelling.current_labels(window.study)) == 64
