@@ -29,6 +29,7 @@ from app.study.agreement import CLASS, measure_agreement
 from app.study.agreement_measures import ALPHA, KAPPA, PERCENT
 from app.study.codebook import Codebook
 from app.study.study import Study
+from tests.gui.focus import activate
 
 NOISE = 0.15
 # Now and then a coder presses a wrong key and takes it back, or says the same again differently.
@@ -85,9 +86,7 @@ def _open(qtbot: QtBot, study: Path, coder: str, page: str) -> MainWindow:
     qtbot.addWidget(window)
     window.resize(1280, 800)
     window.show()
-    # Under a bare X server no window is active of itself, and keys go to the active one.
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow, timeout=WAIT)
+    activate(qtbot, window)
     assert window.open_study(study) and window.area is not None
     window.area.show_page(page)
     qtbot.waitUntil(lambda: not _under_way, timeout=WAIT)
