@@ -103,7 +103,7 @@ def make_environment(*, native: bool) -> None:
     state.unlink(missing_ok=True)
     _install("pip", "setuptools")
     if native:
-        flags = {} if os.name == "nt" else {"CXXFLAGS": f'-include "{AMX}"'}
+        flags = {} if os.name == "nt" else {"CXXFLAGS": f'{os.environ.get("CXXFLAGS", "")} -include "{AMX}"'}
         _install(*requirements, environment=os.environ | flags)
     else:
         wheel = _portable_wheel()

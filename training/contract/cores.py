@@ -1,6 +1,7 @@
 """How many cores this process may use. Standard library only: program and training ask alike."""
 
 import os
+import platform
 from pathlib import Path
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
@@ -8,6 +9,7 @@ _SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 # By which clusters and users say how many threads a program may have. Where PyTorch is told to use more than the second
 # allows, it computes with fewer and leaves parts of its results unwritten: the loss is not a number.
 _ASKED = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")
+_ARM = ("arm64", "aarch64")
 
 
 def physical_cores() -> int:
@@ -15,7 +17,9 @@ def physical_cores() -> int:
     try:
         allowed = os.sched_getaffinity(0)
     except AttributeError:
-        return _within_limits(max(1, (os.cpu_count() or 2) // 2))
+        # Processors of the ARM kind (Apple's) have no hyper-threads; of the others most have two a core.
+        threads = 1 if platform.machine().lower() in _ARM else 2
+        return _within_limits((os.cpu_count() or 1) // threads)
     cores = set()
     for cpu in allowed:
         try:

@@ -1,6 +1,7 @@
 """How many cores may be used: those of the process, of its container, and those that the user asked for."""
 
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,11 @@ def test_no_more_than_the_user_asked_for(
     assert cores.physical_cores() == found
 
 
-def test_systems_without_affinity_are_asked_for_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("processor", "physical"), [("x86_64", 4), ("AMD64", 4), ("arm64", 8)])
+def test_systems_without_affinity_are_asked_for_their_cores(
+    monkeypatch: pytest.MonkeyPatch, processor: str, physical: int
+) -> None:
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    assert (cores.physical_cores(), cores.logical_cores()) == (4, 8)
+    monkeypatch.setattr(platform, "machine", lambda: processor)
+    assert (cores.physical_cores(), cores.logical_cores()) == (physical, 8)
