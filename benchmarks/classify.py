@@ -89,9 +89,7 @@ def measure(
         tuning = time.perf_counter() - begin
         print(
             f"loaded in {loading:.1f} s, tuned in {tuning:.1f} s: {tuned.batch_tokens} tokens a batch, "
-            f"{tuned.threads or classifier.engine.threads} threads, weights {tuned.weights or 'as stored'}, "
-            "flash attention "
-            f"{ {-1: 'as llama.cpp decides', 0: 'off', 1: 'on'}[tuned.flash_attention] }"
+            f"{tuned.threads or classifier.engine.threads} threads, weights {tuned.weights or 'as stored'}"
         )
         llama = open_llama(base)
         engine, encoded = classifier.engine, classifier.encoded

@@ -28,6 +28,19 @@ def stancedesk_home(
     yield home
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_tiles() -> Iterator[None]:
+    """Let llama.cpp, in the tests' own processes, leave the processor's AMX units alone.
+
+    It sets their tiles up once a thread, and PyTorch, which a test before may have used in the same thread, releases
+    them when it is done: the next text of a quantised model would end the process. The program never has both in one
+    process; the real one, which tests/end2end starts, uses them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.inference.engine.has_unsafe_tiles", lambda: True)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Return the folder of real tweets; the test is skipped where it is not there."""

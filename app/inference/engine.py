@@ -4,6 +4,10 @@ The tokens that all texts start with are computed once, on sequence 0, and share
 (in a unified cache that only edits bookkeeping). Texts are packed into a batch one after the other, each a
 sequence of its own; logits are computed for each one's last token alone. Nothing is generated.
 
+On a processor a text's logits do not depend on the texts beside it, nor on its place among them, for two reasons:
+rows are multiplied in whole groups (`_ROWS`), and attention sums up a text's own cells in their order
+(`_keep_to_own_cells`).
+
 Not for several threads at once: an engine belongs to the thread that uses it.
 """
 
@@ -30,6 +34,14 @@ if TYPE_CHECKING:
 BATCH_TOKENS = 768
 # llama.cpp keeps a row of logits over the whole vocabulary for each: 64 rows of Gemma's 262,144 are 64 MiB.
 BATCH_TEXTS = 64
+# llama.cpp multiplies groups of rows at a time, 16 with AVX-512 and 4 elsewhere, and what remains one by one, with
+# other last bits. Each is rounded to 8 bits again, so that they grow: with Gemma 3 270M as stored, a base's
+# probabilities moved by .02 on average. So no batch has a group that is not full, and nor do its answers: of these,
+# what differs comes after the last rounding, and a row of logits over the whole vocabulary costs as much as two tokens.
+_ROWS = 16
+_ANSWERS = 4
+# ggml's number of the type, which llama_cpp does not name.
+_BF16 = 30
 
 _messages: deque[str] = deque(maxlen=40)
 _log_callback: Any = None
@@ -141,7 +153,7 @@ class PackedContext:
     """A context that answers for many texts with one beginning.
 
     `before` are the tokens that every sequence starts with (none is fine); `longest` is the largest number
-    of tokens that any sequence adds to them. `threads` 0: the engine's; `flash_attention` -1: as llama.cpp decides.
+    of tokens that any sequence adds to them. `threads` 0: the engine's.
     """
 
     def __init__(
@@ -153,7 +165,6 @@ class PackedContext:
         batch_tokens: int = BATCH_TOKENS,
         batch_texts: int = BATCH_TEXTS,
         threads: int = 0,
-        flash_attention: int = -1,
     ) -> None:
         import numpy as np
 
@@ -161,17 +172,18 @@ class PackedContext:
         self._engine = engine
         self._llama = llama
         self._before = len(before)
-        self.batch_tokens = max(batch_tokens, longest)
+        self.batch_tokens = _whole(max(batch_tokens, longest), _ROWS)
         self.batch_texts = min(batch_texts, int(llama.llama_max_parallel_sequences()) - 1)
         params = llama.llama_context_default_params()
         params.n_ctx = self._before + self.batch_tokens
         params.n_batch = params.n_ubatch = self.batch_tokens
         params.n_seq_max = self.batch_texts + 1
         # Left at 0 llama.cpp reserves a row of logits for each token of the batch; below n_seq_max it aborts.
-        params.n_outputs_max = self.batch_texts + 1
+        params.n_outputs_max = _whole(self.batch_texts + 1, _ANSWERS)
         params.kv_unified = True
         params.n_threads = params.n_threads_batch = threads or engine.threads
-        params.flash_attn_type = flash_attention
+        if engine.device == "CPU":
+            _keep_to_own_cells(llama, params)
         params.no_perf = True
         _messages.clear()
         self._context = llama.llama_init_from_model(engine.model, params)
@@ -251,7 +263,7 @@ class PackedContext:
             yield batch
 
     def _decode(self) -> None:
-        self._engine.decoded_tokens += self._batch.struct.n_tokens
+        self._engine.decoded_tokens += self._batch.tokens
         result = self._llama.llama_decode(self._context, self._batch.struct)
         if result != 0:
             raise InferenceError(
@@ -271,6 +283,8 @@ class _Batch:
         self._sequence = np.zeros(size, dtype=np.int32)
         self._sequences = np.ones(size, dtype=np.int32)
         self._answer = np.zeros(size, dtype=np.int8)
+        # Those of the parts, without what fills the batch up.
+        self.tokens = 0
         # seq_id is an array of pointers, one a token: each points at that token's place in `_sequence`.
         self._pointers = (self._sequence.ctypes.data + 4 * np.arange(size)).astype(np.uintp)
         int32 = ctypes.POINTER(ctypes.c_int32)
@@ -287,20 +301,48 @@ class _Batch:
     def fill(
         self, parts: "Sequence[Tokens]", first_sequence: int, first_position: int, *, answers: bool
     ) -> "Tokens":
-        """Lay parts one after the other, each a sequence of its own; return where their last tokens lie."""
+        """Lay parts one after the other, each a sequence of its own; return where their last tokens lie.
+
+        With `answers` these are answered, and whole groups of rows are computed (`_ROWS`): the tokens that fill up the
+        last one belong to sequence 0, after its `first_position` tokens, and are to be removed from it.
+        """
         import numpy as np
 
         lengths = np.array([len(part) for part in parts])
         ends = np.cumsum(lengths)
-        total = int(ends[-1])
+        self.tokens = total = int(ends[-1])
         np.concatenate(parts, out=self._token[:total])
         self._position[:total] = first_position + np.arange(total) - np.repeat(ends - lengths, lengths)
         self._sequence[:total] = first_sequence + np.repeat(np.arange(len(parts)), lengths)
         self._answer[:total] = 0
         if answers:
+            filled = _whole(total, _ROWS)
+            self._token[total:filled] = self._token[0]
+            self._position[total:filled] = first_position + np.arange(filled - total)
+            self._sequence[total:filled] = 0
+            self._answer[total:filled] = 0
+            total = filled
             self._answer[ends - 1] = 1
+            others = np.flatnonzero(self._answer[:total] == 0)
+            self._answer[others[: _whole(len(parts), _ANSWERS) - len(parts)]] = 1
         self.struct.n_tokens = total
         return (ends - 1).astype(np.int32)
+
+
+def _whole(rows: int, group: int) -> int:
+    """Return how many rows there are when the last group of them is filled up."""
+    return -(-rows // group) * group
+
+
+def _keep_to_own_cells(llama: Any, params: Any) -> None:
+    """Let attention look at a text's own cells one after the other, wherever they lie in the cache.
+
+    llama.cpp computes large batches in tiles of cells instead, where a text's sums begin anew at the border of a tile,
+    and sums up small ones in 16 bits. It does neither where keys and values are of two types. BF16 for the values keeps
+    8 of their bits, as many as what the weights are multiplied with has.
+    """
+    params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
+    params.type_k, params.type_v = llama.GGML_TYPE_F16, _BF16
 
 
 def _keep_messages(llama: Any) -> None:

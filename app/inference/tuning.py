@@ -1,9 +1,9 @@
 """Which batches are fastest, per model and machine: measured in some seconds with batches of made-up tweets.
 
-A large batch keeps the arithmetic busy, but in a unified cache attention runs over every cell of it, and what a
-processor's caches hold is another's limit: on one machine 512 tokens are best, on another 1,024. Flash attention
-and hyper-threads help some models on some machines and hurt others, and so do weights unfolded to 16 or 8 bits. So
-nothing is assumed: each is tried.
+A large batch keeps the arithmetic busy, but what a processor's caches hold is another limit: on one machine 512 tokens
+are best, on another 1,024. Hyper-threads help
+some models on some machines and hurt others, and so do weights unfolded to 16 or 8 bits. So nothing is assumed: each
+is tried.
 """
 
 import time
@@ -40,7 +40,7 @@ _LENGTHS = (8, 13, 16, 20, 23, 26, 29, 32, 37, 51)
 
 @dataclass(frozen=True)
 class Tuning:
-    """How a model is run. `threads` 0: one a physical core; `flash_attention` -1: as llama.cpp decides, 0 off, 1 on.
+    """How a model is run. `threads` 0: one a physical core.
 
     `weights`: the type that the weights are unfolded to (`app.inference.unfolding`), "" for as they are stored.
     `tokens_per_second` is what was measured, 0 where nothing was.
@@ -49,7 +49,6 @@ class Tuning:
     batch_tokens: int = BATCH_TOKENS
     batch_texts: int = BATCH_TEXTS
     threads: int = 0
-    flash_attention: int = -1
     weights: str = ""
     tokens_per_second: float = 0.0
 
@@ -61,7 +60,6 @@ class Tuning:
         return {
             "batch_tokens": self.batch_tokens,
             "batch_texts": self.batch_texts,
-            "flash_attention": self.flash_attention,
             "weights": self.weights,
         }
 
@@ -69,9 +67,10 @@ class Tuning:
     def from_dict(cls, values: Any) -> "Tuning":
         """Read what `asdict` or `batches` gave; raise `ValueError` where it cannot be used."""
         try:
-            found = cls(**values)
-            numbers = (found.batch_tokens, found.batch_texts, found.threads + 1, found.flash_attention + 2)
-        except TypeError as error:
+            # Until version 4 of what is tried, flash attention was.
+            found = cls(**{name: value for name, value in values.items() if name != "flash_attention"})
+            numbers = (found.batch_tokens, found.batch_texts, found.threads + 1)
+        except (AttributeError, TypeError) as error:
             raise ValueError("not a tuning") from error
         if not all(isinstance(number, int) and number > 0 for number in numbers) or (
             found.weights not in ("", *KINDS)
@@ -88,7 +87,6 @@ class Tuning:
             batch_tokens=self.batch_tokens,
             batch_texts=self.batch_texts,
             threads=self.threads,
-            flash_attention=self.flash_attention,
         )
 
 
@@ -101,7 +99,7 @@ def fastest(
     """Return the fastest way to run a model with this beginning, tried one thing after the other.
 
     `engines` has the model as it is stored under "", and its unfolded weights under their types. First these are
-    tried, then the size of the batch, flash attention, and threads. What needs more memory than there is, is left
+    tried, then the size of the batch, and threads. What needs more memory than there is, is left
     out. After 20 seconds, or where `stop` says so, what is best so far is returned.
     """
     until = time.monotonic() + _MOST_SECONDS
@@ -118,17 +116,11 @@ def fastest(
 
     on_gpu = stored.device == "GPU"
     best = Tuning(batch_tokens=_ON_GPU[1], batch_texts=_GPU_TEXTS) if on_gpu else Tuning()
-    # llama.cpp's attention runs over 256 cells at a time, and the common beginning takes some.
-    sizes = [size - (0 if on_gpu else len(before) % 256) for size in (_ON_GPU if on_gpu else _ON_PROCESSOR)]
+    sizes = _ON_GPU if on_gpu else _ON_PROCESSOR
     best = best_of(best, [replace(best, weights=kind) for kind in engines], rate_weights)
-    for ways in (
-        lambda best: [
-            best,
-            *(replace(best, batch_tokens=size) for size in sizes if size != best.batch_tokens),
-        ],
-        lambda best: [best, *(replace(best, flash_attention=choice) for choice in (0, 1))],
-    ):
-        best = best_of(best, ways(best))
+    best = best_of(
+        best, [best, *(replace(best, batch_tokens=size) for size in sizes if size != best.batch_tokens)]
+    )
     if (logical := logical_cores()) != stored.threads and not on_gpu:
         best = best_of(best, [best, replace(best, threads=logical)])
     return best

@@ -15,6 +15,7 @@ from app.inference import classifier as classifier_module
 from app.inference.classifier import ClassificationStopped, Classifier, ClassifierError
 from app.inference.engine import BATCH_TEXTS, Engine, InferenceError, PackedContext
 from app.inference.model_file import ModelFile
+from app.inference.tuning import Tuning
 from training.contract.prompt import Prompt, fine_tuned_prompt, normalise
 
 from .conftest import make_card, write_adapter
@@ -67,7 +68,9 @@ def test_exact_models_answer_the_same_packed_and_alone(
     tmp_path: Path,
     one_at_a_time: Callable[..., Any],
 ) -> None:
-    """With 32-bit weights only packing can differ; Gemma's window of 32 is shorter than prefix and text."""
+    """With 32-bit weights only packing can differ, and values of 8 bits instead of 11 (`engine._keep_to_own_cells`);
+    Gemma's window of 32 is shorter than prefix and text.
+    """
     gguf = tiny_llama if architecture == "llama" else tiny_gemma
     adapter = write_adapter(tmp_path / "adapter.gguf", gguf) if with_adapter else None
     card = make_card(gguf, replace(fine_tuned_prompt(4), prefix=prefix))
@@ -76,7 +79,7 @@ def test_exact_models_answer_the_same_packed_and_alone(
         ours = classifier.leaf_logits(texts)
     reference = one_at_a_time(gguf, card, texts, adapter)
     assert reference.std(axis=0).min() > 0.1, "the model must tell texts apart, or the test says nothing"
-    np.testing.assert_allclose(ours, reference, atol=0.02)
+    np.testing.assert_allclose(ours, reference, atol=0.05)
     if with_adapter:
         assert np.abs(reference - one_at_a_time(gguf, card, texts)).max() > 0.1, "the adapter does something"
 
@@ -132,6 +135,25 @@ def test_a_text_never_sees_its_neighbours(tiny_gemma: Path) -> None:
             answers.append(context.evaluate(sequences, [40, 41, 42])[2])
         context.close()
     assert (answers[0] == answers[1]).all() and (answers[0] == answers[2]).all()
+
+
+@pytest.mark.parametrize("base", ["smollm", "gemma"])
+def test_other_batches_give_the_same_answers(
+    base: str, request: pytest.FixtureRequest, tweets: list[str], tmp_path: Path
+) -> None:
+    """As stored, with an adapter: each text alone, in small batches and in large ones."""
+    gguf = request.getfixturevalue(base)
+    adapter = write_adapter(tmp_path / "adapter.gguf", gguf, scale=0.1)
+    texts = [*HOSTILE[:10], *tweets[::6]]
+    with Classifier(ModelFile(gguf, adapter, make_card(gguf), 0)) as classifier:
+        packed = classifier.leaf_logits(texts)
+        alone = np.concatenate([classifier.leaf_logits([text]) for text in texts])
+        classifier.use(Tuning(batch_tokens=101, batch_texts=3))
+        few = classifier.leaf_logits(texts)
+    for answers in (alone, few):
+        # Of the answers' rows some are multiplied in fours and some in sixteens (`engine._ANSWERS`).
+        assert (answers == packed).all(axis=1).mean() > 0.9
+        np.testing.assert_allclose(answers, packed, atol=1e-3)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from app import doctor
-from app.inference import machine
-from app.inference.engine import Engine
+from app.inference import engine, machine
 
 
 @pytest.fixture
@@ -28,6 +27,7 @@ def test_the_mark_of_the_build_decides(
     has_amx: None, monkeypatch: pytest.MonkeyPatch, tiny_llama: Path, mark: str, unsafe: bool
 ) -> None:
     monkeypatch.setattr(machine, "_MARK", mark)
+    monkeypatch.setattr(engine, "has_unsafe_tiles", machine.has_unsafe_tiles)
     llama = machine.load_llama()
     load, asked = llama.llama_model_load_from_file, []
 
@@ -37,7 +37,7 @@ def test_the_mark_of_the_build_decides(
 
     monkeypatch.setattr(llama, "llama_model_load_from_file", note)
     assert machine.has_unsafe_tiles() is unsafe
-    with Engine(tiny_llama) as opened:
+    with engine.Engine(tiny_llama) as opened:
         assert opened.vocabulary_size > 0
     assert asked == [not unsafe]
 
