@@ -1,11 +1,15 @@
 """What every test has: folders of its own instead of the user's, and the places of the data."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from app.gui.garbage import collect_garbage
+from app.inference.machine import has_tiles
 
 # A machine that is busy with something else is no bug: no example has a time limit.
 settings.register_profile("stancedesk", deadline=None)
@@ -28,6 +32,14 @@ def stancedesk_home(
     yield home
 
 
+@pytest.fixture(autouse=True)
+def garbage_is_collected_here() -> Iterator[None]:
+    """Collect between tests, on the tests' own thread, what Python would collect on any (`app/gui/garbage.py`)."""
+    gc.disable()
+    yield
+    collect_garbage()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_tiles() -> Iterator[None]:
     """Let llama.cpp, in the tests' own processes, leave the processor's AMX units alone.
@@ -37,7 +49,7 @@ def no_tiles() -> Iterator[None]:
     process; the real one, which tests/end2end starts, uses them.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.inference.engine.has_unsafe_tiles", lambda: True)
+        patch.setattr("app.inference.engine.has_unsafe_tiles", has_tiles)
         yield
 
 

@@ -11,6 +11,7 @@ import resources
 from app import __version__
 from app.gui import theme
 from app.gui.error_report import FaultReporter
+from app.gui.garbage import GarbageCollector
 from app.gui.main_window import MainWindow
 from app.jobs.worker import wait_for_workers
 from app.settings import Settings
@@ -20,6 +21,7 @@ def run(studies: Sequence[Path]) -> int:
     """Show the window, on a study where one is given, and return the exit status when it is closed."""
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
+    GarbageCollector(application)
     application.setApplicationName("StanceDesk")
     application.setApplicationVersion(__version__)
     application.setDesktopFileName("stancedesk")

@@ -153,7 +153,8 @@ class PackedContext:
     """A context that answers for many texts with one beginning.
 
     `before` are the tokens that every sequence starts with (none is fine); `longest` is the largest number
-    of tokens that any sequence adds to them. `threads` 0: the engine's.
+    of tokens that any sequence adds to them. `threads` 0: the engine's. Not `steady`: llama.cpp's own attention, which
+    lets a sequence's last bits depend on the others.
     """
 
     def __init__(
@@ -165,6 +166,7 @@ class PackedContext:
         batch_tokens: int = BATCH_TOKENS,
         batch_texts: int = BATCH_TEXTS,
         threads: int = 0,
+        steady: bool = True,
     ) -> None:
         import numpy as np
 
@@ -182,7 +184,7 @@ class PackedContext:
         params.n_outputs_max = _whole(self.batch_texts + 1, _ANSWERS)
         params.kv_unified = True
         params.n_threads = params.n_threads_batch = threads or engine.threads
-        if engine.device == "CPU":
+        if steady and engine.device == "CPU":
             _keep_to_own_cells(llama, params)
         params.no_perf = True
         _messages.clear()

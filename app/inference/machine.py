@@ -36,17 +36,21 @@ def device() -> str:
     return "GPU" if load_llama().llama_supports_gpu_offload() else "CPU"
 
 
+def has_tiles() -> bool:
+    """Tell whether llama.cpp uses the processor's AMX units."""
+    return b"AMX_INT8 = 1" in load_llama().llama_print_system_info()
+
+
 def has_unsafe_tiles() -> bool:
     """Tell whether llama.cpp would use the processor's AMX units and was not built so that it survives that.
 
     `packaging/llama-cpp-amx.h` tells why, and leaves a mark in what is built with it. Without the mark, weights are not
     laid out for AMX: half as fast on such a processor, and no crash.
     """
-    llama = load_llama()
-    if b"AMX_INT8 = 1" not in llama.llama_print_system_info():
+    if not has_tiles():
         return False
     try:
-        ctypes.c_int.in_dll(llama.llama_cpp._lib, _MARK)
+        ctypes.c_int.in_dll(load_llama().llama_cpp._lib, _MARK)
     except ValueError:
         return True
     return False

@@ -88,10 +88,11 @@ def test_real_tweets_in_all_languages_as_one_at_a_time(
     smollm: Path, tweets: list[str], one_at_a_time: Callable[..., Any]
 ) -> None:
     card = make_card(smollm)
+    some = tweets[::2]
     with Classifier(ModelFile.open(smollm), card=card) as classifier:
-        ours = classifier.leaf_logits(tweets)
+        ours = classifier.leaf_logits(some)
     # 4-bit kernels round activations to 8 bits; an order of summation decides which way.
-    _agree(ours, one_at_a_time(smollm, card, tweets), near=0.1, mean=0.01)
+    _agree(ours, one_at_a_time(smollm, card, some), near=0.1, mean=0.01)
 
 
 def test_the_real_base_with_an_adapter_as_one_at_a_time(
@@ -99,7 +100,7 @@ def test_the_real_base_with_an_adapter_as_one_at_a_time(
 ) -> None:
     card = make_card(smollm)
     adapter = write_adapter(tmp_path / "adapter.gguf", smollm, scale=0.1)
-    some = tweets[::2]
+    some = tweets[1::4]
     with Classifier(ModelFile(smollm, adapter, card, 0)) as classifier:
         ours = classifier.leaf_logits(some)
     _agree(ours, one_at_a_time(smollm, card, some, adapter), near=0.1, mean=0.01)
