@@ -56,10 +56,12 @@ class Work(QObject):
 
     def run(self) -> None:
         """Run the function; called on the worker's thread."""
-        function, self._function = self._function, None
-        assert function is not None
+        # Held by no name of this thread's: what the function holds, widgets perhaps, is let go in `_finish`.
+        assert self._function is not None
         try:
-            result = function(self._progress, self._stop.is_set) if self._with_progress else function()
+            result = (
+                self._function(self._progress, self._stop.is_set) if self._with_progress else self._function()
+            )
         except Exception as error:
             self._tell_end(None, error)
         else:
@@ -85,7 +87,7 @@ class Work(QObject):
     @Slot(object, object)
     def _finish(self, result: Any, error: Exception | None) -> None:
         on_done, on_error = self._on_done, self._on_error
-        self._on_done = self._on_error = self._on_progress = None
+        self._function = self._on_done = self._on_error = self._on_progress = None
         _under_way.discard(self)
         self.deleteLater()
         if error is None and on_done is not None:

@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QObject, QThreadPool
@@ -93,6 +94,24 @@ def test_nobody_is_called_after_the_parent_is_gone(qtbot: QtBot) -> None:
     assert QThreadPool.globalInstance().waitForDone(5000)
     qtbot.wait(50)
     assert got == []
+
+
+def test_what_the_function_holds_is_let_go_on_the_thread_that_asked(qtbot: QtBot) -> None:
+    """A closed dialog may be held by nothing else: on the worker's thread its widgets must not be destroyed."""
+    let_go_on: list[threading.Thread] = []
+
+    class Held:
+        def __del__(self) -> None:
+            let_go_on.append(threading.current_thread())
+
+    def work(held: Held) -> Callable[[], bool]:
+        return lambda: held is None
+
+    parent = QObject()
+    for _ in range(50):
+        run_in_worker(work(Held()), lambda _: None, no_error, parent)
+    qtbot.waitUntil(lambda: len(let_go_on) == 50, timeout=5000)
+    assert set(let_go_on) == {threading.main_thread()}
 
 
 def test_waiting_for_workers_stops_those_that_listen(qtbot: QtBot) -> None:
