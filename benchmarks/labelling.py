@@ -29,6 +29,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.gui import theme
+from app.gui.garbage import GarbageCollector
 from app.gui.main_window import MainWindow
 from app.gui.tweet_view import TweetView
 from app.inference.model_file import write_card
@@ -84,6 +85,7 @@ def main() -> int:
         print(f"{arguments.tweets} tweets made in {time.perf_counter() - begin:.0f} s")
     TweetView.paintEvent = _note_paint  # type: ignore[method-assign,assignment]
     application = QApplication(sys.argv[:1])
+    GarbageCollector(application)
     theme.apply("light")
     window = TimedWindow(Settings(coder=CODER))
     window.resize(1280, 800)
