@@ -14,6 +14,7 @@ Not for several threads at once: an engine belongs to the thread that uses it.
 import ctypes
 import os
 import weakref
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -249,19 +250,22 @@ class PackedContext:
         self._context = None
 
     def _pack(self, lengths: list[int]) -> Iterator[list[int]]:
-        """Yield the indices of each batch: longest first, so that what remains of a batch is filled well."""
-        batch: list[int] = []
-        room = self.batch_tokens
-        for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-            length = lengths[index]
+        """Yield the indices of each batch: the longest sequence that is left, then the longest that still fits.
+
+        So hardly a token is needed to fill a batch up.
+        """
+        for length in lengths:
             if not 1 <= length <= self.batch_tokens:
                 raise ValueError(f"a sequence of {length} tokens does not fit a batch of {self.batch_tokens}")
-            if batch and (length > room or len(batch) == self.batch_texts):
-                yield batch
-                batch, room = [], self.batch_tokens
-            batch.append(index)
-            room -= length
-        if batch:
+        left = sorted(range(len(lengths)), key=lambda i: (lengths[i], -i))
+        while left:
+            batch: list[int] = []
+            room = self.batch_tokens
+            while len(batch) < self.batch_texts and (
+                place := bisect_right(left, room, key=lengths.__getitem__)
+            ):
+                batch.append(left.pop(place - 1))
+                room -= lengths[batch[-1]]
             yield batch
 
     def _decode(self) -> None:
