@@ -18,7 +18,7 @@ settings.load_profile("stancedesk")
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
-# Before anything of Qt is imported: the tests' windows follow no desktop's theme.
+# Before Qt's application is made: the tests' windows follow no desktop's theme.
 os.environ.setdefault("QT_QPA_PLATFORMTHEME", "")
 
 
