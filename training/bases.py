@@ -2,7 +2,7 @@
 
 The weights are dequantised straight from the file into the matching transformers model, name by name, so
 that what is trained is what llama.cpp computes with. Only the body is built: the answer is read from a few
-rows of the output matrix (`leaf_rows`), never from the whole vocabulary.
+rows of the output matrix (`output_rows`), never from the whole vocabulary.
 """
 
 from collections.abc import Callable
@@ -115,7 +115,12 @@ class Base:
         half = matrix.shape[0] // heads // 2
         return matrix.reshape(heads, 2, half, -1).swapaxes(1, 2).reshape(matrix.shape)
 
-    def leaf_rows(self, tokens: list[int]) -> "Array":
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens it knows."""
+        return self.file.tensors["token_embd.weight"].shape[0]
+
+    def output_rows(self, tokens: list[int]) -> "Array":
         """Return the rows of the output matrix for some tokens, float32 (tokens, width)."""
         name = "output.weight" if "output.weight" in self.file.tensors else "token_embd.weight"
         return self.file.rows(name, tokens)
@@ -204,7 +209,7 @@ def _configuration(base: Base) -> tuple[Any, Any]:
     if key("rope.scaling.type", "none") == "linear":
         rope = rope | {"rope_type": "linear", "factor": key("rope.scaling.factor")}
     shared = {
-        "vocab_size": base.file.tensors["token_embd.weight"].shape[0],
+        "vocab_size": base.vocabulary,
         "hidden_size": width,
         "intermediate_size": key("feed_forward_length"),
         "num_hidden_layers": base.layers,

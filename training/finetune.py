@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from training import adapter, checkpoints
 from training.batches import Batch, Example, order, thin
@@ -187,18 +186,17 @@ class Finetuning:
             torch.manual_seed(
                 random.Random(f"{self.spec.seed}/{self.standing.step}/{piece.first}").getrandbits(63)
             )
-            logits = self.network.logits(piece)
-            loss = functional.cross_entropy(logits, piece.leaf, reduction="sum") / len(batch)
-            loss.backward()
-            return float(loss.detach())
+            leaf, whole = self.network.losses(piece, batch)
+            if not math.isfinite(float(whole.detach())):
+                raise FloatingPointError(f"the loss is {float(whole)} at step {self.standing.step}")
+            whole.backward()
+            return float(leaf.detach())
 
         def learn_share() -> float:
             self.check()
             return sum(self.network.in_pieces(self.processes.share(batch), learn))
 
         loss = sum(self.processes.gather(learn_share))
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss} at step {self.standing.step}")
         self.processes.add_gradients(self.network.parameters())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.spec.max_gradient)
         self.optimizer.step()

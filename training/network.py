@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional
 
 from training import adapter, bases, scales
 from training.batches import Batch, Example, by_length, collate
 from training.errors import TrainingError, is_out_of_memory
+from training.next_token import NextToken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +31,7 @@ class LeafNetwork:
     weights of its norms.
 
     A vocabulary of 128,000 to 262,000 would make full logits the largest cost of a step; a few rows of the
-    output matrix are enough.
+    output matrix are enough. With `next_token` it learns to foretell the tweets' tokens, too.
     """
 
     def __init__(
@@ -43,10 +45,12 @@ class LeafNetwork:
         dropout: float,
         seed: int,
         micro_batch: int,
+        next_token: NextToken | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan = plan
         self.micro_batch = micro_batch
+        self.next_token = next_token
         torch.set_num_threads(plan.threads)
         dtype = torch.bfloat16 if plan.precision == "bf16" else torch.float32
         self.body: Any = bases.build(
@@ -62,7 +66,7 @@ class LeafNetwork:
             if plan.method == "scales"
             else dict(adapter.put_on(self.body, rank=rank, alpha=alpha, dropout=dropout, seed=seed))
         )
-        self.rows = torch.from_numpy(base.leaf_rows(list(leaf_tokens))).to(plan.device)
+        self.rows = torch.from_numpy(base.output_rows(list(leaf_tokens))).to(plan.device)
         self.softcap = base.softcap
 
     def parameters(self) -> list[torch.nn.Parameter]:
@@ -85,8 +89,27 @@ class LeafNetwork:
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """Return float32 logits (examples, leaves)."""
+        return self._leaf_logits(self._hidden(batch), batch)
+
+    def losses(self, piece: Batch, batch: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a piece's share of a batch's mean cross-entropy over the leaves, and of what is to be lessened.
+
+        The latter has the second aim's loss added, where there is one.
+        """
+        hidden = self._hidden(piece)
+        leaf = functional.cross_entropy(self._leaf_logits(hidden, piece), piece.leaf, reduction="sum")
+        leaf = leaf / len(batch)
+        if self.next_token is None:
+            return leaf, leaf
         with self._autocast():
-            hidden = self.body(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+            return leaf, leaf + self.next_token.loss(hidden, piece, batch)
+
+    def _hidden(self, batch: Batch) -> torch.Tensor:
+        with self._autocast():
+            hidden: torch.Tensor = self.body(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+        return hidden
+
+    def _leaf_logits(self, hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
         at = torch.arange(len(batch.last), device=hidden.device)
         logits = hidden[at, batch.last].float() @ self.rows.T
         return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits

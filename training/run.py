@@ -193,7 +193,10 @@ class Work:
     def network(self, plan: machine.Plan, check: Callable[[], None]) -> "LeafNetwork":
         """Return the base with a new adapter on it."""
         from training.network import LeafNetwork
+        from training.next_token import NextToken
 
+        weight = self.spec.next_token
+        next_token = NextToken(self.train, self.encoded, self.base, plan.device, weight) if weight else None
         return LeafNetwork(
             self.base,
             self.encoded.leaf_tokens,
@@ -203,6 +206,7 @@ class Work:
             dropout=self.spec.dropout,
             seed=self.spec.seed,
             micro_batch=self.spec.micro_batch,
+            next_token=next_token,
             check=check,
         )
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import functional
 
 from training.power import ASSUMED, Meter, assumed_watts
 from training.scales import ScaledLinear
@@ -162,7 +161,7 @@ def _seconds(
 
 def _step(network: "LeafNetwork", rows: Sequence["Example"], clock: Callable[[], float]) -> float:
     def learn(piece: "Batch") -> None:
-        loss = functional.cross_entropy(network.logits(piece), piece.leaf, reduction="sum") / len(rows)
+        _, loss = network.losses(piece, rows)
         loss.backward()
 
     _wait_for(network.plan.device)

@@ -49,6 +49,10 @@ class TrainingSpec:
     alpha: int = _setting(32, "scale of the adapter, divided by the rank")
     dropout: float = _setting(0.1, "dropout inside the adapter; of scales: share of the changes held back")
     text_dropout: float = _setting(0.12, "share of a tweet's tokens left out in training, others each epoch")
+    next_token: float = _setting(
+        0.3,
+        "weight of a second aim beside the class, to foretell each token of the tweets; 0: the class alone",
+    )
     averaging: float = _setting(
         0.1, "the adapter is averaged over this share of the steps, up to the present one; 0: not averaged"
     )
@@ -76,6 +80,10 @@ class TrainingSpec:
         if not 0 <= self.learning_rate < 1:
             raise SpecError(
                 f"The setting “learning_rate” must be 0 or more and less than 1, it is {self.learning_rate}."
+            )
+        if not 0 <= self.next_token < 100:
+            raise SpecError(
+                f"The setting “next_token” must be 0 or more and less than 100, it is {self.next_token}."
             )
         for name in ("dropout", "text_dropout", "averaging"):
             if not 0 <= getattr(self, name) < 1:

@@ -29,7 +29,7 @@ def test_the_model_answers_as_llama_cpp_does(which: str, request: pytest.Fixture
         sequences = [begin + tokenizer.tokenize(tweet) for tweet in TWEETS]
         tokens = [tokenizer.tokenize(f" {letter}")[0] for letter in "ABCDEFGH"]
     model = build(base, linear_dtype=torch.float32, attention="eager").eval()
-    rows = torch.from_numpy(base.leaf_rows(tokens))
+    rows = torch.from_numpy(base.output_rows(tokens))
     with torch.no_grad():
         ours = np.stack(
             [

@@ -3,7 +3,7 @@
 import errno
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import torch
 from tests.unit.training.conftest import LEAVES, make_rows
 from training import adapter
 from training.bases import Base
-from training.batches import Batch, encode_rows
+from training.batches import Batch, Example, encode_rows
 from training.contract.events import EventLog
 from training.contract.prompt import EncodedPrompt
 from training.contract.spec import TrainingSpec
@@ -24,6 +24,7 @@ from training.finetune import Finetuning
 from training.gguf_file import GGUFFile
 from training.machine import Plan
 from training.network import LeafNetwork
+from training.next_token import NextToken
 
 
 @pytest.fixture
@@ -39,8 +40,10 @@ def make_loop(small_base: Path, encoded: EncodedPrompt, tmp_path: Path) -> Calla
             prompt={},
             **({"epochs": 2, "batch": 8, "micro_batch": 8, "learning_rate": 3e-3} | settings),
         )
+        base = Base.open(GGUFFile(small_base))
+        train = encode_rows(make_rows(rows), LEAVES, encoded)
         network = LeafNetwork(
-            Base.open(GGUFFile(small_base)),
+            base,
             encoded.leaf_tokens,
             Plan("cpu", "lora", "fp32", "eager", 2),
             rank=8,
@@ -48,12 +51,13 @@ def make_loop(small_base: Path, encoded: EncodedPrompt, tmp_path: Path) -> Calla
             dropout=spec.dropout,
             seed=spec.seed,
             micro_batch=spec.micro_batch,
+            next_token=NextToken(train, encoded, base, "cpu", spec.next_token),
         )
         return Finetuning(
             spec=spec,
             encoded=encoded,
             network=network,
-            train=encode_rows(make_rows(rows), LEAVES, encoded),
+            train=train,
             validation=encode_rows(make_rows(12), LEAVES, encoded),
             events=EventLog(None, io.StringIO()),
             checkpoint_folder=tmp_path / "checkpoints",
@@ -82,7 +86,9 @@ def stop_after(steps: int) -> Callable[[], None]:
 
 
 def test_it_learns_what_the_words_tell(make_loop: Callable[..., Finetuning]) -> None:
-    loop = make_loop(epochs=8, learning_rate=1e-2, dropout=0.0, text_dropout=0.0, averaging=0.0)
+    loop = make_loop(
+        epochs=8, learning_rate=1e-2, dropout=0.0, text_dropout=0.0, averaging=0.0, next_token=0.0
+    )
     standing = loop.run()
     told = events_of(loop, "progress")
     progress = [event for event in told if "loss" in event]
@@ -348,17 +354,17 @@ def test_a_run_that_met_too_little_memory_goes_on_as_it_was(
     """Memory runs out at the third step of eight tweets at once: from there on four, also after a break."""
 
     def short_of_memory(loop: Finetuning) -> Finetuning:
-        compute = loop.network.logits
+        compute = loop.network.losses
 
-        def logits(batch: Batch) -> torch.Tensor:
-            found = compute(batch)
-            if loop.standing.step >= 2 and len(batch.leaf) > 4:
+        def losses(piece: Batch, batch: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+            found = compute(piece, batch)
+            if loop.standing.step >= 2 and len(piece.leaf) > 4:
                 raise RuntimeError(
                     "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."
                 )
             return found
 
-        loop.network.logits = logits  # type: ignore[method-assign]
+        loop.network.losses = losses  # type: ignore[method-assign]
         return loop
 
     whole = short_of_memory(make_loop())
