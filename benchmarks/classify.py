@@ -34,10 +34,12 @@ from app.errors import UserError
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine, PackedContext
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError
+from app.study.codebook import Codebook
 from app.study.known_tunings import unfolded_folder
+from app.study.run_plan import prompt_of
 from app.study.shelf import Shelf
 from training.contract.cores import physical_cores
-from training.contract.prompt import encode_prompt, fine_tuned_prompt, normalise
+from training.contract.prompt import encode_prompt, normalise
 
 PAPER_PROMPT = """You are an expert on migration. Answer the question truthfully.
 
@@ -193,14 +195,15 @@ def _model(name: str, base: Path) -> tuple[ModelFile, ModelCard]:
 
 def base_card(path: Path) -> ModelCard:
     """Return a card for a base that nobody fine-tuned: the speed is that of a fine-tuned one."""
-    prompt = fine_tuned_prompt(4)
+    codebook = Codebook.default()
+    prompt = prompt_of(codebook)
     with Engine(path) as engine:
         encoded = encode_prompt(prompt, lambda t: engine.tokenize(t).tolist(), engine.begin_of_sequence)
     return ModelCard(
         name="benchmark",
         created="",
         codebook="",
-        leaves=["pro", "anti", "neutral", "unrelated"],
+        leaves=list(codebook.leaf_codes),
         leaf_tokens=list(encoded.leaf_tokens),
         prompt=prompt.as_dict(),
     )

@@ -32,11 +32,11 @@ from app.inference.model_file import ModelFile
 from app.study.base_models import BaseFile
 from app.study.codebook import Codebook
 from app.study.evaluation import score
+from app.study.run_plan import prompt_of
 from app.study.sampling import VALIDATION_SHARE, split
 from app.study.served_model import choose_served_model
 from app.study.shelf import Shelf
 from benchmarks.papers_recipe import Job
-from training.contract.prompt import fine_tuned_prompt
 from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, TrainingSpec, write_rows
 
@@ -111,7 +111,7 @@ def _ours(
         base_path=str(base.path),
         base_sha256=base.sha256,
         leaves=leaves,
-        prompt=fine_tuned_prompt(len(leaves)).as_dict(),
+        prompt=prompt_of(codebook).as_dict(),
         seed=arguments.seed,
         **settings,
     )

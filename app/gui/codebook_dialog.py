@@ -113,6 +113,7 @@ class CodebookDialog(QDialog):
             (self.tr("Removed"), change.removed),
             (self.tr("Defined differently"), change.redefined),
             (self.tr("Other key, colour or sign"), change.restyled),
+            (self.tr("Other answer of a model"), change.reworded),
         ):
             if codes:
                 lines.append(f"<b>{heading}:</b> " + ", ".join(leaf_html(leaves, code) for code in codes))

@@ -12,13 +12,19 @@ from typing import Any
 from app.errors import UserError
 
 MIN_LEAVES, MAX_LEAVES = 2, 26
+_OPTION_FIELDS = (
+    "code", "name", "definition", "examples", "key", "colour", "shape", "answer", "follow_up",
+)  # fmt: skip
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True)
 class Option:
-    """One answer to a question. With a `follow_up` it opens another question, without it is a leaf."""
+    """One answer to a question. With a `follow_up` it opens another question, without it is a leaf.
+
+    `answer` is the word that a fine-tuned model gives for a leaf.
+    """
 
     code: str
     name: str
@@ -28,6 +34,7 @@ class Option:
     colour: str = ""
     shape: str = ""
     follow_up: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Leaf:
-    """A class. `path` holds the answer that leads here for each question passed: {question: option code}."""
+    """A class. `path` holds the answer that leads here for each question passed: {question: option code}.
+
+    `answer` is the word that a fine-tuned model gives for it, "" where the codebook names none.
+    """
 
     code: str
     name: str
@@ -52,16 +62,21 @@ class Leaf:
     path: dict[str, str] = field(hash=False)
     examples: tuple[str, ...] = ()
     shape: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True)
 class Codebook:
-    """A checked decision tree. Built by `from_toml` or `default`; `start` is the first question's code."""
+    """A checked decision tree. Built by `from_toml` or `default`; `start` is the first question's code.
+
+    `cue` is the beginning of a sentence about the tweet that a fine-tuned model completes by a leaf's `answer`.
+    """
 
     name: str
     version: str
     start: str
     questions: tuple[Question, ...]
+    cue: str = ""
 
     @classmethod
     def default(cls) -> "Codebook":
@@ -96,12 +111,14 @@ class Codebook:
     def to_toml(self) -> str:
         """Write the codebook as TOML that `from_toml` reads back to an equal one."""
         lines = [f"{k} = {_quoted(getattr(self, k))}" for k in ("name", "version", "start")]
+        if self.cue:
+            lines.append(f"cue = {_quoted(self.cue)}")
         for question in self.questions:
             lines += ["", "[[questions]]"]
             lines += [f"{k} = {_quoted(getattr(question, k))}" for k in ("code", "name", "text")]
             for option in question.options:
                 lines += ["", "[[questions.options]]"]
-                for k in ("code", "name", "definition", "examples", "key", "colour", "shape", "follow_up"):
+                for k in _OPTION_FIELDS:
                     if getattr(option, k):
                         lines.append(f"{k} = {_quoted(getattr(option, k))}")
         return "\n".join(lines) + "\n"
@@ -193,6 +210,7 @@ def _walk(codebook: Codebook, question: Question, path: dict[str, str]) -> Itera
                 path=here,
                 examples=option.examples,
                 shape=option.shape,
+                answer=option.answer,
             )
 
 
@@ -201,7 +219,7 @@ def _mistake(what: str) -> UserError:
 
 
 def _read_codebook(values: dict[str, Any]) -> Codebook:
-    _check_names(values, {"name", "version", "start", "questions"}, "at the top")
+    _check_names(values, {"name", "version", "start", "cue", "questions"}, "at the top")
     questions = []
     for number, question in enumerate(_tables(values, "questions", "at the top"), 1):
         place = f"in question {number}"
@@ -224,12 +242,17 @@ def _read_codebook(values: dict[str, Any]) -> Codebook:
         version = str(version)
     if not isinstance(version, str):
         raise _mistake("“version” at the top must be text")
-    return Codebook(_text(values, "name", "at the top") or "Codebook", version, start, tuple(questions))
+    return Codebook(
+        _text(values, "name", "at the top") or "Codebook",
+        version,
+        start,
+        tuple(questions),
+        _text(values, "cue", "at the top").strip(),
+    )
 
 
 def _read_option(option: dict[str, Any], place: str) -> Option:
-    known = {"code", "name", "definition", "examples", "key", "colour", "shape", "follow_up"}
-    _check_names(option, known, place)
+    _check_names(option, set(_OPTION_FIELDS), place)
     code = _code(option, place)
     examples = option.get("examples", [])
     if not isinstance(examples, list) or not all(isinstance(e, str) for e in examples):
@@ -249,6 +272,7 @@ def _read_option(option: dict[str, Any], place: str) -> Option:
         colour=colour,
         shape=_text(option, "shape", place),
         follow_up=_text(option, "follow_up", place),
+        answer=_text(option, "answer", place).strip(),
     )
 
 
@@ -340,6 +364,20 @@ def _check_leaves(codebook: Codebook) -> None:
         if leaf.key.casefold() in keys:
             raise _mistake(f"the classes “{keys[leaf.key.casefold()]}” and “{leaf.code}” have the same key")
         keys[leaf.key.casefold()] = leaf.code
+    _check_answers(codebook)
+
+
+def _check_answers(codebook: Codebook) -> None:
+    if codebook.cue and not codebook.cue.isprintable():
+        raise _mistake("“cue” at the top must be one line of text")
+    answers: dict[str, str] = {}
+    for leaf in codebook.leaves:
+        if any(other.answer for other in codebook.leaves) and not leaf.answer:
+            raise _mistake(f"the class “{leaf.code}” has no “answer”, while others have one")
+        if leaf.answer and (len(leaf.answer.split()) > 1 or not leaf.answer.isprintable()):
+            raise _mistake(f"the answer of the class “{leaf.code}” must be one word, it is “{leaf.answer}”")
+        if leaf.answer and answers.setdefault(leaf.answer, leaf.code) != leaf.code:
+            raise _mistake(f"the classes “{answers[leaf.answer]}” and “{leaf.code}” have the same answer")
 
 
 def _quoted(value: str | tuple[str, ...]) -> str:

@@ -8,15 +8,19 @@ from app.study.codebook import Codebook, Leaf
 
 @dataclass(frozen=True)
 class CodebookChange:
-    """Codes of leaves. `redefined` are those that mean something else than before, `restyled` look different."""
+    """Codes of leaves. `redefined` are those that mean something else than before, `restyled` look different.
+
+    For those that are `reworded` a model is to learn another answer.
+    """
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
     redefined: tuple[str, ...]
     restyled: tuple[str, ...]
+    reworded: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.redefined or self.restyled)
+        return bool(self.added or self.removed or self.redefined or self.restyled or self.reworded)
 
 
 def compare(old: Codebook, new: Codebook) -> CodebookChange:
@@ -30,6 +34,9 @@ def compare(old: Codebook, new: Codebook) -> CodebookChange:
         redefined=redefined,
         restyled=tuple(
             code for code in both if code not in redefined and _looks(before[code]) != _looks(after[code])
+        ),
+        reworded=tuple(
+            code for code in both if (old.cue, before[code].answer) != (new.cue, after[code].answer)
         ),
     )
 

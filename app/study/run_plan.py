@@ -11,7 +11,7 @@ from app.study.codebook import Codebook
 from app.study.sampling import Division, divide, trainable_rows
 from app.study.study import Study
 from app.study.trials import Estimate
-from training.contract.prompt import PromptError, fine_tuned_prompt
+from training.contract.prompt import Prompt, PromptError, fine_tuned_prompt
 from training.contract.run_folder import RunFolder
 from training.contract.spec import Row, SpecError, TrainingSpec, write_rows
 from training.contract.trial import Trial
@@ -67,6 +67,19 @@ def plan_run(study: Study, base: BaseFile, languages: Sequence[str], settings: d
     return RunPlan(spec, keyed, divide(study, keyed, spec.seed))
 
 
+def prompt_of(codebook: Codebook) -> Prompt:
+    """Return what a model is asked that is fine-tuned on this codebook: its words or, where it has none, letters.
+
+    A codebook with the bundled one's classes and no words of its own is asked by the bundled one's: studies that were
+    begun before there were words.
+    """
+    bundled = Codebook.default()
+    if codebook.leaf_codes == bundled.leaf_codes and not codebook.leaves[0].answer:
+        codebook = bundled
+    words = [leaf.answer for leaf in codebook.leaves if leaf.answer]
+    return fine_tuned_prompt(len(codebook.leaves), cue=codebook.cue if words else "", words=words)
+
+
 def spec_of(codebook: Codebook, base: BaseFile, settings: dict[str, Any]) -> TrainingSpec:
     """Return the settings of a run; raise `UserError` where they cannot work."""
     leaves = [leaf.code for leaf in codebook.leaves]
@@ -77,7 +90,7 @@ def spec_of(codebook: Codebook, base: BaseFile, settings: dict[str, Any]) -> Tra
                 "base_path": str(base.path),
                 "base_sha256": base.sha256,
                 "leaves": leaves,
-                "prompt": fine_tuned_prompt(len(leaves)).as_dict(),
+                "prompt": prompt_of(codebook).as_dict(),
             }
             | settings
         )

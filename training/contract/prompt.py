@@ -15,7 +15,7 @@ and cue. Both come from the template in the model's file, and in them alone spec
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 # 3: what a retweet repeats is the tweet; 2 left “RT @user:” in front of it.
@@ -25,8 +25,8 @@ PROMPT_VERSION = f"{_LAYOUT}.{NORMALISER_VERSION}"
 # Models that were trained with an earlier normaliser are still asked as they were trained.
 _NORMALISERS = {f"{_LAYOUT}.{number}": number for number in (2, 3)}
 
-# Letters are single tokens after a space in every LLaMA-family vocabulary that we know of; training
-# verifies it in context for the base at hand and refuses where it does not hold.
+# What is answered where a codebook names no words. Letters are single tokens after a space in every LLaMA-family
+# vocabulary that we know of; training verifies it in context for the base at hand and refuses where it does not hold.
 ANSWER_CANDIDATES = tuple(f" {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
@@ -98,11 +98,19 @@ class Prompt:
         return cls(**(values | {"answers": tuple(values["answers"])}))
 
 
-def fine_tuned_prompt(leaf_count: int, max_text_tokens: int = 512) -> Prompt:
-    """Return the short prompt of a fine-tuned model: the tweet and a cue, nothing else."""
+def fine_tuned_prompt(
+    leaf_count: int, max_text_tokens: int = 512, *, cue: str = "", words: Sequence[str] = ()
+) -> Prompt:
+    """Return the short prompt of a fine-tuned model: the tweet and a cue, nothing else.
+
+    The `words`, one a leaf, complete the `cue`: a base that knows what they mean begins with half of the answer
+    (Schick and Schütze 2021, arXiv 2001.07676). Without them the answers are letters.
+    """
     if not 2 <= leaf_count <= len(ANSWER_CANDIDATES):
         raise PromptError(f"A codebook has 2 to {len(ANSWER_CANDIDATES)} classes, this one has {leaf_count}.")
-    return Prompt(answers=ANSWER_CANDIDATES[:leaf_count], max_text_tokens=max_text_tokens)
+    answers = tuple(f" {word}" for word in words) or ANSWER_CANDIDATES[:leaf_count]
+    prompt = Prompt(answers=answers, max_text_tokens=max_text_tokens)
+    return replace(prompt, cue=f"\n{cue}") if cue else prompt
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,7 @@ def encode_prompt(
         if in_context[: len(after)] != after or len(in_context) != len(after) + 1:
             raise PromptError(
                 f"The base model writes the answer “{answer.strip()}” as more than one token, so it cannot be "
-                "used here. Choose another base model."
+                "used here. Choose another base model, or another “answer” in the codebook."
             )
         leaf_tokens.append(in_context[-1])
     if len(set(leaf_tokens)) != len(leaf_tokens):

@@ -19,11 +19,13 @@ text = "How?"
 code = "good"
 name = "Good"
 key = "g"
+answer = "fine"
 colour = "#00aa00"
 [[questions.options]]
 code = "bad"
 name = "Bad"
 key = "b"
+answer = "poor"
 """
 
 
@@ -33,6 +35,7 @@ def test_the_default_is_the_papers_tree() -> None:
     assert codebook.leaf("pro").path == {"topic": "immigration", "stance": "pro"}
     assert codebook.leaf("unrelated").path == {"topic": "unrelated"}
     assert all(leaf.key and leaf.colour and leaf.definition and leaf.examples for leaf in codebook.leaves)
+    assert codebook.cue and all(leaf.answer for leaf in codebook.leaves)
     assert Codebook.from_toml(codebook.to_toml()) == codebook
 
 
@@ -73,6 +76,9 @@ def test_labels_of_files_are_recognised(label: str, leaf: str | None) -> None:
         ('key = "b"', 'follow_up = "why"', "“why”, which is not there"),
         ('key = "b"', 'follow_up = "mood"', "two ways"),
         ('name = "Bad"', 'naem = "Bad"', "“naem” in option 2 of question “mood”"),
+        ('answer = "poor"', "", "“bad” has no “answer”"),
+        ('answer = "poor"', 'answer = "so so"', "one word, it is “so so”"),
+        ('answer = "poor"', 'answer = "fine"', "“good” and “bad” have the same answer"),
         ('name = "Bad"', 'examples = "one"', "list of texts"),
         ("[[questions]]", "[questions]", "[[questions]] tables"),
     ],
@@ -108,10 +114,12 @@ def test_two_to_twenty_six_classes(leaves: int, fine: bool) -> None:
 def test_any_text_survives_toml(texts: list[str]) -> None:
     name, question, option, definition, first, second = texts
     options = (
-        Option("a", option or "a", definition, (first, second), "1"),
-        Option("b", "b", key="2", colour="#123456", shape="▲"),
+        Option("a", option or "a", definition, (first, second), "1", answer="é"),
+        Option("b", "b", key="2", colour="#123456", shape="▲", answer="否"),
     )
-    codebook = Codebook(name or "Codebook", "1", "q", (Question("q", "q", options, question),))
+    questions = (Question("q", "q", options, question),)
+    cue = "".join(filter(str.isprintable, definition)).strip()
+    codebook = Codebook(name or "Codebook", "1", "q", questions, cue)
     assert Codebook.from_toml(codebook.to_toml()) == codebook
 
 

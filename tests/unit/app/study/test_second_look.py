@@ -91,6 +91,10 @@ def test_what_differs(study: Study) -> None:
     key = next(leaf.key for leaf in study.codebook.leaves if leaf.code == "pro")
     restyled = _other(study, f'key = "{key}"', 'key = "p"')
     assert codebook_change.compare(study.codebook, restyled).restyled == ("pro",)
+    reworded = codebook_change.compare(study.codebook, _other(study, '"positive"', '"welcoming"'))
+    assert reworded == CodebookChange((), (), (), (), ("pro",)) and reworded
+    cue = codebook_change.compare(study.codebook, _other(study, 'cue = "This', 'cue = "That'))
+    assert cue.reworded == study.codebook.leaf_codes
     pro = study.codebook.leaf("pro")
     redefined = _other(study, f'name = "{pro.name}"', 'name = "In favour"')
     assert codebook_change.compare(study.codebook, redefined).redefined == ("pro",)

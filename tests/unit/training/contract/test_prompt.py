@@ -89,6 +89,14 @@ def test_a_long_tweet_is_cut_and_its_cue_stays() -> None:
     assert encoded.text_tokens(" \n ") == []
 
 
+def test_words_complete_a_sentence_of_the_codebook() -> None:
+    prompt = fine_tuned_prompt(2, cue="This is", words=["good", "bad"])
+    encoded = encode_prompt(prompt, words, 1)
+    assert encoded.ids("hello") == [1, *words("hello"), *words("\nThis is")]
+    assert encoded.leaf_tokens == (words(" good")[0], words(" bad")[0])
+    assert Prompt.from_dict(prompt.as_dict()) == prompt
+
+
 def test_a_base_that_cannot_answer_is_refused() -> None:
     with pytest.raises(PromptError, match="more than one token"):
         encode_prompt(fine_tuned_prompt(4), lambda text: [ord(c) for c in text], None)
