@@ -24,6 +24,7 @@ from app.study.readiness import (
 from app.study.shelf import Shelf
 from app.study.study import Study
 from app.study.trials import Estimate
+from training.contract.prompt import ANSWER_CANDIDATES
 from training.contract.spec import ONE_FILE, SCALABLE
 from training.contract.trial import Trial
 
@@ -52,8 +53,8 @@ class LabelWish:
 class Check:
     """What was looked at, and what came of it.
 
-    `what`: labels, classes, languages, split, sealed, base, memory, disk, trial, time. Where labels are missing that
-    can still be given, `wish` says which: the page Label has a queue for them.
+    `what`: labels, classes, languages, answers, split, sealed, base, memory, disk, trial, time. Where labels are
+    missing that can still be given, `wish` says which: the page Label has a queue for them.
     """
 
     what: str
@@ -171,6 +172,18 @@ def _language_checks(
     if not weak and len(ready.per_language) > 1:
         found.append(Check("languages", State.OK, "Each language has labels of each class."))
     return found
+
+
+def answer_checks(codebook: Codebook) -> list[Check]:
+    """Return a hint where a model would have to learn letters, for want of words in the codebook."""
+    if run_plan.prompt_of(codebook).answers[0] != ANSWER_CANDIDATES[0]:
+        return []
+    told = "The codebook has no words for a model to answer with: it will learn letters, and be right less often."
+    step = (
+        "File, “Change the codebook …” (Ctrl+B) saves it as a file: give it a “cue”, such as “This tweet is”, and each "
+        "class an “answer”, such as “positive”; then choose that file."
+    )
+    return [Check("answers", State.WARNING, told, step)]
 
 
 def _few(leaves: Sequence[Leaf], counts: dict[str, int]) -> str:
@@ -330,7 +343,8 @@ def look(
     nothing is known without it. Raises `UserError` for settings that cannot work.
     """
     ready = readiness(study, languages, int(settings.get("seed", 1)), language_name)
-    checks = [*label_checks(ready, study.codebook, languages, language_name), *split_checks(ready)]
+    checks = label_checks(ready, study.codebook, languages, language_name)
+    checks += [*answer_checks(study.codebook), *split_checks(ready)]
     known = {one.name: one for one in shelf.bases()}.get(base)
     file = shelf.ready_file(base)
     weights = weights_of(file.path) if file is not None else None

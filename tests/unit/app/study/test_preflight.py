@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import UserError
 from app.study import groups, machine_room, preflight, run_plan, training_runs, trials
+from app.study.codebook import Codebook
 from app.study.importing import import_file
 from app.study.preflight import Check, LabelWish, Room, State, disk_check, label_checks, memory_check
 from app.study.readiness import readiness
@@ -59,6 +60,17 @@ def test_ten_labels_get_a_warning_and_not_a_crash(study: Study, write: Write) ->
     assert found[0].state is State.WARNING and "Only 10 labelled tweets" in found[0].sentence
     weak = {check.wish.leaf: check.sentence for check in found if check.what == "classes" and check.wish}
     assert "“Neutral” has no labelled tweet" in weak["neutral"]
+
+
+def test_a_codebook_without_words_gets_a_hint_that_says_what_to_do() -> None:
+    assert preflight.answer_checks(Codebook.default()) == []
+    letters = Codebook.from_toml(
+        '[[questions]]\ncode = "q"\n[[questions.options]]\ncode = "a"\nkey = "a"\n'
+        '[[questions.options]]\ncode = "b"\nkey = "b"\n'
+    )
+    (check,) = preflight.answer_checks(letters)
+    assert check.state is State.WARNING and "letters" in check.sentence
+    assert "“cue”" in check.next_step and "“answer”" in check.next_step
 
 
 @pytest.mark.parametrize(
