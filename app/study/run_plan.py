@@ -70,11 +70,12 @@ def plan_run(study: Study, base: BaseFile, languages: Sequence[str], settings: d
 def prompt_of(codebook: Codebook) -> Prompt:
     """Return what a model is asked that is fine-tuned on this codebook: its words or, where it has none, letters.
 
-    A codebook with the bundled one's classes and no words of its own is asked by the bundled one's: studies that were
-    begun before there were words.
+    A codebook with the bundled one's name and classes and no words of its own is asked by the bundled one's: that of a
+    study that was begun before there were words.
     """
     bundled = Codebook.default()
-    if codebook.leaf_codes == bundled.leaf_codes and not codebook.leaves[0].answer:
+    is_bundled = (codebook.name, codebook.leaf_codes) == (bundled.name, bundled.leaf_codes)
+    if is_bundled and not codebook.leaves[0].answer:
         codebook = bundled
     words = [leaf.answer for leaf in codebook.leaves if leaf.answer]
     return fine_tuned_prompt(len(codebook.leaves), cue=codebook.cue if words else "", words=words)

@@ -41,3 +41,4 @@ def test_a_study_that_is_older_than_the_words_has_those_of_the_same_classes() ->
     before = Codebook.from_toml("\n".join(line for line in lines if not line.startswith(("answer", "cue"))))
     assert not before.cue and not any(leaf.answer for leaf in before.leaves)
     assert prompt_of(before) == prompt_of(Codebook.default())
+    assert prompt_of(replace(before, name="Vaccines")).answers[0] == " A"
