@@ -388,6 +388,7 @@ def test_a_class_that_a_newer_codebook_brings_is_named(mine: Study, copy_of: Cop
     mixed = re.sub(r'(?m)^code = ".*"$', 'code = "mixed"', last, count=1)
     mixed = re.sub(r'(?m)^name = ".*"$', 'name = "Mixed"', mixed, count=1)
     mixed = re.sub(r'(?m)^key = ".*"$', 'key = "9"', mixed, count=1)
+    mixed = re.sub(r'(?m)^answer = ".*"$', 'answer = "mixed"', mixed, count=1)
     theirs.set_codebook(Codebook.from_toml(f"{toml}\n{mixed}"))
     report = merging.merge(mine, theirs.path)
     assert report.new_classes == ("Mixed",)
