@@ -175,15 +175,18 @@ def _language_checks(
 
 
 def answer_checks(codebook: Codebook) -> list[Check]:
-    """Return a hint where a model would have to learn letters, for want of words in the codebook."""
+    """Return what a model will answer in where that is letters, for want of words in the codebook.
+
+    No warning: what words gain differs from study to study, and may be nothing (docs/recipe.md).
+    """
     if run_plan.prompt_of(codebook).answers[0] != ANSWER_CANDIDATES[0]:
         return []
-    told = "The codebook has no words for a model to answer with: it will learn letters, and be right less often."
+    told = "The codebook has no words for a model to answer with, so that it will learn letters."
     step = (
-        "File, “Change the codebook …” (Ctrl+B) saves it as a file: give it a “cue”, such as “This tweet is”, and each "
-        "class an “answer”, such as “positive”; then choose that file."
+        "Words can make it better: File, “Change the codebook …” (Ctrl+B) saves it as a file; give it a “cue”, such as "
+        "“This tweet is”, and each class an “answer”, such as “positive”, and choose that file."
     )
-    return [Check("answers", State.WARNING, told, step)]
+    return [Check("answers", State.OK, told, step)]
 
 
 def _few(leaves: Sequence[Leaf], counts: dict[str, int]) -> str:
