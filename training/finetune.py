@@ -187,8 +187,9 @@ class Finetuning:
                 random.Random(f"{self.spec.seed}/{self.standing.step}/{piece.first}").getrandbits(63)
             )
             leaf, whole = self.network.losses(piece, batch)
-            if not math.isfinite(float(whole.detach())):
-                raise FloatingPointError(f"the loss is {float(whole)} at step {self.standing.step}")
+            lessened = float(whole.detach())
+            if not math.isfinite(lessened):
+                raise FloatingPointError(f"the loss is {lessened} at step {self.standing.step}")
             whole.backward()
             return float(leaf.detach())
 
