@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.inference import calibration
-from app.inference.engine import Engine, InferenceError, PackedContext
+from app.inference import calibration, torch_engine
+from app.inference.engine import Context, Engine, InferenceError
 from app.inference.model_file import ModelCard, ModelFile
 from app.inference.tuning import Tuning, agree, fastest
-from app.inference.unfolding import Unfolding
+from app.inference.unfolding import KINDS, Unfolding
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Classifier:
         self._unfolding = None if unfolded is None else Unfolding(model, unfolded)
         self.tuning = tuning or Tuning()
         # As it is stored, beside unfolded weights: only where these cannot say what a text is.
-        self._stored: tuple[Engine, PackedContext] | None = None
+        self._stored: tuple[Engine, Context] | None = None
         self._closing = ExitStack()
         with ExitStack() as undo:
             undo.callback(self._close_stored)
@@ -98,11 +98,10 @@ class Classifier:
         with ExitStack() as opened:
             engines = {"": self.engine}
             for kind in self._kinds():
+                if stop():
+                    break
                 try:
-                    file = self._unfolding.file(kind, stop) if self._unfolding else None
-                    if file is None:
-                        break
-                    engine = opened.enter_context(Engine(file, threads=self._threads))
+                    engine = opened.enter_context(self._open(kind, stop))
                     agrees = agree(self.engine, engine, before, longest, self.encoded.leaf_tokens)
                 except InferenceError:
                     # No room on the disk or in memory: a job that can be done without it is done without it.
@@ -110,7 +109,7 @@ class Classifier:
                 if agrees:
                     engines[kind] = engine
             found = fastest(engines, before, longest, stop)
-        for kind in self._kinds():
+        for kind in KINDS:
             if kind != found.weights and self._unfolding:
                 self._unfolding.remove(kind)
         self.use(found)
@@ -133,26 +132,31 @@ class Classifier:
         self._context = self._make_context()
 
     def _kinds(self) -> tuple[str, ...]:
-        """In which types the weights can be unfolded; a GPU has other limits than arithmetic."""
-        return self._unfolding.kinds if self._unfolding and self.device == "CPU" else ()
+        """What the weights can be unfolded to; a GPU has other limits than arithmetic."""
+        if self._unfolding is None or self.device != "CPU":
+            return ()
+        return torch_engine.kinds(self._model) + self._unfolding.kinds
 
-    def _open(self, weights: str) -> Engine:
+    def _open(self, weights: str, stop: Callable[[], bool] = lambda: False) -> Engine:
         if not weights:
             return Engine(self._model.gguf, self._model.adapter, threads=self._threads)
+        if weights in torch_engine.PRECISIONS:
+            return torch_engine.TorchEngine(self._model, weights, threads=self._threads, stop=stop)
         if self._unfolding is None:
             raise InferenceError("This job began with unfolded weights, and there is no folder for them.")
-        file = self._unfolding.file(weights)
-        assert file is not None
+        file = self._unfolding.file(weights, stop)
+        if file is None:
+            raise InferenceError("It was stopped while the model's weights were unfolded.")
         return Engine(file, threads=self._threads)
 
-    def _make_context(self) -> PackedContext:
+    def _make_context(self) -> Context:
         return self.tuning.context(self.engine, self.encoded.before, self._longest)
 
     def _as_stored(self, sequences: "Sequence[Tokens]") -> "Floats":
         """Return logits by the model as it is stored: of texts whose numbers are too large for 16 bits."""
         if self._stored is None:
             engine = self._open("")
-            self._stored = engine, PackedContext(engine, self.encoded.before, self._longest)
+            self._stored = engine, engine.context(self.encoded.before, self._longest)
         return self._stored[1].evaluate(sequences, self.encoded.leaf_tokens)
 
     def _close_stored(self) -> None:

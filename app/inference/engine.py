@@ -14,14 +14,14 @@ Not for several threads at once: an engine belongs to the thread that uses it.
 import ctypes
 import os
 import weakref
-from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.inference.machine import device, has_unsafe_tiles, load_llama
+from app.inference.packing import pack
 from training.contract.cores import physical_cores
 
 if TYPE_CHECKING:
@@ -54,6 +54,24 @@ class InferenceError(Exception):
     def __init__(self, message: str, detail: str = "") -> None:
         super().__init__(message)
         self.detail = detail
+
+
+class Context(Protocol):
+    """What answers for many texts with one beginning: `PackedContext`, and `TorchContext` beside it."""
+
+    batch_tokens: int
+    batch_texts: int
+
+    def evaluate(
+        self,
+        sequences: "Sequence[Tokens]",
+        columns: Sequence[int],
+        on_batch: Callable[[Sequence[int]], bool] | None = None,
+    ) -> "Floats":
+        """Return the logits of the tokens `columns` after each sequence."""
+
+    def close(self) -> None:
+        """Free it."""
 
 
 class Engine:
@@ -136,6 +154,20 @@ class Engine:
         return bool(
             self._llama.llama_vocab_is_control(self.vocabulary, token)
             or self._llama.llama_vocab_is_eog(self.vocabulary, token)
+        )
+
+    def context(
+        self,
+        before: Sequence[int],
+        longest: int,
+        *,
+        batch_tokens: int = BATCH_TOKENS,
+        batch_texts: int = BATCH_TEXTS,
+        threads: int = 0,
+    ) -> "Context":
+        """Return a context that answers for many texts with one beginning: see `PackedContext`."""
+        return PackedContext(
+            self, before, longest, batch_tokens=batch_tokens, batch_texts=batch_texts, threads=threads
         )
 
     def close(self) -> None:
@@ -232,7 +264,7 @@ class PackedContext:
         logits = np.full((len(sequences), len(columns)), np.nan, dtype=np.float32)
         wanted = np.asarray(columns, dtype=np.intp)
         shape = (self._engine.vocabulary_size,)
-        for indices in self._pack([len(sequence) for sequence in sequences]):
+        for indices in pack([len(s) for s in sequences], self.batch_tokens, self.batch_texts):
             last = self._batch.fill([sequences[i] for i in indices], 1, self._before, answers=True)
             self._decode()
             for row, position in zip(indices, last, strict=True):
@@ -248,25 +280,6 @@ class PackedContext:
         """Free the context; a second call does nothing."""
         self._freeing.close()
         self._context = None
-
-    def _pack(self, lengths: list[int]) -> Iterator[list[int]]:
-        """Yield the indices of each batch: the longest sequence that is left, then the longest that still fits.
-
-        So hardly a token is needed to fill a batch up.
-        """
-        for length in lengths:
-            if not 1 <= length <= self.batch_tokens:
-                raise ValueError(f"a sequence of {length} tokens does not fit a batch of {self.batch_tokens}")
-        left = sorted(range(len(lengths)), key=lambda i: (lengths[i], -i))
-        while left:
-            batch: list[int] = []
-            room = self.batch_tokens
-            while len(batch) < self.batch_texts and (
-                place := bisect_right(left, room, key=lengths.__getitem__)
-            ):
-                batch.append(left.pop(place - 1))
-                room -= lengths[batch[-1]]
-            yield batch
 
     def _decode(self) -> None:
         self._engine.decoded_tokens += self._batch.tokens

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from app.inference.engine import BATCH_TEXTS, BATCH_TOKENS, Engine, InferenceError, PackedContext
+from app.inference.engine import BATCH_TEXTS, BATCH_TOKENS, Context, Engine, InferenceError
+from app.inference.torch_engine import PRECISIONS
 from app.inference.unfolding import KINDS
 from training.contract.cores import logical_cores
 
@@ -42,8 +43,8 @@ _LENGTHS = (8, 13, 16, 20, 23, 26, 29, 32, 37, 51)
 class Tuning:
     """How a model is run. `threads` 0: one a physical core.
 
-    `weights`: the type that the weights are unfolded to (`app.inference.unfolding`), "" for as they are stored.
-    `tokens_per_second` is what was measured, 0 where nothing was.
+    `weights`: what the weights are unfolded to (`app.inference.unfolding`, `app.inference.torch_engine`), "" for as
+    they are stored. `tokens_per_second` is what was measured, 0 where nothing was.
     """
 
     batch_tokens: int = BATCH_TOKENS
@@ -73,15 +74,14 @@ class Tuning:
         except (AttributeError, TypeError) as error:
             raise ValueError("not a tuning") from error
         if not all(isinstance(number, int) and number > 0 for number in numbers) or (
-            found.weights not in ("", *KINDS)
+            found.weights not in ("", *KINDS, *PRECISIONS)
         ):
             raise ValueError("not a tuning")
         return found
 
-    def context(self, engine: Engine, before: Sequence[int], longest: int) -> PackedContext:
+    def context(self, engine: Engine, before: Sequence[int], longest: int) -> Context:
         """Return a context of this kind."""
-        return PackedContext(
-            engine,
+        return engine.context(
             before,
             longest,
             batch_tokens=self.batch_tokens,
@@ -136,7 +136,7 @@ def agree(first: Engine, second: Engine, before: Sequence[int], longest: int, co
 
     answers = []
     for engine in (first, second):
-        context = PackedContext(engine, before, longest)
+        context = engine.context(before, longest)
         try:
             texts = _made_up(engine, context.batch_tokens, context.batch_texts, longest)
             logits = context.evaluate(texts, columns).astype(np.float64)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Fewer texts than these are classified sooner than it takes to find out how they would be fastest.
 LEAST_TEXTS = 2000
 # Of what is tried: what was measured with less is measured anew.
-_VERSION = 4
+_VERSION = 5
 # Of so many kinds of models; the oldest are forgotten.
 _MOST = 100
 
@@ -69,7 +69,7 @@ def unfolded_folder() -> Path:
 
 
 def _key(classifier: "Classifier", model: "ModelFile") -> str:
-    """Return what the speed depends on: model, beginning that all texts share, llama.cpp, machine."""
+    """Return what the speed depends on: model, beginning that all texts share, libraries, machine."""
     parts = (
         _VERSION,
         model.gguf.stat().st_size,
@@ -77,6 +77,7 @@ def _key(classifier: "Classifier", model: "ModelFile") -> str:
         len(classifier.encoded.before),
         classifier.device,
         metadata.version("llama-cpp-python"),
+        metadata.version("torch"),
         platform.machine(),
         platform.processor(),
         classifier.engine.threads,
