@@ -64,7 +64,7 @@ def tuned(
 
 
 def unfolded_folder() -> Path:
-    """Return the folder of weights that are unfolded to 16 or 8 bits (`app.inference.unfolding`)."""
+    """Return the folder of weights that are unfolded for llama.cpp (`app.inference.unfolding`)."""
     return paths.cache_folder() / "unfolded"
 
 
@@ -76,14 +76,21 @@ def _key(classifier: "Classifier", model: "ModelFile") -> str:
         model.adapter.stat().st_size if model.adapter else 0,
         len(classifier.encoded.before),
         classifier.device,
-        metadata.version("llama-cpp-python"),
-        metadata.version("torch"),
+        *(_version(package) for package in ("llama-cpp-python", "torch")),
         platform.machine(),
         platform.processor(),
         classifier.engine.threads,
         os.cpu_count(),
     )
     return "/".join(str(part) for part in parts)
+
+
+def _version(package: str) -> str:
+    """Return the version of a package; of PyTorch, which classification can do without, perhaps none."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _file() -> Path:
