@@ -35,7 +35,7 @@ from app.errors import UserError
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine, PackedContext
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError
-from app.inference.tuning import fastest
+from app.inference.tuning import best_weights
 from app.inference.unfolding import Unfolding
 from app.study.codebook import Codebook
 from app.study.known_tunings import unfolded_folder
@@ -100,7 +100,7 @@ def measure(
         llama = open_llama(base)
         engine, encoded = classifier.engine, classifier.encoded
         alone = engine.context(encoded.before, 600, batch_texts=1)
-        pure, weights = stack.enter_context(_llama_at_its_best(model, encoded.before))
+        pure, weights = stack.enter_context(_llama_at_its_best(model, encoded.before, encoded.leaf_tokens))
         limits = {
             size: PackedContext(pure, [], size, batch_tokens=size, batch_texts=1, steady=False)
             for size in BATCHES
@@ -185,7 +185,9 @@ def papers_loop(llama: Any, texts: Sequence[str]) -> None:
 
 
 @contextmanager
-def _llama_at_its_best(model: ModelFile, before: Sequence[int]) -> Iterator[tuple[Engine, str]]:
+def _llama_at_its_best(
+    model: ModelFile, before: Sequence[int], columns: Sequence[int]
+) -> Iterator[tuple[Engine, str]]:
     """Yield the model in llama.cpp with the weights that it is fastest with, and which these are."""
     unfolding = Unfolding(model, unfolded_folder())
     with ExitStack() as opened:
@@ -194,7 +196,7 @@ def _llama_at_its_best(model: ModelFile, before: Sequence[int]) -> Iterator[tupl
             file = unfolding.file(kind)
             assert file is not None
             engines[kind] = opened.enter_context(Engine(file))
-        weights = fastest(engines, before, max(BATCHES)).weights
+        weights = best_weights(engines, before, max(BATCHES), columns).kind
         yield engines[weights], weights
 
 

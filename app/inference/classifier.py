@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.inference import calibration, torch_engine
 from app.inference.engine import Context, Engine, InferenceError
 from app.inference.model_file import ModelCard, ModelFile
-from app.inference.tuning import Tuning, agree, fastest
+from app.inference.tuning import Tuning, Weights, best_weights, fastest
 from app.inference.unfolding import KINDS, Unfolding
 from training.contract.prompt import EncodedPrompt, Prompt, PromptError, encode_prompt
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # Distinct texts tokenised at a time: enough to pack by length, little enough that computing soon begins.
 _WINDOW = 512
+# Weights that are so many times as fast as those that are stored are taken without trying others: llama.cpp's own
+# kernels gained up to 1.6 times where that was measured, and files have to be written to try them.
+_ENOUGH = 1.6
 
 __all__ = ["ClassificationStopped", "Classifier", "ClassifierError", "InferenceError"]
 
@@ -94,21 +97,20 @@ class Classifier:
     def tune(self, stop: Callable[[], bool] = lambda: False) -> Tuning:
         """Find out in some seconds what is fastest on this machine, and run the model so from now on."""
         self.use(Tuning())
-        before, longest = self.encoded.before, self._longest
+        before, longest, columns = self.encoded.before, self._longest, self.encoded.leaf_tokens
         with ExitStack() as opened:
             engines = {"": self.engine}
-            for kind in self._kinds():
-                if stop():
-                    break
-                try:
-                    engine = opened.enter_context(self._open(kind, stop))
-                    agrees = agree(self.engine, engine, before, longest, self.encoded.leaf_tokens)
-                except InferenceError:
+            weights = Weights("")
+            for kinds in self._kinds():
+                for kind in kinds:
                     # No room on the disk or in memory: a job that can be done without it is done without it.
-                    continue
-                if agrees:
-                    engines[kind] = engine
-            found = fastest(engines, before, longest, stop)
+                    with suppress(InferenceError):
+                        if not stop():
+                            engines[kind] = opened.enter_context(self._open(kind, stop))
+                weights = best_weights(engines, before, longest, columns, stop)
+                if weights.gain > _ENOUGH:
+                    break
+            found = fastest(engines[weights.kind], weights.kind, before, longest, stop)
         for kind in KINDS:
             if kind != found.weights and self._unfolding:
                 self._unfolding.remove(kind)
@@ -131,11 +133,11 @@ class Classifier:
         self.tuning = tuning
         self._context = self._make_context()
 
-    def _kinds(self) -> tuple[str, ...]:
-        """What the weights can be unfolded to; a GPU has other limits than arithmetic."""
-        if self._unfolding is None or self.device != "CPU":
-            return ()
-        return torch_engine.kinds(self._model) + self._unfolding.kinds
+    def _kinds(self) -> Iterator[tuple[str, ...]]:
+        """Yield what the weights can be unfolded to, what gains most first; a GPU has other limits than arithmetic."""
+        if self._unfolding is not None and self.device == "CPU":
+            yield torch_engine.kinds(self._model)
+            yield self._unfolding.kinds
 
     def _open(self, weights: str, stop: Callable[[], bool] = lambda: False) -> Engine:
         if not weights:

@@ -90,38 +90,64 @@ class Tuning:
         )
 
 
-def fastest(
+@dataclass(frozen=True)
+class Weights:
+    """Which weights are best, and how many times as fast as those that are stored."""
+
+    kind: str
+    gain: float = 1.0
+
+
+def best_weights(
     engines: Mapping[str, Engine],
+    before: Sequence[int],
+    longest: int,
+    columns: Sequence[int],
+    stop: Callable[[], bool] = lambda: False,
+) -> Weights:
+    """Return the fastest weights that agree with those that are stored: see `agree`. `columns` are the answers.
+
+    `engines` has the model as it is stored under "", and its unfolded weights under their types. What needs more
+    memory than there is, is left out. After 20 seconds, or where `stop` says so, it is what is best so far.
+    """
+    is_over = _deadline(stop)
+    usual = Tuning(batch_tokens=_FOR_WEIGHTS)
+    ways = [replace(usual, weights=kind) for kind in engines]
+    rates = _rates(lambda way: _rate(engines[way.weights], before, longest, way), ways, is_over)
+    least = rates.get(usual, 0.0) * _LEAST_GAIN
+    for way in sorted(rates, key=lambda way: -rates[way]):
+        if not least or rates[way] <= least:
+            break
+        if agree(engines[""], engines[way.weights], before, longest, columns):
+            return Weights(way.weights, rates[way] / rates[usual])
+    return Weights("")
+
+
+def fastest(
+    engine: Engine,
+    weights: str,
     before: Sequence[int],
     longest: int,
     stop: Callable[[], bool] = lambda: False,
 ) -> Tuning:
-    """Return the fastest way to run a model with this beginning, tried one thing after the other.
+    """Return the fastest way to run a model with these weights and this beginning.
 
-    `engines` has the model as it is stored under "", and its unfolded weights under their types. First these are
-    tried, then the size of the batch, and threads. What needs more memory than there is, is left
-    out. After 20 seconds, or where `stop` says so, what is best so far is returned.
+    First sizes of batches are tried, then threads. What needs more memory than there is, is left out. After 20
+    seconds, or where `stop` says so, what is best so far is returned.
     """
-    until = time.monotonic() + _MOST_SECONDS
-    stored = engines[""]
+    is_over = _deadline(stop)
 
-    def rate(way: Tuning) -> float:
-        return _rate(engines[way.weights], before, longest, way)
+    def best_of(usual: Tuning, ways: Sequence[Tuning]) -> Tuning:
+        return _best(lambda way: _rate(engine, before, longest, way), usual, ways, is_over)
 
-    def rate_weights(way: Tuning) -> float:
-        return rate(replace(way, batch_tokens=_FOR_WEIGHTS))
-
-    def best_of(usual: Tuning, ways: Sequence[Tuning], rate: Callable[[Tuning], float] = rate) -> Tuning:
-        return _best(rate, usual, ways, lambda: time.monotonic() > until or stop())
-
-    on_gpu = stored.device == "GPU"
+    on_gpu = engine.device == "GPU"
     best = Tuning(batch_tokens=_ON_GPU[1], batch_texts=_GPU_TEXTS) if on_gpu else Tuning()
+    best = replace(best, weights=weights)
     sizes = _ON_GPU if on_gpu else _ON_PROCESSOR
-    best = best_of(best, [replace(best, weights=kind) for kind in engines], rate_weights)
     best = best_of(
         best, [best, *(replace(best, batch_tokens=size) for size in sizes if size != best.batch_tokens)]
     )
-    if (logical := logical_cores()) != stored.threads and not on_gpu:
+    if (logical := logical_cores()) != engine.threads and not on_gpu:
         best = best_of(best, [best, replace(best, threads=logical)])
     return best
 
@@ -150,15 +176,26 @@ def agree(first: Engine, second: Engine, before: Sequence[int], longest: int, co
 def _best(
     rate: Callable[[Tuning], float], usual: Tuning, ways: Sequence[Tuning], is_over: Callable[[], bool]
 ) -> Tuning:
-    """Return the fastest of some ways: `usual`, which is one of them, unless another is clearly faster.
+    """Return the fastest of some ways: `usual`, which is one of them, unless another is clearly faster."""
+    rates = _rates(rate, ways, is_over)
+    if not rates.get(usual):
+        return usual
+    fastest = max(rates, key=lambda way: rates[way])
+    if rates[usual] * _LEAST_GAIN >= rates[fastest]:
+        fastest = usual
+    return replace(fastest, tokens_per_second=round(rates[fastest], 1))
+
+
+def _rates(
+    rate: Callable[[Tuning], float], ways: Sequence[Tuning], is_over: Callable[[], bool]
+) -> dict[Tuning, float]:
+    """Return the tokens a second of each way that came to a turn.
 
     They take turns, and the best turn of each counts: what disturbs a machine for a moment makes one turn slow and
-    no turn fast.
+    no turn fast. A single way needs none.
     """
-    if len(ways) == 1:
-        return usual
     rates: dict[Tuning, float] = {}
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if len(ways) > 1 else 0):
         for way in ways:
             if is_over():
                 break
@@ -170,12 +207,12 @@ def _best(
                 # More memory than there is.
                 found = 0.0
             rates[way] = max(rates.get(way, 0.0), found)
-    if not rates.get(usual):
-        return usual
-    fastest = max(rates, key=lambda way: rates[way])
-    if rates[usual] * _LEAST_GAIN >= rates[fastest]:
-        fastest = usual
-    return replace(fastest, tokens_per_second=round(rates[fastest], 1))
+    return rates
+
+
+def _deadline(stop: Callable[[], bool]) -> Callable[[], bool]:
+    until = time.monotonic() + _MOST_SECONDS
+    return lambda: time.monotonic() > until or stop()
 
 
 def _rate(engine: Engine, before: Sequence[int], longest: int, way: Tuning) -> float:

@@ -1,6 +1,7 @@
 """Finding the fastest way to run a model: real batches through a tiny real model, and the choice by its rates."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from app.inference import tuning
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine, InferenceError
 from app.inference.model_file import ModelFile
-from app.inference.tuning import Tuning, fastest
+from app.inference.tuning import Tuning, Weights, best_weights, fastest
+from app.inference.unfolding import Unfolding
 
-from .conftest import make_card
+from .conftest import make_card, write_adapter
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Tuning], float
 
 def _found(gguf: Path, stop: Callable[[], bool] = lambda: False) -> Tuning:
     with Engine(gguf) as engine:
-        return fastest({"": engine}, [1], 100, stop)
+        return fastest(engine, "", [1], 100, stop)
 
 
 def test_the_fastest_batch_then_threads_are_taken(
@@ -59,15 +61,44 @@ def test_a_tuning_of_an_earlier_version_is_read(tiny_llama: Path) -> None:
             Tuning.from_dict(broken)
 
 
-def test_weights_are_told_apart_in_small_batches_and_then_tuned_further(
-    tiny_llama: Path, rates: Callable[[Callable[[Tuning], float]], list[Tuning]]
+def test_the_fastest_weights_that_agree_are_taken(
+    tiny_llama: Path,
+    rates: Callable[[Callable[[Tuning], float]], list[Tuning]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    kinds = {"": 700.0, "F16": 600.0, "Q8_0": 1200.0}
-    measured = rates(lambda way: kinds[way.weights] + way.batch_tokens)
-    with Engine(tiny_llama) as engine:
-        found = fastest(dict.fromkeys(kinds, engine), [1], 100)
-    assert (found.weights, found.batch_tokens) == ("Q8_0", 1024)
-    assert {way.batch_tokens for way in measured if way.weights != "Q8_0"} == {256}
+    kinds = {"": 700.0, "F16": 600.0, "Q8_0": 1400.0, "BF16": 2000.0}
+    measured = rates(lambda way: kinds[way.weights])
+    with ExitStack() as opened:
+        engines = {kind: opened.enter_context(Engine(tiny_llama)) for kind in kinds}
+        monkeypatch.setattr(tuning, "agree", lambda stored, other, *_: other is not engines["BF16"])
+        found = best_weights(engines, [1], 100, [5, 6])
+        assert (found.kind, found.gain) == ("Q8_0", 2.0)
+        monkeypatch.setattr(tuning, "agree", lambda *_: False)
+        assert best_weights(engines, [1], 100, [5, 6]) == Weights("")
+        kinds |= {"Q8_0": 701.0, "BF16": 702.0}
+        assert best_weights(engines, [1], 100, [5, 6]) == Weights("")
+        assert best_weights(engines, [1], 100, [5, 6], lambda: True) == Weights("")
+    assert {way.batch_tokens for way in measured} == {256}
+
+
+@pytest.mark.parametrize(("rate", "tried"), [(1000.0, True), (2000.0, False)])
+def test_files_are_not_written_where_pytorch_gains_enough(
+    tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, tried: bool
+) -> None:
+    told = {"": 1000.0, "torch-f32": rate, "torch-bf16": 10.0}
+    monkeypatch.setattr(tuning, "_rate", lambda engine, before, longest, way: told.get(way.weights, 900.0))
+    written: list[str] = []
+    file = Unfolding.file
+
+    def write(unfolding: Unfolding, kind: str, *rest: Any) -> Path | None:
+        written.append(kind)
+        return file(unfolding, kind, *rest)
+
+    monkeypatch.setattr(Unfolding, "file", write)
+    model = ModelFile(tiny_llama, write_adapter(tmp_path / "a.gguf", tiny_llama), make_card(tiny_llama), 0)
+    with Classifier(model, unfolded=tmp_path / "cache") as classifier:
+        assert classifier.tune().weights == ("" if tried else "torch-f32")
+    assert bool(written) is tried
 
 
 def test_noise_changes_nothing(
