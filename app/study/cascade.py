@@ -26,6 +26,7 @@ from app.study.cascade_model import Sample
 from app.study.cascade_planning import Terms
 from app.study.cascade_record import Record
 from app.study.cascade_rule import AUDIT, EMPTY_TEXT, CascadeRule, first_facts, told_terms
+from app.study.ngram_regression import NgramRegression
 from app.study.sampling import trainable_rows
 from app.study.seen_texts import digest
 from app.study.study import Study
@@ -59,7 +60,7 @@ class Cascade:
     """One job's cascade. `begin` finds or makes it, `settle` does all that comes before the full pass, `end` the rest.
 
     `full_pass` classifies tweets with the model, writes what it says, and returns False where it was stopped.
-    `on_settled` hears how many tweets of which leaf were settled.
+    `on_settled` hears how many tweets of which leaf were settled. `start` is what the light model knows before.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Cascade:
         on_settled: Callable[[Counter[str]], None],
         on_event: Events,
         stop: Callable[[], bool],
+        start: NgramRegression | None = None,
     ) -> None:
         self._study = study
+        self._start = start
         self._model_id = model_id
         self._leaves = tuple(leaves)
         self._aside = study.codebook.aside
@@ -160,7 +163,7 @@ class Cascade:
         if said is None:
             return False
         self._tell("learn", "The light model learns from what the model said.")
-        if self._declined(self._rule.learn(said, lambda: self._labels(keys))):
+        if self._declined(self._rule.learn(said, lambda: self._labels(keys), self._start)):
             return True
         self._record.model = self._rule.model
         self._record.drawn = self._record.drawn[: facts["learn"] + facts["calibrate"]]

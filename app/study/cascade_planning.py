@@ -82,18 +82,20 @@ class Plan:
     why: str = ""
 
 
-def plan_calibration(unrelated: Any, is_related: Any, left: int, terms: Terms) -> Plan:
+def plan_calibration(unrelated: Any, is_related: Any, is_single: Any, left: int, terms: Terms) -> Plan:
     """Return how many of the `left` tweets to calibrate on.
 
     `unrelated`: of each tweet in the first sample that has a text, the probability of being unrelated by a light
-    model that had not seen it; `is_related`: whether the model called it related.
+    model that had not seen it; `is_related`: whether the model called it related; `is_single`: whether its text is
+    there once. A text that comes again in the second sample proves nothing, and of a stream with retweets much does.
     """
     import numpy as np
 
     learnt, found = len(is_related), int(is_related.sum())
     job = learnt + left
     # The share of related tweets may be less than in the sample; too few of them would prove nothing.
-    share = proportion_interval(found, learnt, 0.8)[0] if learnt else 0.0
+    share = proportion_interval(int((is_related & is_single).sum()), learnt, 0.8)[0] if learnt else 0.0
+    new = float(is_single.mean()) if learnt else 0.0
     most = min(left, int(terms.most_share * job) - learnt, terms.most_calibrate)
     needed = least_related(terms.bound, terms.delta)
     best = Plan(0)
@@ -104,7 +106,7 @@ def plan_calibration(unrelated: Any, is_related: Any, left: int, terms: Terms) -
         # In a small job half of the related tweets that a large one needs can be enough.
         first = max(50, min(most, math.ceil(needed / share / 3)))
         for tweets in sorted({*np.geomspace(first, most, 16).astype(int).tolist(), most}):
-            errors = allowed_errors(int(share * tweets), tweets, left, terms.bound, terms.delta)
+            errors = allowed_errors(int(share * tweets), int(new * tweets), left, terms.bound, terms.delta)
             if errors is None:
                 continue
             # Of so many related tweets, the next after the errors lies about here among all.

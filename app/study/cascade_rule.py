@@ -11,9 +11,10 @@ from dataclasses import asdict
 from typing import Any
 
 from app.errors import UserError
-from app.study.cascade_model import CascadeModel, Sample
+from app.study.cascade_model import VERSION, CascadeModel, Sample
 from app.study.cascade_planning import Terms, plan_calibration
 from app.study.light_model import one_thread
+from app.study.ngram_regression import NgramRegression
 from app.study.risk_control import allowed_errors, proportion_interval, threshold
 from app.study.seen_texts import digest
 from training.contract.prompt import NORMALISER_VERSION
@@ -22,6 +23,8 @@ Labels = Sequence[tuple[str, str]]
 
 # In the first sample, of either kind: the folds need as many.
 _LEAST_OF_EACH = 5
+# As good as those that a model was trained on, and better learnt together with the sample than before it.
+_MANY_LABELS = 500
 _CHUNK = 1024
 # Of the seed's streams of numbers: that which draws the audit.
 AUDIT = 1
@@ -41,7 +44,7 @@ def check_codebook(aside: Sequence[str]) -> None:
 
 def told_terms(terms: Terms, job: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a cascade keeps to, as plain values; `job` are the choices that selected its tweets."""
-    return asdict(terms) | {"normaliser": NORMALISER_VERSION, "job": dict(job)}
+    return asdict(terms) | {"normaliser": NORMALISER_VERSION, "light_model": VERSION, "job": dict(job)}
 
 
 def first_facts(
@@ -93,8 +96,13 @@ class CascadeRule:
         able = f"{facts['eligible']:,} tweets that could be settled{apart}"
         return f"The job has {able}; a sample pays from {least:,} on."
 
-    def learn(self, sample: Sample, labels: Callable[[], Labels]) -> str:
-        """Let the light model learn from the first sample and from labels (text, leaf), and plan the second."""
+    def learn(
+        self, sample: Sample, labels: Callable[[], Labels], start: NgramRegression | None = None
+    ) -> str:
+        """Let the light model learn from the first sample and from labels (text, leaf), and plan the second.
+
+        Where there are few labels, it begins with the `start` that lies beside the model.
+        """
         import numpy as np
 
         facts, terms = self.facts, self._terms
@@ -114,11 +122,15 @@ class CascadeRule:
         facts["labels"] = len(known)
         with one_thread():
             begin = time.monotonic()
-            self.model, unseen = CascadeModel.fit(sample, self._leaves, self._aside, known)
+            self.model, unseen = CascadeModel.fit(
+                sample, self._leaves, self._aside, known, None if len(known) >= _MANY_LABELS else start
+            )
             facts["seconds"] = time.monotonic() - begin
         able = [facts["languages"][language]["cascaded"] for language in sample.languages]
         left = facts["eligible"] - facts["learn"]
-        plan = plan_calibration(np.where(able, unseen, 0.0), related, left, terms)
+        times = Counter(map(digest, sample.texts))
+        single = np.asarray([times[digest(text)] == 1 for text in sample.texts])
+        plan = plan_calibration(np.where(able, unseen, 0.0), related, single, left, terms)
         if not plan.tweets:
             return plan.why
         facts["calibrate"] = plan.tweets

@@ -9,7 +9,7 @@ from app.errors import UserError
 from app.inference.machine import has_unused_gpu
 from app.inference.model_file import sha256
 from app.inference.tuning import Tuning
-from app.study import models, predictions, tweets
+from app.study import light_start, models, predictions, tweets
 from app.study.cascade import Cascade
 from app.study.cascade_planning import Terms
 from app.study.cascade_rule import check_codebook
@@ -133,7 +133,14 @@ def classify_study(
         if cascade is not None:
             job = {"language": language, "only_unlabelled": only_unlabelled, "limit": limit, "again": again}
             ahead = Cascade(
-                study, model_id, classifier.leaves, full_pass.classify, full_pass.take_settled, on_event, stop
+                study,
+                model_id,
+                classifier.leaves,
+                full_pass.classify,
+                full_pass.take_settled,
+                on_event,
+                stop,
+                light_start.read(file.trained.parent),
             )
             begun = ahead.begin(keys, job, cascade)
             full_pass.expect(begun.keys)

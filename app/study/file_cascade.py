@@ -20,6 +20,7 @@ from app.study.cascade_planning import Terms
 from app.study.cascade_rule import AUDIT, EMPTY_TEXT, CascadeRule, first_facts, told_terms
 from app.study.chunked_classification import SettledRows, TextClassifier, classify_unknown
 from app.study.kept_cascade import KeptCascade
+from app.study.ngram_regression import NgramRegression
 from app.study.part_file import PartFile
 from app.study.seen_texts import digest
 from training.contract.events import make_event
@@ -53,7 +54,7 @@ class FileCascade:
     """One file's cascade, whose state is the part file's. `prepare`, then `settle` for each chunk, then `end`.
 
     `rows` is the number of rows, `chunks` reads them all anew; `leaves` are the model's, `aside` those that may be
-    settled.
+    settled; `start` is what the light model knows before.
     """
 
     def __init__(
@@ -66,8 +67,9 @@ class FileCascade:
         chunks: Chunks,
         on_event: Events = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
+        start: NgramRegression | None = None,
     ) -> None:
-        self._part, self._terms = part, terms
+        self._part, self._terms, self._start = part, terms, start
         self._leaves, self._aside = tuple(leaves), tuple(aside)
         self._rows, self._chunks = rows, chunks
         self._on_event, self._stop = on_event, stop
@@ -195,7 +197,7 @@ class FileCascade:
         if said is None:
             return False
         self._tell("learn", "The light model learns from what the model said.")
-        if not self._declined(self._rule.learn(said, list)):
+        if not self._declined(self._rule.learn(said, list, self._start)):
             facts["drawn"] = facts["learn"] + facts["calibrate"]
             self._keep("calibrate")
         return True

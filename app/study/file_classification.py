@@ -20,6 +20,7 @@ from app.errors import UserError
 from app.inference.model_file import sha256
 from app.inference.tuning import Tuning
 from app.study import columns as guessing
+from app.study import light_start
 from app.study.cascade_planning import Terms
 from app.study.cascade_rule import check_codebook, told_terms
 from app.study.cell_text import cell_text
@@ -36,6 +37,7 @@ from app.study.classification_report import EMPTY, ClassificationReport
 from app.study.codebook import Codebook
 from app.study.file_cascade import FileCascade, TextsOfRows, seed_of
 from app.study.known_tunings import tuned
+from app.study.ngram_regression import NgramRegression
 from app.study.part_file import PartFile, part_path
 from app.study.result_columns import ResultColumns
 from app.study.shelf import Shelf
@@ -113,7 +115,7 @@ def classify_file(
             run = _Run(table, text_column, part, results, file.card, target, unchanged, on_event, stop)
             whole = run.check()
             if whole and cascade is not None:
-                run.begin_cascade(cascade, codebook, job)
+                run.begin_cascade(cascade, codebook, job, light_start.read(file.trained.parent))
             run.report.stopped = not (whole and run.compute(file, model) and run.write())
             if not run.report.stopped:
                 part.remove()
@@ -191,7 +193,9 @@ class _Run:
         self._results.check_clash(self._columns)
         return True
 
-    def begin_cascade(self, terms: Terms, codebook: Codebook, job: Mapping[str, str]) -> None:
+    def begin_cascade(
+        self, terms: Terms, codebook: Codebook, job: Mapping[str, str], start: NgramRegression | None
+    ) -> None:
         """Take up the cascade that the job began with, or let it begin with the first text that is computed."""
         self._seed = seed_of(json.dumps(job, sort_keys=True)) if terms.seed is None else terms.seed
         self._language = self._language_column(codebook)
@@ -204,6 +208,7 @@ class _Run:
             self._texts,
             self._on_event,
             self._stop,
+            start,
         )
 
     def _language_column(self, codebook: Codebook) -> str:

@@ -14,7 +14,7 @@ from app.errors import UserError
 from app.inference import calibration, parity
 from app.inference.classifier import ClassificationStopped, Classifier, ClassifierError, InferenceError
 from app.inference.model_file import ModelCard, ModelFile, ModelFileError, write_card
-from app.study import course, seen_texts
+from app.study import course, light_start, seen_texts
 from app.study.base_models import BaseFile
 from app.study.codebook import Codebook
 from app.study.confidence import Answers
@@ -105,6 +105,7 @@ def choose_served_model(
         seen = SeenTexts.of((row.text for row in read_rows(run.train)), (row.text for row in rows))
         seen_texts.write(folder, card, seen)
         course.write(folder, read_events(run.events))
+        light_start.write(folder, read_rows(run.train), codebook.aside)
     except ModelFileError as error:
         raise UserError(str(error), "Free some disk space, then train again.") from error
     except OSError as error:

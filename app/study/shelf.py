@@ -17,7 +17,7 @@ from typing import Any
 from app import paths
 from app.errors import UserError
 from app.inference.model_file import PROMPT, ModelCard, ModelFile, ModelFileError
-from app.study import base_models, course, seen_texts
+from app.study import base_models, course, light_start, seen_texts
 from app.study.base_models import Base, BaseFile
 
 NOTE = "note.txt"
@@ -176,8 +176,9 @@ class Shelf:
             seen = seen_texts.read(opened.trained.parent, card)
             if seen is not None:
                 seen_texts.write(partial, card, seen)
-                # The list names its model, so the course beside it is this model's, too.
+                # The list names its model, so what else lies beside it is this model's, too.
                 course.copy(opened.trained.parent, partial)
+                light_start.copy(opened.trained.parent, partial)
 
         self.put(name, copy)
         return _entry(self.folder / name)

@@ -50,25 +50,38 @@ def test_probabilities_sum_to_one_and_put_unrelated_first_where_the_words_say_so
 def test_a_model_made_of_its_arrays_says_the_very_same() -> None:
     model, _ = CascadeModel.fit(sample(120, 3), LEAVES, ASIDE)
     again = CascadeModel.from_arrays(model.arrays())
+    assert again is not None
     fresh = sample(50, 4)
     one, other = (m.probabilities(fresh.texts, fresh.languages) for m in (model, again))
     assert (one == other).all() and again.aside == ASIDE
 
 
+def test_what_another_version_learnt_is_not_taken_up() -> None:
+    model, _ = CascadeModel.fit(sample(120, 3), LEAVES, ASIDE)
+    arrays = model.arrays()
+    assert CascadeModel.from_arrays(arrays | {"version": np.asarray(1)}) is None
+    del arrays["version"]
+    assert CascadeModel.from_arrays(arrays) is None
+
+
 def test_a_sample_is_as_large_as_pays_and_none_where_it_cannot() -> None:
     draw = np.random.default_rng(1)
     related = draw.random(2000) < 0.2
+    single = np.ones(2000, dtype=bool)
     unrelated = np.clip(np.where(related, draw.beta(1, 30, 2000), draw.beta(90, 1, 2000)), 1e-6, 1 - 1e-6)
-    plan = plan_calibration(unrelated, related, 98_000, Terms())
+    plan = plan_calibration(unrelated, related, single, 98_000, Terms())
     # About a fifth are related, 460 of them are needed at the least.
     assert plan.tweets > 2300 and plan.cost < 0.9 and not plan.why
-    small = plan_calibration(unrelated[:400], related[:400], 2600, Terms())
+    small = plan_calibration(unrelated[:400], related[:400], single[:400], 2600, Terms())
     assert small.tweets == 0 and "to prove a bound of 0.50%" in small.why
     knows_nothing = np.full(2000, 0.8)
-    dull = plan_calibration(knows_nothing, related, 98_000, Terms())
+    dull = plan_calibration(knows_nothing, related, single, 98_000, Terms())
     assert dull.tweets == 0 and "too few tweets surely enough" in dull.why
-    easier = plan_calibration(unrelated, related, 98_000, replace(Terms(), bound=0.02))
+    easier = plan_calibration(unrelated, related, single, 98_000, replace(Terms(), bound=0.02))
     assert easier.cost < plan.cost
+    # Where every other text was in the first sample, twice as many tweets have as many that prove something.
+    repeated = plan_calibration(unrelated, related, np.arange(2000) % 2 == 0, 98_000, Terms())
+    assert repeated.tweets > 4600
 
 
 @pytest.mark.parametrize("bound", [0.0, 0.05, 11.0, float("nan")])
