@@ -3,6 +3,7 @@
 The adapter's change is that of llama.cpp: W + alpha / rank · B · A (Hu et al. 2021, arXiv 2106.09685).
 """
 
+import importlib.util
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ class ModelWeights:
     """The weights of a model. Raises `UnreadableWeightsError` where they cannot be had as numbers."""
 
     def __init__(self, model: ModelFile) -> None:
+        if importlib.util.find_spec("gguf") is None:
+            raise UnreadableWeightsError("the package gguf is missing")
         self.head = read_head(model.gguf)
         self.tensors = {tensor.name: tensor for tensor in self.head.tensors}
         self.linears = [t for t in self.head.tensors if t.name.startswith("blk.") and len(t.shape) == 2]

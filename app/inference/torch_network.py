@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.inference.model_weights import ModelWeights, UnreadableWeightsError
+from app.inference.token_grid import TokenGrid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +118,7 @@ class TorchNetwork:
         if not tokens:
             return found
         with torch.inference_mode():
-            grid = _Grid([len(tokens)], 0)
+            grid = TokenGrid([len(tokens)], 0)
             hidden = self._embedded(np.asarray(tokens, dtype=np.int32))
             for layer in self._layers:
                 hidden = self._through(layer, hidden, grid, None, found.layers)
@@ -129,7 +130,7 @@ class TorchNetwork:
         import torch
 
         with torch.inference_mode():
-            grid = _Grid([len(text) for text in texts], prefix.tokens)
+            grid = TokenGrid([len(text) for text in texts], prefix.tokens)
             hidden = self._embedded(np.concatenate(texts))
             for number, layer in enumerate(self._layers):
                 before = prefix.layers[number] if prefix.tokens else None
@@ -146,7 +147,7 @@ class TorchNetwork:
         self,
         layer: _Layer,
         hidden: "torch.Tensor",
-        grid: "_Grid",
+        grid: TokenGrid,
         before: "tuple[torch.Tensor, torch.Tensor] | None",
         kept: "list[tuple[torch.Tensor, torch.Tensor]] | None" = None,
     ) -> "torch.Tensor":
@@ -171,7 +172,7 @@ class TorchNetwork:
         queries: "torch.Tensor",
         keys: "torch.Tensor",
         values: "torch.Tensor",
-        grid: "_Grid",
+        grid: TokenGrid,
         before: "tuple[torch.Tensor, torch.Tensor] | None",
         kept: "list[tuple[torch.Tensor, torch.Tensor]] | None",
     ) -> "torch.Tensor":
@@ -326,61 +327,6 @@ class TorchNetwork:
 
 
 _Rotations = tuple["torch.Tensor", "torch.Tensor"]
-
-
-class _Grid:
-    """Where the tokens of texts of some lengths lie, after `before` tokens that all share."""
-
-    def __init__(self, lengths: Sequence[int], before: int) -> None:
-        import torch
-
-        self.lengths = lengths
-        self._before = before
-        counts = torch.tensor(lengths)
-        longest = int(counts.max())
-        self._ends = counts.cumsum(0) - 1
-        places = torch.arange(longest)
-        # (texts, longest): the place of each cell's token; cells without one have another's, which nobody looks at.
-        self.cells = ((self._ends + 1 - counts)[:, None] + places).clamp_(max=int(self._ends[-1]))
-        self._is_filled = places < counts[:, None]
-        self._places = before + places
-        self.positions = self._places.expand(len(lengths), -1)[self._is_filled]
-        # In the last layer: only each text's last token asks.
-        self.only_last = False
-
-    @property
-    def query_positions(self) -> "torch.Tensor":
-        return self.positions[self._ends] if self.only_last else self.positions
-
-    @property
-    def query_cells(self) -> "torch.Tensor":
-        """Return the places of those that ask, (texts, rows)."""
-        import torch
-
-        return torch.arange(len(self.lengths))[:, None] if self.only_last else self.cells
-
-    @property
-    def filled(self) -> "torch.Tensor":
-        """Return which of (texts · rows) are tokens that ask."""
-        import torch
-
-        return torch.arange(len(self.lengths)) if self.only_last else self._is_filled.view(-1).nonzero()[:, 0]
-
-    def last_of(self, states: "torch.Tensor") -> "torch.Tensor":
-        """Return the states of those that go on."""
-        return states[self._ends] if self.only_last else states
-
-    def hidden_from(self, window: int) -> "torch.Tensor":
-        """Return which keys a query does not see: (texts or 1, 1, 1, rows, keys)."""
-        import torch
-
-        keys = torch.arange(self._before + len(self._places))
-        if self.only_last:
-            asking = (self._before + torch.tensor(self.lengths) - 1)[:, None, None, None, None]
-        else:
-            asking = self._places[None, None, None, :, None]
-        unseen = keys > asking
-        return unseen | (keys <= asking - window) if window else unseen
 
 
 def check_architecture(weights: ModelWeights) -> None:

@@ -54,7 +54,7 @@ _OTHER = {
     "model": "with another model",
     "column": "with another text column",
     "prompt": "by a version of StanceDesk that asks models otherwise",
-    "cascade": "with another choice of --cascade",
+    "cascade": "with another choice of --cascade, or by a version with another light model",
 }
 
 

@@ -159,6 +159,21 @@ def test_it_classifies_as_the_source_does(
             assert float(ours[column]) == pytest.approx(float(theirs[column]), abs=1e-3)
 
 
+def test_it_finds_out_how_a_model_is_fastest(
+    package: Package, trained_study: TrainedStudy, tmp_path: Path
+) -> None:
+    """A job of 2,000 tweets and more: there is no PyTorch, and weights are unfolded for llama.cpp alone."""
+    tweets = tmp_path / "tweets.csv"
+    tweets.write_text(
+        "text\n" + "".join(f"they are welcome {n % 7}\n" for n in range(2000)), encoding="utf-8"
+    )
+    model = json.loads(trained_study.program("models", "--json"))["models"][0]["folder"]
+    package("classify-file", tweets, tmp_path / "out.csv", "--model", model)
+    assert len(read_csv(tmp_path / "out.csv")) == 2000
+    (known,) = json.loads((package.home / "cache" / "tunings.json").read_text(encoding="utf-8")).values()
+    assert known["tokens_per_second"] > 0 and not known["weights"].startswith("torch")
+
+
 def test_training_says_what_it_needs(package: Package, sample_study: Path) -> None:
     complaint = package("train", sample_study, status=1)
     assert "PyTorch" in complaint and ".[training]" in complaint

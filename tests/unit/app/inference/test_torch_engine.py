@@ -17,6 +17,7 @@ from app.inference.engine import Engine, InferenceError
 from app.inference.model_file import ModelFile
 from app.inference.torch_engine import PRECISIONS, TorchEngine, kinds
 from app.inference.tuning import Tuning
+from app.inference.unfolding import Unfolding
 
 from .conftest import make_card, write_adapter
 
@@ -170,7 +171,7 @@ def test_other_models_are_left_to_llama_cpp(
     assert kinds(_model(tiny_llama)) == ()
 
 
-def test_without_memory_or_pytorch_there_is_none(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_memory_or_libraries_there_is_none(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Memory:
         available = 1000
 
@@ -178,8 +179,12 @@ def test_without_memory_or_pytorch_there_is_none(tiny_llama: Path, monkeypatch: 
         patch.setattr(psutil, "virtual_memory", Memory)
         assert kinds(_model(tiny_llama)) == ()
     find: Callable[..., Any] = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else find(name))
-    assert kinds(_model(tiny_llama)) == ()
+    for missing in ("torch", "gguf"):
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name, missing=missing: None if name == missing else find(name)
+        )
+        assert kinds(_model(tiny_llama)) == ()
+    assert Unfolding(_model(tiny_llama), Path()).kinds == ()
 
 
 def test_memory_that_ends_is_told(engine: TorchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
