@@ -80,8 +80,8 @@ class TorchEngine(Engine):
         except (ImportError, OSError, MemoryError, RuntimeError, UnreadableWeightsError) as error:
             self.close()
             raise InferenceError(
-                f"{model.trained.name} cannot be computed by PyTorch here. Close other programs, or classify "
-                "again: the model is then run as it is stored.",
+                f"{model.trained.name} cannot be computed by PyTorch here, as this job began: it is not installed, or "
+                "there is too little memory. Close other programs and try again.",
                 str(error),
             ) from error
 
