@@ -142,8 +142,8 @@ class Classifier:
     def _open(self, weights: str, stop: Callable[[], bool] = lambda: False) -> Engine:
         if not weights:
             return Engine(self._model.gguf, self._model.adapter, threads=self._threads)
-        if weights in torch_engine.PRECISIONS:
-            return torch_engine.TorchEngine(self._model, weights, threads=self._threads, stop=stop)
+        if weights == torch_engine.KIND:
+            return torch_engine.TorchEngine(self._model, threads=self._threads, stop=stop)
         if self._unfolding is None:
             raise InferenceError("This job began with unfolded weights, and there is no folder for them.")
         file = self._unfolding.file(weights, stop)

@@ -1,7 +1,10 @@
-"""PyTorch's kernels in the place of llama.cpp's: the same model from the same file, often twice as fast on a processor.
+"""PyTorch's kernels in the place of llama.cpp's: the same model from the same file.
 
-The vocabulary stays llama.cpp's. With Gemma 3 270M on two cores with AVX-512, without AMX or BF16, this does 704 tokens a
-second in float32, where llama.cpp at its best (F16) does 409 (docs/speed.md).
+The vocabulary stays llama.cpp's. With Gemma 3 270M on two cores with AVX-512, without AMX or BF16, this does 704 tokens
+a second in float32, where llama.cpp at its best (F16) does 409 (docs/speed.md).
+
+In float32 alone: in BF16, which newer processors multiply faster, a last bit that differs between batches becomes a
+step at the next rounding, and a tweet's answer would depend on the tweets beside it.
 
 All computing is done on a thread of its own. On processors with AMX, llama.cpp describes its tiles to the processor
 once for a thread and relies on it from then on; PyTorch's description must not come between.
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     Tokens = np.ndarray[Any, np.dtype[np.int32]]
     Floats = np.ndarray[Any, np.dtype[np.float32]]
 
-# How weights are held here, by the names that a tuning gives them, and the bytes of each.
-PRECISIONS = {"torch-f32": ("f32", 4), "torch-bf16": ("bf16", 2)}
+# What a tuning calls these weights, and the bytes of each.
+KIND = "torch-f32"
+_WEIGHT_BYTES = 4
 # Of the memory that is free: the program, and what is computed, need some, too.
 _MOST_OF_MEMORY = 0.4
 # Of shared beginning and text together; longer ones are left to llama.cpp.
@@ -36,7 +40,7 @@ _Result = TypeVar("_Result")
 
 
 def kinds(model: ModelFile) -> tuple[str, ...]:
-    """Return which of `PRECISIONS` a model can be computed in here: none without PyTorch, or with too little memory."""
+    """Return `KIND` where a model can be computed here, nothing without PyTorch or with too little memory."""
     import importlib.util
 
     if importlib.util.find_spec("torch") is None:
@@ -51,19 +55,18 @@ def kinds(model: ModelFile) -> tuple[str, ...]:
     except UnreadableWeightsError:
         return ()
     room = _MOST_OF_MEMORY * psutil.virtual_memory().available
-    return tuple(kind for kind, (_, size) in PRECISIONS.items() if size * weights.count < room)
+    return (KIND,) if _WEIGHT_BYTES * weights.count < room else ()
 
 
 class TorchEngine(Engine):
     """A model whose weights PyTorch multiplies, and llama.cpp's vocabulary of it.
 
-    `kind` is one of `PRECISIONS`. `stop` is asked while weights are read; where it says so, `InferenceError` is raised.
+    `stop` is asked while weights are read; where it says so, `InferenceError` is raised.
     """
 
     def __init__(
         self,
         model: ModelFile,
-        kind: str,
         *,
         threads: int | None = None,
         stop: Callable[[], bool] = lambda: False,
@@ -71,9 +74,8 @@ class TorchEngine(Engine):
         super().__init__(model.gguf, threads=threads, vocabulary_only=True)
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="torch")
         self._freeing.callback(self._beside.shutdown)
-        precision, _ = PRECISIONS[kind]
         try:
-            self.network: TorchNetwork = self.compute(lambda: _network(model, precision, stop))
+            self.network: TorchNetwork = self.compute(lambda: _network(model, stop))
         except InferenceError:
             self.close()
             raise
@@ -176,11 +178,11 @@ class TorchContext:
             ) from error
 
 
-def _network(model: ModelFile, precision: str, stop: Callable[[], bool]) -> "TorchNetwork":
+def _network(model: ModelFile, stop: Callable[[], bool]) -> "TorchNetwork":
     from app.inference.torch_network import TorchNetwork
 
     def check() -> None:
         if stop():
             raise InferenceError("It was stopped while the model's weights were read.")
 
-    return TorchNetwork(ModelWeights(model), precision, _MOST_POSITIONS, check)
+    return TorchNetwork(ModelWeights(model), _MOST_POSITIONS, check)

@@ -68,7 +68,7 @@ class Prefix:
 
 
 class TorchNetwork:
-    """A model that answers with the logits of a few tokens. `precision` is "f32" or "bf16", that of the products.
+    """A model that answers with the logits of a few tokens, in float32. It knows `longest` positions.
 
     Raises `UnreadableWeightsError` where the model is of another kind. Not for several threads at once.
     """
@@ -76,7 +76,6 @@ class TorchNetwork:
     def __init__(
         self,
         weights: ModelWeights,
-        precision: str,
         longest: int,
         check: Callable[[], None] = lambda: None,
     ) -> None:
@@ -85,7 +84,6 @@ class TorchNetwork:
 
         check_architecture(weights)
         self._weights = weights
-        self._dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[precision]
         architecture = self._architecture = weights.head.value("general.architecture")
         self._width = int(self._key("embedding_length"))
         self._heads = int(self._key("attention.head_count"))
@@ -154,16 +152,16 @@ class TorchNetwork:
         """Return the hidden states after a layer: (tokens, width), or (texts, width) where only the last go on."""
         from torch.nn import functional
 
-        normed = self._normed(hidden).to(self._dtype)
+        normed = self._normed(hidden)
         asking = grid.last_of(normed)
-        queries = functional.linear(asking, layer.queries).float()
-        keys, values = functional.linear(normed, layer.keys_values).float().chunk(2, dim=1)
+        queries = functional.linear(asking, layer.queries)
+        keys, values = functional.linear(normed, layer.keys_values).chunk(2, dim=1)
         attended = self._attention(layer, queries, keys, values, grid, before, kept)
-        change = functional.linear(attended.to(self._dtype), layer.output).float()
+        change = functional.linear(attended, layer.output)
         hidden = grid.last_of(hidden) + self._after(change, layer.after_attention)
-        gate, up = functional.linear(self._normed(hidden).to(self._dtype), layer.gate_up).chunk(2, dim=1)
+        gate, up = functional.linear(self._normed(hidden), layer.gate_up).chunk(2, dim=1)
         active = functional.gelu(gate, approximate="tanh") if self._is_gemma else functional.silu(gate)
-        change = functional.linear(active.mul_(up), layer.down).float()
+        change = functional.linear(active.mul_(up), layer.down)
         return hidden.add_(self._after(change, layer.after_feed_forward))
 
     def _attention(
@@ -264,8 +262,8 @@ class TorchNetwork:
             numbers = self._weights.numbers(self._weights.tensors[f"blk.{number}.{name}.weight"])
             return numbers * self._weights.vector(f"blk.{number}.{norm}.weight") if norm else numbers
 
-        def of_type(*parts: "Floats") -> "torch.Tensor":
-            return torch.from_numpy(np.concatenate(parts)).to(self._dtype)
+        def joined(*parts: "Floats") -> "torch.Tensor":
+            return torch.from_numpy(np.concatenate(parts))
 
         def vector(name: str) -> "torch.Tensor | None":
             whole = f"blk.{number}.{name}.weight"
@@ -283,11 +281,11 @@ class TorchNetwork:
         is_whole = not self._is_gemma or (number + 1) % _GEMMA_PATTERN == 0
         cosine, sine = rotations[0 if is_whole else 1]
         return _Layer(
-            queries=of_type(queries),
-            keys_values=of_type(keys, linear("attn_v", "attn_norm")),
-            output=of_type(linear("attn_output")),
-            gate_up=of_type(linear("ffn_gate", "ffn_norm"), linear("ffn_up", "ffn_norm")),
-            down=of_type(linear("ffn_down")),
+            queries=joined(queries),
+            keys_values=joined(keys, linear("attn_v", "attn_norm")),
+            output=joined(linear("attn_output")),
+            gate_up=joined(linear("ffn_gate", "ffn_norm"), linear("ffn_up", "ffn_norm")),
+            down=joined(linear("ffn_down")),
             query_norm=query_norm,
             key_norm=vector("attn_k_norm"),
             after_attention=vector("post_attention_norm"),

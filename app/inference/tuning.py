@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from app.inference import torch_engine
 from app.inference.engine import BATCH_TEXTS, BATCH_TOKENS, Context, Engine, InferenceError
-from app.inference.torch_engine import PRECISIONS
 from app.inference.unfolding import KINDS
 from training.contract.cores import logical_cores
 
@@ -74,7 +74,7 @@ class Tuning:
         except (AttributeError, TypeError) as error:
             raise ValueError("not a tuning") from error
         if not all(isinstance(number, int) and number > 0 for number in numbers) or (
-            found.weights not in ("", *KINDS, *PRECISIONS)
+            found.weights not in ("", *KINDS, torch_engine.KIND)
         ):
             raise ValueError("not a tuning")
         return found

@@ -15,7 +15,7 @@ from app.inference import torch_engine, torch_network, tuning
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine, InferenceError
 from app.inference.model_file import ModelFile
-from app.inference.torch_engine import PRECISIONS, TorchEngine, kinds
+from app.inference.torch_engine import KIND, TorchEngine, kinds
 from app.inference.tuning import Tuning
 from app.inference.unfolding import Unfolding
 
@@ -53,19 +53,19 @@ def test_it_says_what_llama_cpp_says(tiny: Path, tmp_path: Path, beginning: int)
     adapter = write_adapter(tmp_path / "adapter.gguf", tiny)
     before = _tokens(50)[0].tolist()[:beginning]
     texts = _tokens(1, 90, 7, 31, 32, 33, 64)
-    with Engine(tiny, adapter) as whole, TorchEngine(_model(tiny, adapter), "torch-f32") as ours:
+    with Engine(tiny, adapter) as whole, TorchEngine(_model(tiny, adapter)) as ours:
         expected, found = _logits(whole, texts, before), _logits(ours, texts, before)
     # llama.cpp keeps keys and values in 16 bits; the logits are of 1 to 15.
     np.testing.assert_allclose(found, expected, atol=0.1)
     assert np.abs(found - expected).mean() < 0.02
     # The adapter is in it.
-    with TorchEngine(_model(tiny), "torch-f32") as base:
+    with TorchEngine(_model(tiny)) as base:
         assert np.abs(_logits(base, texts, before) - expected).mean() > 0.1
 
 
 def test_of_real_tweets_and_real_bases(smollm: Path, gemma: Path, tweets: list[str]) -> None:
     for base in (smollm, gemma):
-        with Engine(base) as stored, TorchEngine(_model(base), "torch-f32") as ours:
+        with Engine(base) as stored, TorchEngine(_model(base)) as ours:
             begin = stored.begin_of_sequence
             before = [] if begin is None else [begin]
             columns = [int(stored.tokenize(f" {word}")[0]) for word in ("positive", "negative", "neutral")]
@@ -83,7 +83,7 @@ def test_of_real_tweets_and_real_bases(smollm: Path, gemma: Path, tweets: list[s
 
 @pytest.fixture(scope="module")
 def engine(tiny_gemma: Path) -> Iterator[TorchEngine]:
-    with TorchEngine(_model(tiny_gemma), "torch-f32") as opened:
+    with TorchEngine(_model(tiny_gemma)) as opened:
         yield opened
 
 
@@ -102,22 +102,15 @@ def test_the_batch_changes_no_answer(
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
-def test_in_16_bits_it_is_nearly_the_same(tiny: Path) -> None:
-    texts = _tokens(*range(1, 40))
-    with TorchEngine(_model(tiny), "torch-f32") as exact, TorchEngine(_model(tiny), "torch-bf16") as half:
-        difference = np.abs(_logits(exact, texts, [1]) - _logits(half, texts, [1]))
-    assert 0 < difference.mean() < 0.05
-
-
 def test_a_classifier_tunes_to_it_and_a_later_one_goes_on_alike(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rates = {"torch-f32": 9.0, "": 1.0}
+    rates = {KIND: 9.0, "": 1.0}
     monkeypatch.setattr(tuning, "_rate", lambda engine, before, longest, way: rates.get(way.weights, 2.0))
     model = ModelFile(tiny_llama, write_adapter(tmp_path / "a.gguf", tiny_llama), make_card(tiny_llama), 0)
     with Classifier(model, unfolded=tmp_path / "cache") as classifier:
         stored = classifier.classify(TEXTS)
-        assert classifier.tune().weights == "torch-f32"
+        assert classifier.tune().weights == KIND
         assert isinstance(classifier.engine, TorchEngine) and classifier.device == "CPU"
         first = classifier.classify(TEXTS)
         kept = Tuning.from_dict(classifier.tuning.batches())
@@ -149,7 +142,7 @@ def test_it_can_be_stopped_between_batches(engine: TorchEngine) -> None:
 
 def test_it_can_be_stopped_while_it_is_read(tiny_llama: Path) -> None:
     with pytest.raises(InferenceError, match="stopped"):
-        TorchEngine(_model(tiny_llama), "torch-f32", stop=lambda: True)
+        TorchEngine(_model(tiny_llama), stop=lambda: True)
 
 
 def test_what_is_too_long_is_left_to_llama_cpp(engine: TorchEngine) -> None:
@@ -160,7 +153,7 @@ def test_what_is_too_long_is_left_to_llama_cpp(engine: TorchEngine) -> None:
 def test_other_models_are_left_to_llama_cpp(
     tiny_llama: Path, tiny_gemma: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert kinds(_model(tiny_llama)) == kinds(_model(tiny_gemma)) == tuple(PRECISIONS)
+    assert kinds(_model(tiny_llama)) == kinds(_model(tiny_gemma)) == (KIND,)
     # Another architecture, and a tensor that is not computed with.
     for old, new in ((b"llama", b"qwen9"), (b"blk.1.ffn_up.weight", b"blk.1.ffn_ux.weight")):
         changed = tmp_path / "changed.gguf"

@@ -13,6 +13,7 @@ from app.inference import tuning
 from app.inference.classifier import Classifier
 from app.inference.engine import Engine, InferenceError
 from app.inference.model_file import ModelFile
+from app.inference.torch_engine import KIND
 from app.inference.tuning import Tuning, Weights, best_weights, fastest
 from app.inference.unfolding import Unfolding
 
@@ -85,7 +86,7 @@ def test_the_fastest_weights_that_agree_are_taken(
 def test_files_are_not_written_where_pytorch_gains_enough(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, tried: bool
 ) -> None:
-    told = {"": 1000.0, "torch-f32": rate, "torch-bf16": 10.0}
+    told = {"": 1000.0, KIND: rate}
     monkeypatch.setattr(tuning, "_rate", lambda engine, before, longest, way: told.get(way.weights, 900.0))
     written: list[str] = []
     file = Unfolding.file
@@ -97,7 +98,7 @@ def test_files_are_not_written_where_pytorch_gains_enough(
     monkeypatch.setattr(Unfolding, "file", write)
     model = ModelFile(tiny_llama, write_adapter(tmp_path / "a.gguf", tiny_llama), make_card(tiny_llama), 0)
     with Classifier(model, unfolded=tmp_path / "cache") as classifier:
-        assert classifier.tune().weights == ("" if tried else "torch-f32")
+        assert classifier.tune().weights == ("" if tried else KIND)
     assert bool(written) is tried
 
 
