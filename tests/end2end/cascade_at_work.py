@@ -22,7 +22,7 @@ TERMS = Terms(
     most_learn=160,
     pays=1.0,
     least_audit=25,
-    most_share=0.6,
+    most_share=0.7,
     seed=3,
 )
 CODEBOOK = """
