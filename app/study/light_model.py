@@ -7,7 +7,7 @@ Chosen by five-fold cross-validation on 2,625 labelled tweets in 13 languages (m
 Hashed, because hashing needs no pass over the texts: one matrix serves every fold and every size of a curve.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -81,31 +81,6 @@ class LightModel:
         )
         classifier.fit(weights.transform(counts[:, columns]), np.asarray(leaves))
         return cls(tuple(str(leaf) for leaf in classifier.classes_), columns, weights, classifier)
-
-    def arrays(self) -> dict[str, Any]:
-        """Return the model as arrays, from which `from_arrays` makes the same one."""
-        import numpy as np
-
-        return {
-            "leaves": np.asarray(self.leaves, dtype=np.str_),
-            "columns": self._columns.astype(np.int32),
-            "idf": self._weights.idf_,
-            "coefficients": self._classifier.coef_,
-            "intercepts": self._classifier.intercept_,
-        }
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Any]) -> "LightModel":
-        """Make a model of its arrays."""
-        from sklearn.feature_extraction.text import TfidfTransformer
-        from sklearn.linear_model import LogisticRegression
-
-        weights = TfidfTransformer(sublinear_tf=True)
-        weights.idf_ = arrays["idf"]
-        classifier = LogisticRegression()
-        classifier.classes_ = arrays["leaves"]
-        classifier.coef_, classifier.intercept_ = arrays["coefficients"], arrays["intercepts"]
-        return cls(tuple(str(leaf) for leaf in arrays["leaves"]), arrays["columns"], weights, classifier)
 
     def probabilities(self, counts: Any) -> Any:
         """Return float32 (texts, leaves) for the `features` of texts; each row sums to 1."""
