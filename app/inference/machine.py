@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ UNUSED_GPU_STEP = (
 )
 # The mark that the header leaves: see `has_unsafe_tiles`.
 _MARK = "stancedesk_amx_tiles"
+_PROCESSOR = Path("/proc/cpuinfo")
 _NVIDIA_GPUS = Path("/proc/driver/nvidia/gpus")
 _ANSWER_SECONDS = 2.0
 
@@ -34,6 +36,15 @@ def load_llama() -> Any:
 def device() -> str:
     """Return `GPU` where llama.cpp was built for one that is here, else `CPU`."""
     return "GPU" if load_llama().llama_supports_gpu_offload() else "CPU"
+
+
+def is_amd() -> bool:
+    """Tell whether the processor is one of AMD's."""
+    try:
+        told = _PROCESSOR.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        told = platform.processor()
+    return "AuthenticAMD" in told
 
 
 def has_tiles() -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from app.inference.model_weights import ModelWeights, UnreadableWeightsError
+from app.inference.products import Product
 from app.inference.token_grid import TokenGrid
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ _UNKNOWN_KEYS = ("rope.scaling.attn_factor", "attn_logit_softcapping", "expert_c
 class _Layer:
     """A layer's weights. Those of a linear are (outputs, inputs), with the norm before it multiplied in."""
 
-    queries: "torch.Tensor"
-    keys_values: "torch.Tensor"
-    output: "torch.Tensor"
-    gate_up: "torch.Tensor"
-    down: "torch.Tensor"
+    queries: Product
+    keys_values: Product
+    output: Product
+    gate: Product
+    up: Product
+    down: Product
     # Of Gemma: norms of queries and keys (heads, head) and after attention and feed-forward (width).
     query_norm: "torch.Tensor | None"
     key_norm: "torch.Tensor | None"
@@ -154,14 +156,15 @@ class TorchNetwork:
 
         normed = self._normed(hidden)
         asking = grid.last_of(normed)
-        queries = functional.linear(asking, layer.queries)
-        keys, values = functional.linear(normed, layer.keys_values).chunk(2, dim=1)
+        queries = layer.queries(asking)
+        keys, values = layer.keys_values(normed).chunk(2, dim=1)
         attended = self._attention(layer, queries, keys, values, grid, before, kept)
-        change = functional.linear(attended, layer.output)
+        change = layer.output(attended)
         hidden = grid.last_of(hidden) + self._after(change, layer.after_attention)
-        gate, up = functional.linear(self._normed(hidden), layer.gate_up).chunk(2, dim=1)
+        normed = self._normed(hidden)
+        gate = layer.gate(normed)
         active = functional.gelu(gate, approximate="tanh") if self._is_gemma else functional.silu(gate)
-        change = functional.linear(active.mul_(up), layer.down)
+        change = layer.down(active.mul_(layer.up(normed)))
         return hidden.add_(self._after(change, layer.after_feed_forward))
 
     def _attention(
@@ -262,9 +265,6 @@ class TorchNetwork:
             numbers = self._weights.numbers(self._weights.tensors[f"blk.{number}.{name}.weight"])
             return numbers * self._weights.vector(f"blk.{number}.{norm}.weight") if norm else numbers
 
-        def joined(*parts: "Floats") -> "torch.Tensor":
-            return torch.from_numpy(np.concatenate(parts))
-
         def vector(name: str) -> "torch.Tensor | None":
             whole = f"blk.{number}.{name}.weight"
             return torch.from_numpy(self._weights.vector(whole)) if whole in self._weights.tensors else None
@@ -281,11 +281,12 @@ class TorchNetwork:
         is_whole = not self._is_gemma or (number + 1) % _GEMMA_PATTERN == 0
         cosine, sine = rotations[0 if is_whole else 1]
         return _Layer(
-            queries=joined(queries),
-            keys_values=joined(keys, linear("attn_v", "attn_norm")),
-            output=joined(linear("attn_output")),
-            gate_up=joined(linear("ffn_gate", "ffn_norm"), linear("ffn_up", "ffn_norm")),
-            down=joined(linear("ffn_down")),
+            queries=Product(queries),
+            keys_values=Product(np.concatenate([keys, linear("attn_v", "attn_norm")])),
+            output=Product(linear("attn_output")),
+            gate=Product(linear("ffn_gate", "ffn_norm")),
+            up=Product(linear("ffn_up", "ffn_norm")),
+            down=Product(linear("ffn_down")),
             query_norm=query_norm,
             key_norm=vector("attn_k_norm"),
             after_attention=vector("post_attention_norm"),

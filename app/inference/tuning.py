@@ -25,7 +25,7 @@ _ON_PROCESSOR = (256, 512, 768, 1024)
 _ON_GPU = (1024, 2048, 4096, 8192)
 _GPU_TEXTS = 255
 # Tokens that tell which weights are faster: kernels differ by tens of percent, batches of them by a few.
-_FOR_WEIGHTS = 256
+_FOR_WEIGHTS = 512
 _ROUNDS = 3
 # No turn begins later than this, in seconds: a busy machine is slow, and says little about itself besides.
 _MOST_SECONDS = 20.0

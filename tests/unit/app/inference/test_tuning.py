@@ -79,7 +79,7 @@ def test_the_fastest_weights_that_agree_are_taken(
         kinds |= {"Q8_0": 701.0, "BF16": 702.0}
         assert best_weights(engines, [1], 100, [5, 6]) == Weights("")
         assert best_weights(engines, [1], 100, [5, 6], lambda: True) == Weights("")
-    assert {way.batch_tokens for way in measured} == {256}
+    assert {way.batch_tokens for way in measured} == {512}
 
 
 @pytest.mark.parametrize(("rate", "tried"), [(1000.0, True), (2000.0, False)])
