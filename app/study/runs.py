@@ -73,6 +73,15 @@ def update(study: Study, run: str, *, status: str, metrics: dict[str, Any] | Non
         return _run(row)
 
 
+def interrupt(study: Study, run: str) -> Run:
+    """Note that nobody works on a run any more, unless its end was noted meanwhile."""
+    with study.writing() as session:
+        row = session.get_one(TrainingRun, run)
+        if row.status == "running":
+            row.status = "interrupted"
+        return _run(row)
+
+
 def list_runs(study: Study) -> list[Run]:
     """Return all runs as they were last noted, the newest first."""
     with study.reading() as session:

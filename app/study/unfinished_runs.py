@@ -68,7 +68,13 @@ class RunState:
 
 def list_states(study: Study) -> list[RunState]:
     """Return all runs with how far each is, the newest first."""
-    return [state_of(run) for run in list_runs(study)]
+    states = [state_of(run) for run in list_runs(study)]
+    # Its last process ended between the two looks: the next one finds what became of it.
+    while any(
+        state.run.status == "running" and not state.is_conducted and not state.is_alone for state in states
+    ):
+        states = [state_of(run) for run in list_runs(study)]
+    return states
 
 
 def list_runs(study: Study) -> list[runs.Run]:
@@ -77,7 +83,7 @@ def list_runs(study: Study) -> list[runs.Run]:
     A run that says it is running although none of its processes lives is "interrupted", and is kept so.
     """
     return [
-        runs.update(study, run.id, status="interrupted")
+        runs.interrupt(study, run.id)
         if run.status == "running" and not _lives(RunFolder(_folder(run)))
         else run
         for run in runs.list_runs(study)

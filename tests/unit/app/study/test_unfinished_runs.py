@@ -111,6 +111,29 @@ def test_who_works_on_a_run_is_told_by_its_locks(
         unfinished_runs.find(study, "")
 
 
+def test_training_that_ends_while_one_looks_is_not_left_running(
+    study: Study, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run("a", "running")
+    looks = iter([True, False])
+    monkeypatch.setattr(unfinished_runs, "training_lives", lambda _: next(looks, False))
+    (state,) = unfinished_runs.list_states(study)
+    assert state.run.status == "interrupted" and state.can_continue
+
+
+def test_an_end_that_is_noted_while_one_looks_stays(
+    study: Study, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("a", "running")
+
+    def ends(_: RunFolder) -> bool:
+        runs.update(study, run.id, status="finished")
+        return False
+
+    monkeypatch.setattr(unfinished_runs, "training_lives", ends)
+    assert [found.status for found in unfinished_runs.list_runs(study)] == ["finished"]
+
+
 def test_a_run_is_found_by_name_folder_or_as_the_newest(study: Study, make_run: MakeRun) -> None:
     old, new, done = make_run("old", "paused"), make_run("new", "cancelled"), make_run("done", "finished")
     assert unfinished_runs.find(study, "").run.id in (old.id, new.id)
